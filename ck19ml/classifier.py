@@ -1,0 +1,167 @@
+"""Train a classifier or a regressor on an encoder, frozen or fine-tuned."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml.models import (
+    Network,
+    build_classifier_head,
+    build_regressor_head,
+    copy,
+    join,
+)
+from ck19ml.training import (
+    Batches,
+    Fit,
+    FitSettings,
+    Patches,
+    Report,
+    class_weights,
+    fit,
+    predict,
+    seed_everything,
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The patches of one role with their targets.
+
+    Attributes
+    ----------
+    patches : Patches
+    features : ndarray, (n, features), float32, optional
+        The frozen encoder's features of these patches; computed once, shared by all trials.
+    targets : ndarray, (n,)
+        Class indices, or overlaps.
+    """
+
+    patches: Patches
+    targets: NDArray[Any]
+    features: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """The head and its training: what the tuning searches over.
+
+    Attributes
+    ----------
+    units, depth : int
+        Width and number of the hidden layers.
+    dropout : float
+    normalise : bool
+        Whether the features are scaled by batch statistics before the first layer.
+    fine_tune : bool
+        Whether the encoder is trained too.
+    class_weights : bool
+        Whether each class weighs the same, whatever its number of patches.
+    fit : FitSettings
+    """
+
+    units: int
+    depth: int
+    dropout: float
+    normalise: bool
+    fine_tune: bool
+    class_weights: bool
+    fit: FitSettings
+
+
+def encode(encoder: Network, part: Part) -> Part:
+    """Add the encoder's features to a part, unless it has them."""
+    if part.features is not None:
+        return part
+    return replace(part, features=predict(encoder, part.patches))
+
+
+def train_classifier(
+    encoder: Network,
+    train: Part,
+    validation: Part | None,
+    settings: HeadSettings,
+    *,
+    classes: int,
+    seed: int,
+    report: Report | None = None,
+) -> tuple[Network, Fit]:
+    """Train a classifier of patches; the encoder that is passed in stays as it is.
+
+    Without validation patches all epochs are run.
+
+    Returns
+    -------
+    network : keras.Model
+        Patches, (n, size, size, 2) in [0, 1], to class probabilities, (n, classes).
+    fit : Fit
+    """
+    seed_everything(seed)
+    head = build_classifier_head(
+        encoder.output_shape[-1],
+        classes=classes,
+        units=settings.units,
+        depth=settings.depth,
+        dropout=settings.dropout,
+        normalise=settings.normalise,
+    )
+    weights = class_weights(train.targets, classes) if settings.class_weights else None
+    arguments = {
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ("accuracy",),
+        "report": report,
+    }
+    return _train(encoder, head, train, validation, settings, weights, seed, arguments)
+
+
+def train_regressor(
+    encoder: Network,
+    train: Part,
+    validation: Part | None,
+    settings: HeadSettings,
+    *,
+    seed: int,
+    report: Report | None = None,
+) -> tuple[Network, Fit]:
+    """Train the study's regressor of the overlap; the encoder passed in stays as it is.
+
+    Returns
+    -------
+    network : keras.Model
+        Patches to overlaps, (n, 1).
+    fit : Fit
+    """
+    seed_everything(seed)
+    head = build_regressor_head(encoder.output_shape[-1], dropout=settings.dropout)
+    arguments: dict[str, Any] = {"loss": "mean_squared_error", "report": report}
+    return _train(encoder, head, train, validation, settings, None, seed, arguments)
+
+
+def _train(
+    encoder: Network,
+    head: Network,
+    train: Part,
+    validation: Part | None,
+    settings: HeadSettings,
+    weights: NDArray[np.float64] | None,
+    seed: int,
+    arguments: dict[str, Any],
+) -> tuple[Network, Fit]:
+    size = settings.fit.batch_size
+    held_out: Any = None
+    if settings.fine_tune:
+        network = join(copy(encoder), head)
+        batches = Batches(train.patches, train.targets, size, np.random.default_rng(seed), weights)
+        if validation is not None:
+            held_out = Batches(validation.patches, validation.targets, size)
+        return network, fit(network, batches, held_out, settings.fit, **arguments)
+    train = encode(encoder, train)
+    data: tuple[Any, ...] = (train.features, train.targets)
+    if weights is not None:
+        data += (weights[train.targets],)
+    if validation is not None:
+        held_out = (encode(encoder, validation).features, validation.targets)
+    result = fit(head, data, held_out, settings.fit, **arguments)
+    return join(copy(encoder), head), result

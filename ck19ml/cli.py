@@ -1,0 +1,247 @@
+"""The command line: parses, calls one workflow, turns errors into one line and an exit code."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from ck19ml import __version__
+from ck19ml.errors import Ck19Error
+
+app = typer.Typer(
+    name="ck19ml",
+    help="Experiments on two-channel fluorescence plates of T cells and dendritic cells.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", help="Override a key of the config: key.path=value.", show_default=False
+    ),
+]
+Config = Annotated[Path, typer.Option("--config", "-c", help="Experiment file.")]
+Model = Annotated[str, typer.Argument(help="MLflow model URI, models:/ck19-classifier@champion.")]
+
+
+def _show(as_json: bool, outcome: Any) -> None:
+    """Print an outcome: lines for people, or with --json one object on stdout."""
+    for line in outcome.lines:
+        print(line, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(outcome.data))
+
+
+def _overrides(values: list[str] | None) -> list[str]:
+    """Split overrides at semicolons: MLproject passes them all as one parameter."""
+    return [part.strip() for value in values or [] for part in value.split(";") if part.strip()]
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder of the new plate.")],
+    layout: Annotated[str, typer.Option(help="ck19, ck21, ck22 or a layout file.")] = "ck19",
+    wells: Annotated[str, typer.Option(help="Number of wells, or all.")] = "all",
+    size: Annotated[int, typer.Option(help="Side of a field in pixels.")] = 2048,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 2211,
+    brightfield: Annotated[bool, typer.Option(help="Write a brightfield image too.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a simulated plate: TIFFs, layout and truth."""
+    from ck19ml.config import SimulateConfig, build_config
+    from ck19ml.workflows import data
+
+    content: dict[str, Any] = {"layout": layout, "size": size, "seed": seed}
+    content |= {"brightfield": brightfield, "wells": None if wells == "all" else wells}
+    config = build_config(SimulateConfig, content, "simulate")
+    _show(json, data.simulate(out, config, overwrite=overwrite))
+
+
+@app.command()
+def prepare(
+    plate: Annotated[Path, typer.Argument(help="Plate folder: TIFFs and a layout.")],
+    dataset: Annotated[Path, typer.Argument(help="Dataset to write, NAME.zarr.")],
+    layout: Annotated[str, typer.Option(help="Layout file, instead of the folder's own.")] = "",
+    mask: Annotated[str, typer.Option(help="Mask method.")] = "otsu",
+    patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 192,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Turn a plate folder into a dataset of patches, masks and overlap."""
+    from ck19ml.config import PrepareConfig, build_config
+    from ck19ml.workflows import data
+
+    content = {"mask": mask, "patch_size": patch_size, "workers": workers, "layout": layout or None}
+    config = build_config(PrepareConfig, content, "prepare")
+    _show(json, data.prepare_command(plate, dataset, config, overwrite))
+
+
+@app.command()
+def autoencoder(
+    config: Config = Path("experiments/autoencoder.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train an autoencoder on a dataset and register it."""
+    from ck19ml.config import AutoencoderConfig, load_config
+
+    loaded = load_config(AutoencoderConfig, config, _overrides(set_))
+    from ck19ml.workflows import train
+
+    _show(json, train.autoencoder_command(loaded))
+
+
+@app.command()
+def classifier(
+    config: Config = Path("experiments/classifier.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train a classifier of the stimulation on an encoder and register it."""
+    from ck19ml.config import ClassifierConfig, load_config
+
+    loaded = load_config(ClassifierConfig, config, _overrides(set_))
+    from ck19ml.workflows import train
+
+    _show(json, train.classifier_command(loaded))
+
+
+@app.command()
+def regressor(
+    config: Config = Path("experiments/regressor.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train a regressor of the overlap on an encoder and register it."""
+    from ck19ml.config import RegressorConfig, load_config
+
+    loaded = load_config(RegressorConfig, config, _overrides(set_))
+    from ck19ml.workflows import train
+
+    _show(json, train.regressor_command(loaded))
+
+
+@app.command()
+def tune(
+    config: Config = Path("experiments/tune.yaml"),
+    trials: Annotated[
+        int | None, typer.Option(help="Trials that the study has when it ends.", show_default=False)
+    ] = None,
+    storage: Annotated[
+        str, typer.Option(help="Optuna's journal file; by default beside the dataset.")
+    ] = "",
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the main job: plate to tuned, registered, evaluated champion."""
+    from ck19ml.config import TuneConfig, load_config
+
+    overrides = _overrides(set_) + ([] if trials is None else [f"trials={trials}"])
+    loaded = load_config(TuneConfig, config, overrides)
+    from ck19ml.workflows import tune as workflow
+
+    _show(json, workflow.tune_command(loaded, Path(storage) if storage else None))
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
+    figures: Annotated[str, typer.Option(help="Also write the figures into this folder.")] = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate a model on the wells of a dataset that it has not seen."""
+    from ck19ml.workflows import evaluate as workflow
+
+    _show(json, workflow.evaluate_command(model, dataset, Path(figures) if figures else None))
+
+
+@app.command()
+def predict(
+    model: Model,
+    plate: Annotated[Path, typer.Argument(help="Plate folder.")],
+    out: Annotated[Path, typer.Option(help="Table to write: one row a well.")],
+    patches: Annotated[str, typer.Option(help="Table to write: one row a patch.")] = "",
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score the wells of a plate folder with a model."""
+    from ck19ml.workflows import evaluate as workflow
+
+    each = Path(patches) if patches else None
+    _show(json, workflow.predict_command(model, plate, out, patches=each, overwrite=overwrite))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    debug: Debug = False,
+) -> None:
+    """Open the MLflow UI on the project's own store."""
+    from ck19ml.tracking.server import serve_ui
+
+    serve_ui(port)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Experiments on two-channel fluorescence plates of T cells and dendritic cells."""
+    if version:
+        print(f"ck19ml {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and leave with the documented exit code."""
+    _quiet()
+    sys.exit(_guard(lambda: app(standalone_mode=False), "--debug" in sys.argv))
+
+
+def _quiet() -> None:
+    # Set before TensorFlow and MLflow are imported; what the user has set stays.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def _guard(call: Callable[[], Any], debug: bool) -> int:
+    try:
+        result = call()
+        return result if isinstance(result, int) else 0
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, click.ClickException):
+            print(f"error: {error.format_message()}", file=sys.stderr)
+            return 2
+        text = " ".join(str(error).split())
+        if not isinstance(error, Ck19Error):
+            text = f"unexpected {type(error).__name__}: {text}; add --debug for the traceback"
+        print(f"error: {text}", file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+    except KeyboardInterrupt:
+        print("error: interrupted; run the same command again to go on", file=sys.stderr)
+        return 1

@@ -1,0 +1,313 @@
+"""Configs of the commands: frozen, with unknown keys refused."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ck19ml.errors import ConfigError
+
+SEED = 2211
+
+Fraction = Field(gt=0, lt=1)
+Count = Field(ge=1)
+
+
+class Frozen(BaseModel):
+    """Base of all configs: values cannot change, and every key must be known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SimulateConfig(Frozen):
+    """A plate to simulate where there is none.
+
+    Attributes
+    ----------
+    layout : str
+        ck19, ck21, ck22, or a layout file.
+    wells : int, optional
+        Number of wells, about the same for each stimulation; all by default.
+    size : int
+        Side of a field in pixels.
+    """
+
+    layout: str = "ck19"
+    wells: int | None = Field(default=None, ge=3)
+    size: int = Field(default=2048, ge=64)
+    seed: int = SEED
+    brightfield: bool = False
+
+
+class PrepareConfig(Frozen):
+    """How fields become patches and masks; `layout` replaces the plate folder's own."""
+
+    mask: Literal["otsu"] = "otsu"
+    patch_size: int = Field(default=192, ge=16, multiple_of=16)
+    layout: Path | None = None
+    workers: int = Field(default=1, ge=1)
+
+
+class SplitConfig(Frozen):
+    """Fractions of the wells of each stimulation."""
+
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+    seed: int = SEED
+
+    @model_validator(mode="after")
+    def fractions_leave_training_wells(self) -> Self:
+        """Refuse fractions that leave nothing to train on."""
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation + test must be below 1, found {self.validation + self.test}"
+            )
+        return self
+
+
+class FitConfig(Frozen):
+    """How a network is fitted, see `training.FitSettings`."""
+
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    patience: int = Field(default=5, ge=1)
+    reduce_patience: int = Field(default=3, ge=1)
+
+
+class AutoencoderSettings(Frozen):
+    """An autoencoder without its data, as it stands inside a tuning config."""
+
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fit: FitConfig = FitConfig()
+
+
+class AutoencoderConfig(AutoencoderSettings):
+    """The command ``autoencoder``."""
+
+    dataset: Path
+    split: SplitConfig = SplitConfig()
+    seed: int = SEED
+
+
+class HeadConfig(Frozen):
+    """The layers on top of the encoder; the defaults are the slides' classifier."""
+
+    units: int = Field(default=128, ge=1)
+    depth: int = Field(default=1, ge=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    normalise: bool = False
+
+
+class ClassifierConfig(Frozen):
+    """The command ``classifier``.
+
+    Attributes
+    ----------
+    encoder : str, optional
+        MLflow URI of an autoencoder; by default a fresh encoder of `architecture`, which is
+        trained together with the head.
+    classes : list of str, optional
+        Stimulations to tell apart; all of the dataset by default. Wells of others are left out.
+    faulty_class : bool
+        Whether ``Faulty`` is a class of its own (the slides) or left out.
+    interaction_threshold : float
+        Overlap from which cells count as interacting; 0.2 in the slides.
+    """
+
+    dataset: Path
+    encoder: str | None = "models:/ck19-autoencoder@champion"
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fine_tune: bool = False
+    classes: list[str] | None = Field(default=None, min_length=2)
+    faulty_class: bool = False
+    class_weights: bool = False
+    head: HeadConfig = HeadConfig()
+    fit: FitConfig = FitConfig(epochs=10, batch_size=64)
+    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    split: SplitConfig = SplitConfig()
+    seed: int = SEED
+
+    @model_validator(mode="after")
+    def a_fresh_encoder_is_trained(self) -> Self:
+        """Refuse to freeze an encoder that nothing has trained."""
+        if self.encoder is None and not self.fine_tune:
+            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+        return self
+
+
+class RegressorConfig(Frozen):
+    """The command ``regressor``: the study's head on an encoder, see `ClassifierConfig`."""
+
+    dataset: Path
+    encoder: str | None = "models:/ck19-autoencoder@champion"
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fine_tune: bool = False
+    dropout: float = Field(default=0.15, ge=0, lt=1)
+    fit: FitConfig = FitConfig(epochs=30, batch_size=64)
+    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    split: SplitConfig = SplitConfig()
+    seed: int = SEED
+
+    @model_validator(mode="after")
+    def a_fresh_encoder_is_trained(self) -> Self:
+        """Refuse to freeze an encoder that nothing has trained."""
+        if self.encoder is None and not self.fine_tune:
+            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+        return self
+
+
+class Range(Frozen):
+    """A range of the search space; whole numbers where both ends are."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def low_is_below_high(self) -> Self:
+        """Refuse an empty range, and a logarithm of what is not positive."""
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"expected low < high (and low > 0 with log), found {self}")
+        return self
+
+
+Choices = list[float | int | bool]
+
+
+class SpaceConfig(Frozen):
+    """What the tuning searches over: for each, choices or a range."""
+
+    units: Choices | Range = [32, 64, 128, 256]
+    depth: Choices | Range = [1, 2]
+    dropout: Choices | Range = Range(low=0.0, high=0.6)
+    normalise: Choices = [False, True]
+    learning_rate: Choices | Range = Range(low=1e-4, high=1e-2, log=True)
+    batch_size: Choices | Range = [32, 64, 128]
+    class_weights: Choices = [False, True]
+    fine_tune: Choices = [False, True]
+
+
+class TuneConfig(Frozen):
+    """The command ``tune``: from a plate folder to a registered champion.
+
+    Attributes
+    ----------
+    plate : Path
+        Plate folder; where it does not exist, `simulate` makes it.
+    dataset : Path
+        Where the plate's dataset is or will be.
+    trials : int
+        Trials that the study has when it ends, complete and pruned.
+    failures : int
+        Failed trials after which the study stops.
+    first : dict
+        Parameters of the first trial: the slides' classifier.
+    epochs, fine_tune_epochs : int
+        At most, of a trial on stored features and of one that trains the encoder too.
+    promote : {'better', 'always'}
+        Whether the champion is replaced only by a better model.
+    """
+
+    plate: Path = Path("data/plate")
+    simulate: SimulateConfig | None = None
+    dataset: Path = Path("data/plate.zarr")
+    prepare: PrepareConfig = PrepareConfig()
+    split: SplitConfig = SplitConfig()
+    autoencoder: AutoencoderSettings = AutoencoderSettings()
+    regressor_fit: FitConfig = FitConfig(epochs=30, batch_size=64)
+    classes: list[str] | None = Field(default=None, min_length=2)
+    trials: int = Field(default=20, ge=1)
+    failures: int = Field(default=10, ge=0)
+    space: SpaceConfig = SpaceConfig()
+    first: dict[str, float | int | bool] = {}
+    epochs: int = Field(default=30, ge=1)
+    fine_tune_epochs: int = Field(default=4, ge=1)
+    patience: int = Field(default=5, ge=1)
+    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    promote: Literal["better", "always"] = "better"
+    seed: int = SEED
+
+
+C = TypeVar("C", bound=Frozen)
+
+
+def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
+    """Read a YAML config and apply overrides of the form ``key.path=value``.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, a key is unknown (the nearest known one is named), or a
+        value is out of range.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"expected a config at {path}, found: {error.strerror}; check the path"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"expected YAML in {path}, found: {reason}; correct it") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"expected keys and values in {path}, found {type(content).__name__}")
+    for override in overrides:
+        _apply(content, override)
+    return build_config(kind, content, str(path))
+
+
+def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
+    """Validate a config's content; see `load_config`."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(kind, error)}") from error
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"expected -s key.path=value, found '{override}'; write for example "
+                          "-s fit.epochs=3")  # fmt: skip
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"expected a value as in YAML, found '{override}'") from error
+    inner = content
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"expected keys below '{key}', found a value; check '{override}'")
+    inner[keys[-1]] = value
+
+
+def _explain(kind: type[Frozen], error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    key = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(kind, where[:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
+        return f"expected a known key, found '{key}'; {hint}"
+    found = "" if first["type"] == "missing" else f", found {str(first['input'])[:80]!r}"
+    return f"{key or 'config'}: {first['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _known_keys(kind: type[Frozen], where: Sequence[str]) -> list[str]:
+    for part in where:
+        annotation = kind.model_fields[part].annotation if part in kind.model_fields else None
+        inner = [annotation, *getattr(annotation, "__args__", ())]
+        models = [k for k in inner if isinstance(k, type) and issubclass(k, Frozen)]
+        if not models:
+            break
+        kind = models[0]
+    return list(kind.model_fields)

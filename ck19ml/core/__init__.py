@@ -1,0 +1,1 @@
+"""Numeric core: pure numpy and scipy, every random draw from a generator that is passed in."""

@@ -1,0 +1,110 @@
+"""Cut a field into patches and bring their grey values to one scale."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+PATCH_SIZE = 192
+"""Side of a patch in pixels (DOMAIN.md, the study's processing, step 1)."""
+
+BACKGROUND = 255
+"""Level that grey values of a 12-bit camera are raised to; unstained cells lie below it."""
+
+
+def cut(field: NDArray[np.generic], patch_size: int = PATCH_SIZE) -> NDArray[np.generic]:
+    """Cut a field into the patches of a regular grid.
+
+    The margin that does not fill a patch is dropped on the left and at the bottom, as the
+    study did (2048 -> 1920 pixels, 10 x 10 patches).
+
+    Parameters
+    ----------
+    field : ndarray, (height, width, ...)
+        Grey values or mask, any dtype.
+    patch_size : int
+        Side of a patch in pixels.
+
+    Returns
+    -------
+    ndarray, (rows * columns, patch_size, patch_size, ...)
+        Patches row by row, of the field's dtype.
+
+    Raises
+    ------
+    ValueError
+        If the field is smaller than one patch.
+
+    Examples
+    --------
+    >>> cut(np.arange(20).reshape(4, 5), patch_size=2)[:, 0, 0].tolist()
+    [1, 3, 11, 13]
+    """
+    rows, columns = grid_shape(field.shape[0], field.shape[1], patch_size)
+    if rows == 0 or columns == 0:
+        raise ValueError(
+            f"expected a field of at least {patch_size} x {patch_size} pixels, "
+            f"found {field.shape[0]} x {field.shape[1]}"
+        )
+    left = field.shape[1] - columns * patch_size
+    inner = field[: rows * patch_size, left:]
+    split = inner.reshape(rows, patch_size, columns, patch_size, *field.shape[2:])
+    return np.ascontiguousarray(split.swapaxes(1, 2)).reshape(
+        rows * columns, patch_size, patch_size, *field.shape[2:]
+    )
+
+
+def grid_shape(height: int, width: int, patch_size: int = PATCH_SIZE) -> tuple[int, int]:
+    """Rows and columns of patches that a field of this size in pixels yields."""
+    return height // patch_size, width // patch_size
+
+
+def origins(height: int, width: int, patch_size: int = PATCH_SIZE) -> NDArray[np.int32]:
+    """Return the top left pixel (y, x) of each patch of `cut`, in the same order.
+
+    Returns
+    -------
+    ndarray, (rows * columns, 2), int32
+    """
+    rows, columns = grid_shape(height, width, patch_size)
+    left = width - columns * patch_size
+    y, x = np.mgrid[0:rows, 0:columns]
+    return np.stack([y.ravel() * patch_size, left + x.ravel() * patch_size], 1).astype(np.int32)
+
+
+def raise_background(
+    patches: NDArray[np.generic], background: int = BACKGROUND
+) -> NDArray[np.generic]:
+    """Raise grey values below the background level to that level; the dtype is kept."""
+    return np.maximum(patches, patches.dtype.type(background))
+
+
+def is_faulty(patches: NDArray[np.generic], background: int = BACKGROUND) -> NDArray[np.bool_]:
+    """Tell the patches in which either channel shows nothing above the background.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, height, width, 2)
+
+    Returns
+    -------
+    ndarray, (n,), bool
+    """
+    return (patches.max(axis=(1, 2)) <= background).any(axis=-1)
+
+
+def rescale(patches: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Scale each patch and channel to [0, 1] by its own minimum and maximum.
+
+    A constant channel becomes 0.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, height, width, channels)
+        Grey values, raised to the background.
+
+    Returns
+    -------
+    ndarray, (n, height, width, channels), float32 in [0, 1]
+    """
+    low = patches.min(axis=(1, 2), keepdims=True).astype(np.float32)
+    high = patches.max(axis=(1, 2), keepdims=True).astype(np.float32)
+    return (patches.astype(np.float32) - low) / np.maximum(high - low, 1e-6)

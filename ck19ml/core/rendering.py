@@ -1,0 +1,191 @@
+"""Draw cells into a field and turn light into the grey values of a 12-bit camera."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+WHITE = 4095
+"""Largest grey value of the 12-bit camera (DOMAIN.md, the raw data)."""
+
+HARMONICS = (2, 3, 5)
+"""Waves around a cell's outline: two stretch it, three and five make arms."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How light becomes grey values.
+
+    Attributes
+    ----------
+    background : float
+        Grey value of a view without cells. It lies well below 255, the level that the study
+        raises its images to (DOMAIN.md, the study's processing, step 2).
+    gain : float
+        Grey values per photo-electron; shot noise has the variance gain x signal.
+    read_noise : float
+        Standard deviation of the noise in the dark, grey values.
+    offset : float
+        Part of the background that is electronic and carries no shot noise, grey values.
+    blur_px : float
+        Standard deviation of the point spread, pixels.
+    """
+
+    background: float = 170.0
+    gain: float = 0.6
+    read_noise: float = 4.0
+    offset: float = 100.0
+    blur_px: float = 0.8
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of one kind; arrays of shape (n,), outline arrays of shape (n, 3).
+
+    Attributes
+    ----------
+    y, x : ndarray of float64
+        Centres in pixels, inside the field.
+    area_px : ndarray of float64
+        Area of each outline in pixels.
+    brightness : ndarray of float64
+        Grey values above the background at the middle of the cell, before the blur.
+    waves : ndarray of float64, (n, 3)
+        Height of each wave of the outline, as a share of the radius (see `HARMONICS`).
+    phases : ndarray of float64, (n, 3)
+        Turn of each wave, radians.
+    """
+
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    area_px: NDArray[np.float64]
+    brightness: NDArray[np.float64]
+    waves: NDArray[np.float64]
+    phases: NDArray[np.float64]
+    profile: float = 0.5
+
+    def __len__(self) -> int:
+        return self.y.size
+
+    @property
+    def radius_px(self) -> NDArray[np.float64]:
+        """Mean radius of each outline in pixels; a wave of height a adds a^2 / 2 to the area."""
+        swell = 1 + 0.5 * (self.waves**2).sum(axis=1)
+        return np.asarray(np.sqrt(self.area_px / (np.pi * swell)))
+
+
+def draw(cells: Cells, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Draw cells as domes of light; where cells lie above one another their light adds up.
+
+    Parameters
+    ----------
+    cells : Cells
+    size : int
+        Side of the field in pixels.
+
+    Returns
+    -------
+    light : ndarray, (size, size), float32
+        Grey values above the background, without blur or noise.
+    mask : ndarray, (size, size), bool
+        Pixels inside at least one outline.
+    """
+    light = np.zeros((size, size), np.float32)
+    mask = np.zeros((size, size), bool)
+    if len(cells) == 0:
+        return light, mask
+    cell, y, x, depth = _inside(cells)
+    seen = (y >= 0) & (y < size) & (x >= 0) & (x < size)
+    flat = y[seen] * size + x[seen]
+    weights = (cells.brightness[cell[seen]] * depth[seen] ** cells.profile).astype(np.float32)
+    np.add.at(light.reshape(-1), flat, weights)
+    mask.reshape(-1)[flat] = True
+    return light, mask
+
+
+def _inside(
+    cells: Cells,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Cell, row, column and depth (1 in the middle, 0 on the outline) of each pixel inside."""
+    radius = cells.radius_px
+    reach = int(np.ceil((radius * (1 + np.abs(cells.waves).sum(axis=1))).max())) + 1
+    steps_y, steps_x = _disc(reach)
+    row, column = np.rint(cells.y).astype(np.intp), np.rint(cells.x).astype(np.intp)
+    dy = steps_y[None, :] - (cells.y - row)[:, None]
+    dx = steps_x[None, :] - (cells.x - column)[:, None]
+    distance2 = dy**2 + dx**2
+    near = distance2 <= ((radius * (1 + np.abs(cells.waves).sum(axis=1))) ** 2)[:, None]
+    cell, step = np.nonzero(near)
+    angle = np.arctan2(dy[near], dx[near])
+    outline = np.ones(angle.size)
+    for wave, order in enumerate(HARMONICS):
+        outline += cells.waves[cell, wave] * np.cos(order * angle - cells.phases[cell, wave])
+    depth = 1 - distance2[near] / (radius[cell] * outline) ** 2
+    inner = depth > 0
+    cell, step = cell[inner], step[inner]
+    return cell, row[cell] + steps_y[step], column[cell] + steps_x[step], depth[inner]
+
+
+@lru_cache(maxsize=64)
+def _disc(reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Steps from a centre to every pixel within reach."""
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    near = y**2 + x**2 <= (reach + 0.5) ** 2
+    return y[near].astype(np.intp), x[near].astype(np.intp)
+
+
+def expose(
+    light: NDArray[np.float32], camera: Camera, rng: np.random.Generator
+) -> NDArray[np.uint16]:
+    """Blur the light, add the background and the noise, and read it out with 12 bits.
+
+    Shot noise is drawn as a normal of the same variance: at the background's 100 electrons
+    it is as good as Poisson and ten times as fast.
+
+    Parameters
+    ----------
+    light : ndarray, (height, width), float32
+        Grey values above the background.
+    camera : Camera
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, (height, width), uint16 in [0, 4095]
+    """
+    grey = ndimage.gaussian_filter(light, camera.blur_px, truncate=3.0)
+    noise = rng.standard_normal(light.shape, np.float32)
+    grey += np.float32(camera.background)
+    spread = grey - np.float32(camera.offset)
+    spread *= np.float32(camera.gain)
+    spread += np.float32(camera.read_noise**2)
+    noise *= np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
+    grey += noise
+    return np.clip(np.rint(grey, out=grey), 0, WHITE, out=grey).astype(np.uint16)
+
+
+def blind(
+    values: NDArray[np.uint16], hidden: NDArray[np.bool_], level: int
+) -> NDArray[np.uint16]:
+    """Keep the values at or below a level where the view is hidden, as behind a droplet."""
+    return np.where(hidden, np.minimum(values, np.uint16(level)), values)
+
+
+def brightfield(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint16]:
+    """Draw a transmitted-light view: grey, with dark rims around the cells.
+
+    Parameters
+    ----------
+    mask : ndarray, (height, width), bool
+        Pixels of all cells.
+
+    Returns
+    -------
+    ndarray, (height, width), uint16 in [0, 4095]
+    """
+    body = ndimage.gaussian_filter(mask.astype(np.float32), 1.0, truncate=3.0)
+    rim = body * (1 - body)
+    grey = 2000 + 120 * body - 1800 * rim + 25 * rng.standard_normal(mask.shape, np.float32)
+    return np.clip(np.rint(grey), 0, WHITE).astype(np.uint16)

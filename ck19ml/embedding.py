@@ -1,0 +1,27 @@
+"""Two-dimensional maps of features."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_POINTS = 2000
+"""Patches drawn at most: more hide one another on half a page."""
+
+
+def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
+    """Map features, (n, features), to two dimensions by UMAP, (n, 2), float32.
+
+    References
+    ----------
+    .. [1] McInnes, Healy and Melville, "UMAP", arXiv:1802.03426.
+    """
+    from umap import UMAP  # takes seconds to import, and few runs draw a map
+
+    neighbours = min(15, len(features) - 1)
+    # Spectral initialisation needs more points than dimensions.
+    start = "spectral" if len(features) > 10 else "random"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="umap|sklearn|numba")
+        mapped = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1)
+        return np.asarray(mapped.fit_transform(features), dtype=np.float32)

@@ -1,0 +1,258 @@
+"""Evaluate a model on wells of a dataset, beside the baselines and with intervals over wells."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ck19ml.baselines import Baselines
+from ck19ml.core.metrics import (
+    Score,
+    interaction_scores,
+    label_scores,
+    mean_score,
+    overlap_scores,
+    well_probabilities,
+)
+from ck19ml.errors import PlateError
+from ck19ml.plates.store import Dataset
+from ck19ml.scoring import FAULTY, Card, Scorer, stimulations, without_faulty
+from ck19ml.training import reconstruction_losses
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model on some wells, and the predictions that they come from.
+
+    Attributes
+    ----------
+    scores : dict
+        Name to score; names that start with ``baseline_`` are the baselines'.
+    numbers : dict
+        Figures without an interval (prevalence, average precision ...).
+    patches : DataFrame, one row a patch
+        plate, well, patch, stimulation, faulty, overlap, predicted_overlap, and a classifier's
+        label, predicted and probability_NAME.
+    wells : DataFrame, one row a well
+        plate, well, stimulation, patches, faulty_share, overlap, predicted_overlap, and a
+        classifier's predicted and probability_NAME.
+    """
+
+    scores: dict[str, Score]
+    numbers: dict[str, float]
+    patches: pd.DataFrame
+    wells: pd.DataFrame
+
+    def metrics(self, prefix: str) -> dict[str, float]:
+        """All figures under ``prefix/``; intervals as ``NAME_low`` and ``NAME_high``.
+
+        Figures that are not numbers (an average precision without a positive) are left out.
+        """
+        flat = dict(self.numbers)
+        for name, score in self.scores.items():
+            flat |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+        return {f"{prefix}/{key}": value for key, value in flat.items() if np.isfinite(value)}
+
+
+def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
+    """Rows of the patches in wells that the model and its tuning have not seen.
+
+    Wells are known by the hash of their pixels: a renamed or copied plate hides nothing.
+
+    Raises
+    ------
+    PlateError
+        If the model has seen every well, or patches have another size than the model's.
+    """
+    if dataset.parameters["patch_size"] != card.patch_size:
+        raise PlateError(
+            f"expected a dataset of patches of {card.patch_size} pixels as the model takes, found "
+            f"{dataset.parameters['patch_size']} in {dataset.path}; prepare it with this size"
+        )
+    wells = dataset.wells
+    unseen = wells[~wells["sha256"].isin(card.seen)]
+    if unseen.empty:
+        raise PlateError(
+            f"expected wells in {dataset.path} that the model has not seen, found none; give a "
+            "dataset of other wells"
+        )
+    return rows_of(dataset, unseen)
+
+
+def rows_of(dataset: Dataset, wells: pd.DataFrame) -> NDArray[np.intp]:
+    """Rows of all patches of these wells (columns plate and well), ascending."""
+    wanted = pd.MultiIndex.from_frame(wells[["plate", "well"]])
+    own = pd.MultiIndex.from_frame(dataset.table[["plate", "well"]])
+    return np.flatnonzero(own.isin(wanted))
+
+
+def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
+    """Evaluate a model of any kind on the patches with these rows."""
+    raw = dataset.read(rows)
+    table = dataset.table.iloc[rows].reset_index(drop=True)
+    if scorer.card.kind == "autoencoder":
+        losses = reconstruction_losses(scorer.network, scorer.patches(raw))
+        return evaluate_reconstruction(losses, table, scorer.card)
+    outputs = scorer.predict_patches(raw).astype(np.float64)
+    if scorer.card.kind == "regressor":
+        return evaluate_regressor(outputs[:, 0], table, scorer.card)
+    return evaluate_classifier(outputs, table, scorer.card)
+
+
+def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
+    """Score an autoencoder by its binary cross-entropy per patch, (n,), in nats."""
+    well, wells = _wells(table)
+    rng = np.random.default_rng(card.seed)
+    sums, counts = np.bincount(well, losses), np.bincount(well)
+    patches = _patches(table).assign(bce=losses)
+    return Evaluation(
+        {"bce": mean_score(sums, counts, rng)}, {}, patches, wells.assign(bce=sums / counts)
+    )
+
+
+def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
+    """Score predicted overlaps of patches, (n,), beside predict-the-mean."""
+    well, wells = _wells(table)
+    rng = np.random.default_rng(card.seed)
+    true = table["overlap"].to_numpy(np.float64)
+    baselines = Baselines.from_json(card.baselines)
+    scores = overlap_scores(true, predicted, well, rng)
+    constant = np.full_like(true, baselines.mean_overlap)
+    scores["baseline_mean_overlap_mse"] = overlap_scores(true, constant, well, rng)["overlap_mse"]
+    wells = wells.assign(predicted_overlap=np.bincount(well, predicted) / np.bincount(well))
+    return Evaluation(
+        scores,
+        interaction_scores(true, predicted, card.interaction_threshold),
+        _patches(table).assign(predicted_overlap=predicted),
+        wells,
+    )
+
+
+def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
+    """Score class probabilities of patches, (n, classes), and of their wells.
+
+    A faulty patch is left out, or is the class ``Faulty`` where the model has it; wells are
+    always scored on their usable patches. The overlap that a classifier predicts is what its
+    probabilities make of the classes' mean overlaps in the training wells.
+
+    Raises
+    ------
+    PlateError
+        If a stimulation of the wells is not a class of the model.
+    """
+    labels = class_labels(table, card.classes)
+    usable = ~table["faulty"].to_numpy(bool)
+    kept = usable if FAULTY not in card.classes else np.ones(len(table), bool)
+    baselines = Baselines.from_json(card.baselines)
+    overlap = table["overlap"].to_numpy(np.float64)
+    predicted_overlap = probabilities @ np.asarray(baselines.class_overlap)
+    well, _ = _wells(table[kept])
+    rng = np.random.default_rng(card.seed)
+    scores = label_scores(probabilities[kept], labels[kept], well, rng)
+    scores |= overlap_scores(overlap[kept], predicted_overlap[kept], well, rng)
+    constant = np.full(int(kept.sum()), baselines.mean_overlap)
+    scores["baseline_mean_overlap_mse"] = overlap_scores(overlap[kept], constant, well, rng)[
+        "overlap_mse"
+    ]
+    calls = {
+        "majority": np.full(len(labels), baselines.majority),
+        "overlap": baselines.patch_rule.predict(overlap),
+    }
+    for name, call in calls.items():
+        right = (call[kept] == labels[kept]).astype(np.float64)
+        scores[f"baseline_{name}_accuracy"] = mean_score(
+            np.bincount(well, right), np.bincount(well), rng
+        )
+    well_scores, wells = _evaluate_wells(
+        probabilities[usable], table[usable], predicted_overlap[usable], card, baselines, rng
+    )
+    names = [f"probability_{name}" for name in card.classes]
+    patches = _patches(table).assign(
+        label=np.asarray(card.classes)[labels],
+        predicted=np.asarray(card.classes)[probabilities.argmax(axis=1)],
+        predicted_overlap=predicted_overlap,
+        **dict(zip(names, probabilities.T, strict=True)),
+    )
+    return Evaluation(
+        scores | well_scores,
+        interaction_scores(overlap[kept], predicted_overlap[kept], card.interaction_threshold),
+        patches[kept].reset_index(drop=True),
+        wells,
+    )
+
+
+def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.integer]:
+    """Class index of each patch, (n,); faulty patches are ``Faulty`` where that is a class.
+
+    Raises
+    ------
+    PlateError
+        If a stimulation is not among the classes.
+    """
+    names = table["stimulation"].astype(str)
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        raise PlateError(
+            f"expected the stimulations {', '.join(stimulations(classes))}, found "
+            f"{', '.join(unknown)}; correct the layout, or train a model with these classes"
+        )
+    labels = names.map({name: index for index, name in enumerate(classes)}).to_numpy(np.intp)
+    if FAULTY in classes:
+        labels = np.where(table["faulty"], classes.index(FAULTY), labels)
+    return labels
+
+
+def _evaluate_wells(
+    probabilities: Floats,
+    table: pd.DataFrame,
+    predicted_overlap: Floats,
+    card: Card,
+    baselines: Baselines,
+    rng: np.random.Generator,
+) -> tuple[dict[str, Score], pd.DataFrame]:
+    well, wells = _wells(table)
+    names = stimulations(card.classes)
+    combined = well_probabilities(without_faulty(probabilities, card.classes), well)
+    labels = wells["stimulation"].map({n: i for i, n in enumerate(names)}).to_numpy(np.intp)
+    each = np.arange(len(wells))
+    scores = {
+        f"well_{key}": score for key, score in label_scores(combined, labels, each, rng).items()
+    }
+    one = np.ones(len(wells), dtype=np.intp)
+    calls = {
+        "majority": np.full(len(wells), baselines.majority),
+        "overlap": baselines.well_rule.predict(wells["overlap"].to_numpy()),
+    }
+    for name, call in calls.items():
+        right = (call == labels).astype(np.float64)
+        scores[f"baseline_{name}_well_accuracy"] = mean_score(right, one, rng)
+    columns = {f"probability_{n}": p for n, p in zip(names, combined.T, strict=True)}
+    wells = wells.assign(
+        predicted_overlap=np.bincount(well, predicted_overlap) / np.bincount(well),
+        predicted=np.asarray(names)[combined.argmax(axis=1)],
+        **columns,
+    )
+    return scores, wells
+
+
+def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:
+    """Index the wells of these patches: (n,) indices, and a table with one row a well."""
+    grouped = table.groupby(["plate", "well"], sort=True)
+    wells = grouped.agg(
+        stimulation=("stimulation", "first"),
+        compound=("compound", "first"),
+        concentration_um=("concentration_um", "first"),
+        control=("control", "first"),
+        patches=("faulty", "size"),
+        faulty_share=("faulty", "mean"),
+        overlap=("overlap", "mean"),
+    )
+    return grouped.ngroup().to_numpy(np.intp), wells.reset_index()
+
+
+def _patches(table: pd.DataFrame) -> Any:
+    return table[["plate", "well", "field", "patch", "stimulation", "faulty", "overlap"]]

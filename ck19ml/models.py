@@ -1,0 +1,147 @@
+"""Keras networks from plain arguments; every one takes patches scaled to [0, 1]."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+ARCHITECTURES = ("compact", "slides", "dissertation")
+
+Network = Any
+"""A keras.Model; Keras ships no types."""
+
+
+def build_encoder(architecture: str, patch_size: int) -> Network:
+    """Build an encoder that turns patches, (n, patch_size, patch_size, 2), into features.
+
+    ``slides`` and ``dissertation`` are the study's (DOMAIN.md): three colour planes, of which
+    blue is empty, and one PReLU slope per element. ``compact`` sees 4 x 4 pixels as one
+    position from the first layer on and shares the slopes of a feature map, so it costs a
+    fraction of the study's at the same number of features.
+
+    Parameters
+    ----------
+    architecture : {'compact', 'slides', 'dissertation'}
+    patch_size : int
+        Side of a patch in pixels, a multiple of 16 (32 for ``dissertation``).
+
+    Returns
+    -------
+    keras.Model
+        At 192 pixels: ``compact`` and ``slides`` give 2,304 features, ``dissertation`` 1,152;
+        ``slides`` has 2,764,368 parameters.
+
+    Raises
+    ------
+    ValueError
+        If the architecture is unknown or the patch size does not divide.
+    """
+    step = 32 if architecture == "dissertation" else 16
+    if architecture not in ARCHITECTURES or patch_size % step:
+        raise ValueError(
+            f"expected one of {', '.join(ARCHITECTURES)} and a patch size divisible by {step}, "
+            f"found {architecture} and {patch_size}"
+        )
+    inputs = keras.Input((patch_size, patch_size, 2), name="patches")
+    if architecture == "compact":
+        x = inputs
+        for filters, kernel, stride in ((32, 4, 4), (32, 3, 1), (48, 3, 2), (16, 3, 2)):
+            x = layers.Conv2D(filters, kernel, strides=stride, padding="same")(x)
+            x = layers.PReLU(shared_axes=[1, 2])(x)
+    else:
+        blocks = (64, 32, 32) if architecture == "slides" else (64, 32, 32, 32)
+        # The study's images are RGB with an empty blue plane.
+        x = ops.pad(inputs, ((0, 0), (0, 0), (0, 0), (0, 1)))
+        for filters in blocks:
+            x = layers.Conv2D(filters, 3, padding="same")(x)
+            x = layers.PReLU()(x)
+            x = layers.MaxPooling2D(2)(x)
+        last = 16 if architecture == "slides" else 32
+        x = layers.Conv2D(last, 3, strides=2, padding="same")(x)
+        x = layers.PReLU()(x)
+    return keras.Model(inputs, layers.Flatten(name="features")(x), name="encoder")
+
+
+def build_autoencoder(architecture: str, patch_size: int) -> Network:
+    """Build an autoencoder; its layer ``encoder`` is that of `build_encoder`.
+
+    The output, (n, patch_size, patch_size, 2), lies in [0, 1]. The study's blue plane is
+    computed and left out, so that the loss of all architectures is over the same two planes.
+    """
+    encoder = build_encoder(architecture, patch_size)
+    inputs = keras.Input((patch_size, patch_size, 2), name="patches")
+    decode = _decode_compact if architecture == "compact" else _decode_study
+    outputs = decode(encoder(inputs), encoder.layers[-2].output.shape[1:], architecture)
+    return keras.Model(inputs, outputs, name="autoencoder")
+
+
+def _decode_compact(features: Any, shape: tuple[int, ...], _: str) -> Any:
+    x = layers.Reshape(shape)(features)
+    for filters in (48, 32):
+        x = layers.UpSampling2D(2)(x)
+        x = layers.Conv2D(filters, 3, padding="same")(x)
+        x = layers.PReLU(shared_axes=[1, 2])(x)
+    return layers.Conv2DTranspose(2, 4, strides=4, activation="sigmoid", name="reconstruction")(x)
+
+
+def _decode_study(features: Any, shape: tuple[int, ...], architecture: str) -> Any:
+    x = layers.Reshape(shape)(features)
+    for filters in (16, 32, 32, 64) if architecture == "slides" else (32, 32, 32, 32, 64):
+        x = layers.Conv2D(filters, 3, padding="same")(x)
+        x = layers.PReLU()(x)
+        x = layers.UpSampling2D(2)(x)
+    x = layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="reconstruction")(x)
+    return x[..., :2]
+
+
+def build_classifier_head(
+    features: int, *, classes: int, units: int, depth: int, dropout: float, normalise: bool
+) -> Network:
+    """Build the layers that turn features, (n, features), into class probabilities.
+
+    With one layer of 128 units, no dropout and no normalisation it is the slides' head.
+
+    Parameters
+    ----------
+    units, depth : int
+        Width and number of the hidden layers.
+    dropout : float
+        Share of hidden units left out in training, in [0, 1).
+    normalise : bool
+        Whether the features are scaled by their batch statistics first.
+    """
+    head = keras.Sequential([keras.Input((features,))], name="head")
+    if normalise:
+        head.add(layers.BatchNormalization())
+    for _ in range(depth):
+        head.add(layers.Dense(units, activation="relu"))
+        if dropout:
+            head.add(layers.Dropout(dropout))
+    head.add(layers.Dense(classes, activation="softmax", name="probabilities"))
+    return head
+
+
+def build_regressor_head(features: int, *, dropout: float = 0.15) -> Network:
+    """Build the study's layers that turn features, (n, features), into an overlap >= 0."""
+    return keras.Sequential(
+        [
+            keras.Input((features,)),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(dropout),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(1, kernel_constraint=keras.constraints.NonNeg(), name="overlap"),
+        ],
+        name="head",
+    )
+
+
+def join(encoder: Network, head: Network) -> Network:
+    """Put a head on an encoder: patches in, the head's output out."""
+    return keras.Sequential([encoder, head], name="network")
+
+
+def copy(network: Network) -> Network:
+    """Copy a network with its weights, so that training one leaves the other as it was."""
+    twin = keras.models.clone_model(network)
+    twin.set_weights(network.get_weights())
+    return twin

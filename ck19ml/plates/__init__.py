@@ -1,0 +1,1 @@
+"""Plates on disk: file names, images, layouts and the dataset store."""

@@ -1,0 +1,131 @@
+"""What a plate folder's names and channels are: the INCell grammar, or the folder's plate.yaml."""
+
+import re
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from ck19ml.errors import PlateError
+
+INCELL = (
+    r"(?:(?P<plate>.+?) - )?(?P<row>[A-P]) - (?P<column>\d{1,2})"
+    r"\(fld (?P<field>\d+) wv (?P<channel>\w+) - \w+\)\.tiff?"
+)
+"""File names of the INCell Analyzer 2000, with and without the plate's name (DOMAIN.md)."""
+
+IMAGE_SUFFIXES = {".tif", ".tiff", ".png"}
+
+
+class PlateDescription(BaseModel):
+    """The content of ``plate.yaml``; its defaults describe an INCell plate.
+
+    Attributes
+    ----------
+    files : str
+        Regular expression for a whole file name, with the groups row and column and, where
+        there are any, plate, field and channel.
+    channels : dict
+        For ``dc`` and ``tcell``, the channel's name in the file name, or its index on
+        ``channel_axis`` where one file is a stack.
+    bit_depth : int
+        Bits that the camera uses; larger grey values are refused.
+    background : int, optional
+        Level that grey values are raised to; by default the camera's range / 16, which is the
+        study's 255 for 12 bits.
+    pixel_size_um : float
+        Side of a pixel in micrometres.
+    layout : str, optional
+        The layout's file name in the folder.
+    layout_columns : dict
+        What the layout's own columns are called, by our names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    files: str = INCELL
+    channels: dict[str, str | int] = {"dc": "TexasRed", "tcell": "FITC"}
+    channel_axis: int = 0
+    bit_depth: int = 12
+    background: int | None = None
+    pixel_size_um: float = 1.34
+    layout: str | None = None
+    layout_columns: dict[str, str] = {}
+
+    @field_validator("files")
+    @classmethod
+    def pattern_names_the_well(cls, value: str) -> str:
+        """Refuse a pattern that is no regular expression or lacks the groups row and column."""
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        missing = {"row", "column"} - set(groups)
+        if missing:
+            raise ValueError(f"lacks the group(s) {', '.join(sorted(missing))}")
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def both_cell_types_have_a_channel(cls, value: dict[str, str | int]) -> dict[str, str | int]:
+        """Refuse anything but the two keys dc and tcell."""
+        if set(value) != {"dc", "tcell"}:
+            raise ValueError(f"expected the keys dc and tcell, found {', '.join(value)}")
+        return value
+
+    @field_validator("bit_depth")
+    @classmethod
+    def bit_depth_fits_sixteen(cls, value: int) -> int:
+        """Refuse depths that no supported file holds."""
+        if not 1 <= value <= 16:
+            raise ValueError(f"expected 1 to 16 bits, found {value}")
+        return value
+
+    @model_validator(mode="after")
+    def channels_are_found_one_way(self) -> Self:
+        """Refuse channel names without a group ``channel``, and a group with stack indices."""
+        named = "channel" in re.compile(self.files).groupindex
+        by_name = all(isinstance(channel, str) for channel in self.channels.values())
+        by_index = all(isinstance(channel, int) for channel in self.channels.values())
+        if not (named and by_name) and not (not named and by_index):
+            raise ValueError(
+                "channels are names where the pattern has a group 'channel', else indices"
+            )
+        return self
+
+    @property
+    def stacked(self) -> bool:
+        """Whether one file holds both channels."""
+        return isinstance(self.channels["dc"], int)
+
+    @property
+    def level(self) -> int:
+        """The background level that grey values are raised to."""
+        return 2**self.bit_depth // 16 - 1 if self.background is None else self.background
+
+
+def read_description(folder: Path) -> PlateDescription:
+    """Read the folder's ``plate.yaml``; without one, describe an INCell plate.
+
+    Raises
+    ------
+    PlateError
+        If the file is not YAML, has unknown keys or values of the wrong kind.
+    """
+    path = folder / "plate.yaml"
+    if not path.exists():
+        return PlateDescription()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return PlateDescription.model_validate(content or {})
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "channels"
+        raise PlateError(
+            f"{path}: key '{key}': {first['msg']} (found {str(first['input'])[:80]!r}); correct it"
+        ) from error

@@ -1,0 +1,166 @@
+"""The dataset on disk: a Zarr group with patches and masks, and the tables beside them."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from ck19ml.errors import PlateError
+
+FORMAT = 1
+"""Version of the layout of the dataset's files."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared dataset, opened for reading.
+
+    Attributes
+    ----------
+    path : Path
+        The folder of the Zarr group.
+    table : DataFrame, one row a patch
+        plate, well, row, column, field, patch, y, x, stimulation, compound, concentration_um,
+        control, faulty, tcell_area_px, dc_area_px, overlap_area_px, overlap, tcell_overlap.
+    fields : DataFrame, one row a field
+        plate, well, field, faulty_share and sha256 of its patches.
+    info : dict
+        The content of ``dataset.json``: source, parameters, software version, hashes.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    fields: pd.DataFrame
+    info: dict[str, Any]
+
+    def read(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+        """Read patches, (n, size, size, 2), uint8 or uint16, raised to the background."""
+        return self._read("patches", rows)
+
+    def read_masks(self, rows: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Read masks, (n, size, size, 2), bool."""
+        return self._read("masks", rows)
+
+    def _read(self, name: str, rows: NDArray[np.integer]) -> Any:
+        array = zarr.open_array(self.path / name, mode="r")
+        return array.get_orthogonal_selection((np.asarray(rows),))
+
+    @property
+    def name(self) -> str:
+        """The folder's name without its ending."""
+        return self.path.stem
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of all patches and labels."""
+        return str(self.info["content_hash"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """How the patches were made: mask, patch_size, background, bit_depth."""
+        return dict(self.info["parameters"])
+
+    @property
+    def wells(self) -> pd.DataFrame:
+        """One row a well: plate, well, stimulation, sha256 over its fields' hashes."""
+        hashes = self.fields.groupby(["plate", "well"], sort=True)["sha256"].agg("+".join)
+        labels = self.table.groupby(["plate", "well"], sort=True)["stimulation"].first()
+        return pd.concat([labels, hashes], axis=1).reset_index()
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Open a dataset, and refuse one that is not complete.
+
+    Raises
+    ------
+    PlateError
+        If there is no dataset, or it was made by another format, or its parts disagree.
+    """
+    if not (path / "dataset.json").is_file():
+        raise PlateError(
+            f"expected a prepared dataset at {path}, found none; make it by "
+            f"'ck19ml prepare PLATE {path}'"
+        )
+    try:
+        info = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
+        if info.get("format") != FORMAT:
+            raise PlateError(
+                f"{path}: expected dataset format {FORMAT}, found {info.get('format')}; prepare "
+                "the plate again"
+            )
+        table = pd.read_parquet(path / "patches.parquet")
+        fields = pd.read_parquet(path / "fields.parquet")
+        stored = zarr.open_array(path / "patches", mode="r").shape[0]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise PlateError(
+            f"{path}: expected a complete dataset, found a damaged one ({reason}); prepare the "
+            "plate again"
+        ) from error
+    if stored != len(table):
+        raise PlateError(
+            f"{path}: expected {len(table)} patches as in patches.parquet, found {stored}; "
+            "prepare the plate again"
+        )
+    return Dataset(path, table, fields, info)
+
+
+def create_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str) -> None:
+    """Create the group with its empty arrays; one chunk holds one field.
+
+    Parameters
+    ----------
+    fields, patches, size : int
+        Number of fields, of patches a field, and a patch's side in pixels.
+    """
+    group = zarr.create_group(folder, overwrite=True)
+    shape = (fields * patches, size, size, 2)
+    for name, kind in (("patches", dtype), ("masks", "bool")):
+        group.create_array(
+            name,
+            shape=shape,
+            chunks=(patches, size, size, 2),
+            dtype=kind,
+            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
+        )
+
+
+def write_field(
+    folder: Path,
+    index: int,
+    patches: NDArray[np.unsignedinteger],
+    masks: NDArray[np.bool_],
+) -> None:
+    """Write the patches and masks of the field with this index as one chunk each."""
+    rows = slice(index * len(patches), (index + 1) * len(patches))
+    zarr.open_array(folder / "patches", mode="r+")[rows] = patches
+    zarr.open_array(folder / "masks", mode="r+")[rows] = masks
+
+
+def write_tables(
+    folder: Path, table: pd.DataFrame, fields: pd.DataFrame, info: dict[str, Any]
+) -> None:
+    """Write the tables and, last, ``dataset.json``: without it a dataset is incomplete."""
+    table.to_parquet(folder / "patches.parquet", index=False)
+    fields.to_parquet(folder / "fields.parquet", index=False)
+    text = json.dumps({"format": FORMAT, **info}, indent=2)
+    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Move a finished folder to its name; what stood there before goes only then."""
+    if target.exists():
+        old = target.with_name(target.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        made.rename(target)
+        shutil.rmtree(old)
+    else:
+        made.rename(target)

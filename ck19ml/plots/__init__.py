@@ -1,0 +1,39 @@
+"""Every figure of the project: pure functions that return a matplotlib figure, and no more."""
+
+from ck19ml.plots.classification import confusion, confusions, reliability, well_probabilities
+from ck19ml.plots.embedding import umap_scatter
+from ck19ml.plots.images import mask_gallery, reconstructions, to_rgb
+from ck19ml.plots.learning import learning_curves, study_history
+from ck19ml.plots.overlap import (
+    error_distribution,
+    field_sums,
+    overlap_histograms,
+    predicted_against_true,
+    threshold_curve,
+)
+from ck19ml.plots.plate import plate_heatmap, plate_layout
+from ck19ml.plots.scores import scores_with_baselines
+from ck19ml.plots.style import stimulation_colours, to_bytes
+
+__all__ = [
+    "confusion",
+    "confusions",
+    "error_distribution",
+    "field_sums",
+    "learning_curves",
+    "mask_gallery",
+    "overlap_histograms",
+    "plate_heatmap",
+    "plate_layout",
+    "predicted_against_true",
+    "reconstructions",
+    "reliability",
+    "scores_with_baselines",
+    "stimulation_colours",
+    "study_history",
+    "threshold_curve",
+    "to_bytes",
+    "to_rgb",
+    "umap_scatter",
+    "well_probabilities",
+]

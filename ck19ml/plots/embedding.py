@@ -1,0 +1,100 @@
+"""Figures of features in two dimensions."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
+
+from ck19ml.plots import style
+
+SIZE_OF_ZERO, SIZE_OF_ONE = 6.0, 400.0
+"""Area in square points of the marker of a patch without overlap and of complete overlap."""
+
+LEGEND_OVERLAPS = (0.0, 0.05, 0.2, 0.4)
+
+
+@style.styled
+def umap_scatter(
+    embedding: ArrayLike, stimulation: ArrayLike, overlap: ArrayLike, *, seed: int = 0
+) -> Figure:
+    """Draw the embedding of patches: colour is the stimulation, size the overlap.
+
+    Parameters
+    ----------
+    embedding : array_like, (n, 2), float
+        Coordinates, without a unit.
+    stimulation : array_like, (n,), str
+    overlap : array_like, (n,), float
+        Overlap (IoU), fractions in [0, 1]. Rows with a coordinate or an overlap that is not
+        finite are left out, and the figure says how many.
+    seed : int
+        Of the random order in which points are drawn, so that no stimulation hides another.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    points = np.asarray(embedding, float)
+    share, names = np.asarray(overlap, float), style.as_names(stimulation)
+    if points.ndim != 2 or points.shape[1] != 2 or share.shape != (len(points),):
+        raise ValueError(f"expected (n, 2) and (n,) values, found {points.shape}, {share.shape}")
+    style.same_length(stimulation=names, overlap=share)
+    finite = np.isfinite(points).all(axis=1) & np.isfinite(share)
+    if not finite.any():
+        return style.empty_figure("no patches")
+    colours = style.stimulation_colours(style.stimulation_order(names))
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(finite))
+    figure = style.new_figure(8.5, 6)
+    axes = figure.subplots()
+    axes.scatter(
+        points[order, 0],
+        points[order, 1],
+        s=_size(share[order]),
+        c=[colours[name] for name in names[order]],
+        alpha=0.6,
+        edgecolors="white",
+        linewidths=0.2,
+        rasterized=True,
+    )
+    axes.set(xlabel="UMAP 1", ylabel="UMAP 2")
+    axes.set_aspect("equal", adjustable="datalim")
+    _legends(axes, colours, names[finite])
+    style.note(figure, int(np.count_nonzero(~finite)), "patches")
+    return figure
+
+
+def _size(share: ArrayLike) -> NDArray[np.float64]:
+    fraction = np.clip(np.asarray(share, np.float64), 0.0, 1.0)
+    return np.asarray(SIZE_OF_ZERO + (SIZE_OF_ONE - SIZE_OF_ZERO) * fraction)
+
+
+def _legends(axes: Axes, colours: dict[str, str], names: NDArray[np.str_]) -> None:
+    stimulations = [
+        style.marker("o", f"{name}, n = {np.count_nonzero(names == name):,}", colour)
+        for name, colour in colours.items()
+    ]
+    sizes = [_size_handle(share) for share in LEGEND_OVERLAPS]
+    first = axes.legend(
+        handles=stimulations, title="stimulation", loc="upper left", bbox_to_anchor=(1.0, 1.0)
+    )
+    axes.add_artist(first)
+    # An artist that is clipped to the axes gets no room of its own beside them.
+    first.set_clip_on(False)
+    second = axes.legend(
+        handles=sizes,
+        title=style.OVERLAP_LABEL,
+        loc="lower left",
+        bbox_to_anchor=(1.0, 0.0),
+        labelspacing=0.9,
+    )
+    first.set_alignment("left")
+    second.set_alignment("left")
+
+
+def _size_handle(share: float) -> Line2D:
+    handle = style.marker("o", f"{100 * share:g}", style.GREY)
+    handle.set_markersize(float(_size(share)) ** 0.5)
+    handle.set_markeredgewidth(0.4)
+    return handle

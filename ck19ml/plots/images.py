@@ -1,0 +1,187 @@
+"""Figures that show patches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb as colour_to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
+
+from ck19ml.core.overlap import DC, TCELL
+from ck19ml.plots import style
+
+OVERLAP_COLOURS = {"DC only": style.VERMILLION, "T cell only": style.GREEN, "both": style.YELLOW}
+"""Colours of the overlap map; nearest to the channels' red and green that all can tell apart."""
+
+SCALE_BAR_UM = 50.0
+
+
+def to_rgb(patches: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Show two channels as colours: DCs red, T cells green, as the study does.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, height, width, 2), float in [0, 1]
+        Channel 0 DC, 1 T cell; values outside of [0, 1] are clipped.
+
+    Returns
+    -------
+    ndarray, (n, height, width, 3), float32 in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If the shape is another or a value is not finite.
+
+    Examples
+    --------
+    >>> to_rgb(np.array([[[[1.0, 0.25]]]])).ravel().tolist()
+    [1.0, 0.25, 0.0]
+    """
+    if patches.ndim != 4 or patches.shape[-1] != 2:
+        raise ValueError(f"expected patches of shape (n, height, width, 2), found {patches.shape}")
+    if not np.isfinite(patches).all():
+        raise ValueError("expected finite grey values, found NaN or infinity; check the model")
+    rgb = np.zeros((*patches.shape[:-1], 3), np.float32)
+    rgb[..., 0] = np.clip(patches[..., DC], 0, 1)
+    rgb[..., 1] = np.clip(patches[..., TCELL], 0, 1)
+    return rgb
+
+
+@style.styled
+def reconstructions(
+    patches: NDArray[np.floating],
+    reconstructed: NDArray[np.floating],
+    titles: Sequence[str],
+    *,
+    pixel_size_um: float | None = None,
+) -> Figure:
+    """Draw patches, what an autoencoder makes of them, and the difference: a column a patch.
+
+    Parameters
+    ----------
+    patches, reconstructed : ndarray, (n, height, width, 2), float in [0, 1]
+        Channel 0 DC, 1 T cell.
+    titles : sequence of str, (n,)
+        Stand above the columns.
+    pixel_size_um : float, optional
+        Side of a pixel in micrometres; given, the first patch has a scale bar.
+
+    Returns
+    -------
+    Figure
+        The difference is the mean of both channels' absolute difference, on one scale for
+        all patches.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, there is no patch, or a value is not finite.
+    """
+    _check(patches, reconstructed.shape, titles)
+    images = (to_rgb(patches), to_rgb(reconstructed))
+    difference = np.abs(patches.astype(np.float32) - reconstructed).mean(axis=-1)
+    figure, grid = _grid(("input", "recon-\nstruction", "difference"), titles)
+    for column in range(len(titles)):
+        grid[0, column].imshow(images[0][column])
+        grid[1, column].imshow(images[1][column])
+        shown = grid[2, column].imshow(
+            difference[column], cmap="cividis", vmin=0, vmax=max(float(difference.max()), 1e-6)
+        )
+    # Beside all rows, so that it narrows them alike and the columns stay in line.
+    bar = figure.colorbar(shown, ax=list(grid.ravel()), shrink=0.3, anchor=(0, 0), pad=0.01)
+    bar.set_label("mean absolute\ndifference", fontsize=style.SMALL)
+    bar.ax.tick_params(labelsize=style.SMALL)
+    _scale_bar(grid[0, 0], patches.shape, pixel_size_um)
+    _channel_legend(figure)
+    return figure
+
+
+@style.styled
+def mask_gallery(
+    patches: NDArray[np.floating],
+    masks: NDArray[np.bool_],
+    titles: Sequence[str],
+    *,
+    pixel_size_um: float | None = None,
+) -> Figure:
+    """Draw patches, the mask of each channel, and where the masks overlap: a column a patch.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, height, width, 2), float in [0, 1]
+        Channel 0 DC, 1 T cell.
+    masks : ndarray, (n, height, width, 2), bool
+    titles : sequence of str, (n,)
+        Stand above the columns.
+    pixel_size_um : float, optional
+        Side of a pixel in micrometres; given, the first patch has a scale bar.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, there is no patch, or a value is not finite.
+    """
+    _check(patches, masks.shape, titles)
+    figure, grid = _grid(("image", "DC mask", "T-cell\nmask", "overlap"), titles)
+    rgb, overlap = to_rgb(patches), _overlap_map(masks.astype(bool))
+    for column in range(len(titles)):
+        grid[0, column].imshow(rgb[column])
+        grid[1, column].imshow(masks[column, :, :, DC], cmap="gray", vmin=0, vmax=1)
+        grid[2, column].imshow(masks[column, :, :, TCELL], cmap="gray", vmin=0, vmax=1)
+        grid[3, column].imshow(overlap[column])
+    _scale_bar(grid[0, 0], patches.shape, pixel_size_um)
+    _channel_legend(figure, OVERLAP_COLOURS)
+    return figure
+
+
+def _check(patches: NDArray[np.floating], other: tuple[int, ...], titles: Sequence[str]) -> None:
+    if patches.shape != other:
+        raise ValueError(f"expected arrays of one shape, found {patches.shape} and {other}")
+    if len(titles) == 0 or len(titles) != len(patches):
+        raise ValueError(f"expected a title a patch, found {len(titles)} for {len(patches)}")
+
+
+def _grid(rows: Sequence[str], titles: Sequence[str]) -> tuple[Figure, NDArray[np.object_]]:
+    size = (1.2 + 1.5 * len(titles), 0.8 + 1.5 * len(rows))
+    figure = style.new_figure(max(size[0], 5.0), size[1])
+    grid = figure.subplots(len(rows), len(titles), squeeze=False)
+    for axes in grid.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize=10.5, loc="center")
+    for axes, name in zip(grid[:, 0], rows, strict=True):
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure, grid
+
+
+def _overlap_map(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    dc, tcell = masks[..., DC], masks[..., TCELL]
+    shown = np.zeros((*dc.shape, 3))
+    parts = (dc & ~tcell, tcell & ~dc, dc & tcell)
+    for part, colour in zip(parts, OVERLAP_COLOURS.values(), strict=True):
+        shown[part] = colour_to_rgb(colour)
+    return shown
+
+
+def _channel_legend(figure: Figure, more: dict[str, str] | None = None) -> None:
+    handles = [Patch(color="red", label="DC"), Patch(color="lime", label="T cell")]
+    for name, colour in (more or {}).items():
+        handles.append(Patch(color=colour, label=f"masks: {name}"))
+    columns = 5 if figure.get_figwidth() > 8 else 2
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_size_um: float | None) -> None:
+    if pixel_size_um is None:
+        return
+    height, width = shape[1:3]
+    length = SCALE_BAR_UM / pixel_size_um
+    left, top = 0.05 * width, 0.93 * height
+    axes.add_patch(Rectangle((left, top), length, 0.03 * height, color="white"))
+    axes.text(
+        left, top - 0.02 * height, f"{SCALE_BAR_UM:g} µm", color="white", fontsize=style.SMALL
+    )

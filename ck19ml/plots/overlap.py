@@ -1,0 +1,248 @@
+"""Figures of true and predicted overlap."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from ck19ml.plots import style
+from ck19ml.plots.histograms import overlap_histograms
+from ck19ml.plots.pairs import Pairs, Values, pairs_of
+
+__all__ = [
+    "error_distribution",
+    "field_sums",
+    "overlap_histograms",
+    "predicted_against_true",
+    "threshold_curve",
+]
+
+
+@style.styled
+def field_sums(true: ArrayLike, predicted: ArrayLike, stimulation: ArrayLike) -> Figure:
+    """Draw the sum of overlap over each well's patches, true beside predicted.
+
+    Parameters
+    ----------
+    true, predicted : array_like, (wells,), float
+        Sum of overlap (IoU, fractions) over the patches of a well, in [0, patches]; not finite:
+        left out, and the figure says how many.
+    stimulation : array_like, (wells,), str
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not of the same length.
+    """
+    pairs = pairs_of(true, predicted, stimulation)
+    if not pairs.order:
+        return style.empty_figure("no wells")
+    figure = style.new_figure(3.2 + 1.6 * len(pairs.order), 4.5)
+    axes = figure.subplots()
+    colours = style.stimulation_colours(pairs.order)
+    for place, name in enumerate(pairs.order):
+        columns = zip(pairs.of(name), (-0.2, 0.2), (True, False), strict=True)
+        for values, shift, filled in columns:
+            _strip(axes, values, place + shift, colours[name], filled)
+    labels = [f"{name}\nn = {pairs.of(name)[0].size}" for name in pairs.order]
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_ylabel("sum of overlap (IoU)\nover a well's patches")
+    handles = [style.marker("o", "true", style.GREY), style.marker("o", "predicted", "white")]
+    title = "a point a well,\nbar: mean ± SD"
+    axes.legend(handles=handles, title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    style.note(figure, pairs.left_out, "wells")
+    return figure
+
+
+def _strip(axes: Axes, values: Values, place: float, colour: str, filled: bool) -> None:
+    if values.size == 0:
+        return
+    # Spreading by a fixed sequence needs no generator and gives the same figure each time.
+    spread = 0.12 * (2 * np.modf(np.arange(values.size) * 0.618034)[0] - 1)
+    axes.scatter(
+        place + spread,
+        values,
+        s=16,
+        facecolor=colour if filled else "none",
+        edgecolor=colour,
+        alpha=0.8,
+    )
+    axes.errorbar(
+        [place], [values.mean()], [values.std()], fmt="_", color="black", ms=18, mew=2, capsize=4
+    )
+
+
+@style.styled
+def predicted_against_true(true: ArrayLike, predicted: ArrayLike, stimulation: ArrayLike) -> Figure:
+    """Draw predicted against true overlap with the line on which both are equal.
+
+    Parameters
+    ----------
+    true, predicted : array_like, (n,), float
+        Overlap (IoU), fractions in [0, 1]; predictions may leave that range. Rows with a
+        value that is not finite are left out, and the figure says how many.
+    stimulation : array_like, (n,), str
+
+    Returns
+    -------
+    Figure
+        The legend gives, a stimulation, n, the root of the mean squared error in percentage
+        points and R² (a dash where the truth does not vary).
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not of the same length.
+    """
+    pairs = pairs_of(true, predicted, stimulation)
+    if not pairs.order:
+        return style.empty_figure("no patches")
+    figure = style.new_figure(8, 5.2)
+    axes = figure.subplots()
+    colours = style.stimulation_colours(pairs.order)
+    _shuffled_points(axes, pairs, colours)
+    both = np.concatenate([pairs.true, pairs.predicted, [0.0, 0.05]])
+    limits = (both.min() - 0.02 * np.ptp(both), both.max() + 0.02 * np.ptp(both))
+    identity = axes.plot(limits, limits, "--", color=style.BLACK, linewidth=1, label="identity")
+    handles = [_agreement_handle(pairs, name, colours[name]) for name in pairs.order]
+    handles += identity
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), labelspacing=0.9)
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    axes.set(xlabel="true " + style.OVERLAP_LABEL, ylabel="predicted " + style.OVERLAP_LABEL)
+    style.percent_axis(axes.xaxis)
+    style.percent_axis(axes.yaxis)
+    style.note(figure, pairs.left_out, "patches")
+    return figure
+
+
+def _shuffled_points(axes: Axes, pairs: Pairs, colours: dict[str, str]) -> None:
+    """Draw all points at once in a shuffled order: else the last stimulation would hide all."""
+    order = np.random.default_rng(0).permutation(pairs.true.size)
+    axes.scatter(
+        pairs.true[order],
+        pairs.predicted[order],
+        c=[colours[name] for name in pairs.names[order]],
+        s=14,
+        alpha=0.35,
+        linewidths=0,
+        rasterized=True,
+    )
+
+
+def _agreement_handle(pairs: Pairs, name: str, colour: str) -> Line2D:
+    true, predicted = pairs.of(name)
+    if true.size == 0:
+        return style.marker("o", f"{name}\nno patches", colour)
+    squared = float(np.mean((predicted - true) ** 2))
+    # The variance of equal numbers is not always exactly 0 in floating point.
+    r2 = style.signed(f"{1 - squared / true.var():.2f}") if np.ptp(true) > 0 else "–"
+    text = f"{name}, n = {true.size:,}\nRMSE {100 * squared**0.5:.2f} pp, R² {r2}"
+    return style.marker("o", text, colour)
+
+
+@style.styled
+def error_distribution(true: ArrayLike, predicted: ArrayLike, stimulation: ArrayLike) -> Figure:
+    """Draw how the errors of predicted overlap are distributed, a line a stimulation.
+
+    Parameters
+    ----------
+    true, predicted : array_like, (n,), float
+        Overlap (IoU), fractions in [0, 1]; predictions may leave that range. Rows with a
+        value that is not finite are left out, and the figure says how many.
+    stimulation : array_like, (n,), str
+
+    Returns
+    -------
+    Figure
+        Share of a stimulation's patches by predicted minus true overlap, logarithmic; the
+        legend gives mean (bias) and standard deviation in percentage points.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not of the same length.
+    """
+    pairs = pairs_of(true, predicted, stimulation)
+    if not pairs.order:
+        return style.empty_figure("no patches")
+    figure = style.new_figure(8.5, 4.2)
+    axes = figure.subplots()
+    error = pairs.predicted - pairs.true
+    edges = _error_edges(error)
+    for name, colour in style.stimulation_colours(pairs.order).items():
+        part = error[pairs.names == name]
+        if part.size == 0:
+            axes.plot([], [], color=colour, label=f"{name}\nno patches")
+            continue
+        share = np.histogram(part, edges)[0] / part.size
+        bias = style.signed(f"{100 * part.mean():+.2f}")
+        label = f"{name}, n = {part.size:,}\nbias {bias}, SD {100 * part.std():.2f} pp"
+        axes.stairs(share, edges, baseline=None, color=colour, linewidth=1.8, label=label)
+    axes.axvline(0, color=style.BLACK, linewidth=1, linestyle="--")
+    axes.set_yscale("log")
+    axes.set_xlabel("predicted − true overlap (IoU, percentage points)")
+    axes.set_ylabel("share of patches (%)")
+    style.percent_axis(axes.xaxis)
+    style.percent_axis(axes.yaxis)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), labelspacing=0.9)
+    style.note(figure, pairs.left_out, "patches")
+    return figure
+
+
+def _error_edges(error: Values) -> Values:
+    """Return bins that are symmetrical about 0, so that the sign of a small error is seen."""
+    reach = max(float(np.abs(error).max(initial=0.0)), 0.05)
+    width = max(0.01, reach / 40)
+    half = np.arange(int(np.ceil(reach / width)) + 1) + 0.5
+    return np.concatenate([-half[::-1], half]) * width
+
+
+@style.styled
+def threshold_curve(
+    thresholds: ArrayLike,
+    precision: ArrayLike,
+    recall: ArrayLike,
+    prevalence: ArrayLike,
+    chosen: float | None = None,
+) -> Figure:
+    """Draw how well interaction is found, over the threshold on overlap that defines it.
+
+    Parameters
+    ----------
+    thresholds : array_like, (t,), float
+        Overlap (IoU) from which a patch counts as interaction, fractions, ascending.
+    precision, recall : array_like, (t,), float in [0, 1]
+        NaN where not defined (no patch predicted, no patch true): the line has a gap.
+    prevalence : array_like, (t,) or (), float in [0, 1]
+        Share of patches that interact: the precision of a guess.
+    chosen : float, optional
+        The threshold that is used, marked by a vertical line.
+
+    Raises
+    ------
+    ValueError
+        If thresholds, precision and recall are not of the same length.
+    """
+    style.same_length(thresholds=thresholds, precision=precision, recall=recall)
+    x = np.asarray(thresholds, float)
+    figure = style.new_figure(7, 4)
+    axes = figure.subplots()
+    curves = (
+        ("precision", precision, style.BLUE, "-"),
+        ("recall", recall, style.VERMILLION, "--"),
+        ("prevalence", np.broadcast_to(np.asarray(prevalence, float), x.shape), style.BLACK, ":"),
+    )
+    for name, values, colour, line in curves:
+        marker = "o" if x.size == 1 else ""
+        axes.plot(x, np.asarray(values, float), line, marker=marker, color=colour, label=name)
+    if chosen is not None:
+        label = f"chosen: {100 * chosen:.3g} %"
+        axes.axvline(chosen, color=style.GREY, linewidth=3, alpha=0.6, label=label)
+    axes.set(xlabel="threshold of interaction: " + style.OVERLAP_LABEL, ylabel="share (%)")
+    axes.set_ylim(-0.02, 1.02)
+    style.percent_axis(axes.xaxis)
+    style.percent_axis(axes.yaxis)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure

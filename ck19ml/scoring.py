@@ -1,0 +1,243 @@
+"""A trained network with everything it needs to score raw fields, as it lies in the registry."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ck19ml.core import masks as mask_methods
+from ck19ml.core.metrics import well_probabilities
+from ck19ml.core.patches import cut, is_faulty, raise_background
+from ck19ml.errors import PlateError
+from ck19ml.models import Network
+from ck19ml.training import Patches, predict
+
+FORMAT = 1
+FAULTY = "Faulty"
+"""Name of the quality flag where it is a class (the four-class model of the slides)."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is and what it has seen.
+
+    Attributes
+    ----------
+    kind : {'autoencoder', 'classifier', 'regressor'}
+    classes : list of str
+        In the order of the network's outputs; of the training data for the other kinds.
+    patch_size, background, bit_depth, mask : int, int, int, str
+        How raw fields become patches, see `plates.prepare.Parameters`.
+    masked : bool
+        Whether everything outside the masks is set to 0.
+    interaction_threshold : float
+        Overlap at or above which cells count as interacting.
+    wells : dict
+        For each role, the fingerprints (`Dataset.wells`) of its wells.
+    baselines : dict
+        `baselines.Baselines` of the training wells, as JSON.
+    dataset : dict
+        Name and content hash of the training dataset.
+    seed : int
+    software : str
+    """
+
+    kind: str
+    classes: list[str]
+    patch_size: int
+    background: int
+    bit_depth: int
+    mask: str
+    masked: bool
+    interaction_threshold: float
+    wells: dict[str, list[str]]
+    dataset: dict[str, str]
+    seed: int
+    software: str
+    baselines: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Fingerprints of the wells that the model or its tuning has seen."""
+        return frozenset(self.wells.get("train", [])) | frozenset(self.wells.get("validation", []))
+
+
+class Scorer:
+    """Scores patches and raw fields with a network; made from a folder, without pickle."""
+
+    def __init__(self, network: Network, card: Card) -> None:
+        self.network, self.card = network, card
+
+    @property
+    def encoder(self) -> Network:
+        """The part of the network that turns patches into features."""
+        return self.network.get_layer("encoder")
+
+    def save(self, folder: Path) -> Path:
+        """Write ``network.keras`` and ``card.json`` into a new folder."""
+        folder.mkdir(parents=True)
+        self.network.save(folder / "network.keras")
+        text = json.dumps(asdict(self.card), indent=2)
+        (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+        return folder
+
+    def predict_patches(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+        """Run the network on patches as a dataset stores them.
+
+        Parameters
+        ----------
+        raw : ndarray, (n, patch_size, patch_size, 2), unsigned integers
+
+        Returns
+        -------
+        ndarray, float32
+            Class probabilities (n, classes), overlaps (n, 1) or reconstructions.
+        """
+        return predict(self.network, self.patches(raw))
+
+    def features(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+        """Run the encoder on patches as a dataset stores them, (n, features), float32."""
+        return predict(self.encoder, self.patches(raw))
+
+    def outputs(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+        """Return what the model is asked for: features of an autoencoder, else predictions."""
+        return self.features(raw) if self.card.kind == "autoencoder" else self.predict_patches(raw)
+
+    def output_names(self) -> list[str]:
+        """Name the columns of `outputs`."""
+        if self.card.kind == "classifier":
+            return [f"probability_{name}" for name in self.card.classes]
+        if self.card.kind == "regressor":
+            return ["predicted_overlap"]
+        return [f"feature_{index}" for index in range(self.encoder.output_shape[-1])]
+
+    def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
+        """Bring patches to the form that the network was trained on (`training.Patches`)."""
+        card = self.card
+        masks = mask_methods.METHODS[card.mask](raw, card.background) if card.masked else None
+        return Patches(raw, masks)
+
+    def cut(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+        """Cut a raw field, (height, width, 2), into patches raised to the background."""
+        patches = raise_background(cut(image, self.card.patch_size), self.card.background)
+        return np.asarray(patches)
+
+    def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
+        """Score raw fields: what `mlflow.pyfunc` and its server call.
+
+        Parameters
+        ----------
+        model_input : ndarray, (n, height, width, 2)
+            Raw grey values; channel 0 DC, channel 1 T cell.
+        params : dict, optional
+            Not used; part of the interface.
+
+        Returns
+        -------
+        DataFrame, one row a field
+            See `summary`.
+
+        Raises
+        ------
+        PlateError
+            If the input has another shape, or values that the camera cannot give.
+        """
+        fields = np.asarray(model_input)
+        size = self.card.patch_size
+        if fields.ndim != 4 or fields.shape[3] != 2 or min(fields.shape[1:3]) < size:
+            raise PlateError(
+                f"expected fields of shape (n, height, width, 2), at least {size} pixels high and "
+                f"wide, found {fields.shape}; stack the DC and the T-cell image on the last axis"
+            )
+        largest = 2**self.card.bit_depth - 1
+        if not np.isfinite(fields).all() or fields.min() < 0 or fields.max() > largest:
+            raise PlateError(
+                f"expected grey values from 0 to {largest}, found {fields.min()} to "
+                f"{fields.max()}; pass raw camera values"
+            )
+        dtype = np.uint8 if self.card.bit_depth <= 8 else np.uint16
+        rows = []
+        for image in fields.astype(dtype):
+            raw = self.cut(image)
+            rows.append(self.summary(self.outputs(raw), self.faulty(raw)))
+        return pd.DataFrame(rows)
+
+    def faulty(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+        """Tell the patches in which a channel shows nothing above the background, (n,)."""
+        return is_faulty(raw, self.card.background)
+
+    def summary(self, outputs: NDArray[np.floating], faulty: NDArray[np.bool_]) -> dict[str, Any]:
+        """Combine the outputs of one well's patches, the faulty ones left out.
+
+        Returns
+        -------
+        dict
+            ``patches`` and ``faulty_share``; a classifier's ``stimulation`` and
+            ``probability_NAME`` of each; a regressor's ``predicted_overlap`` (mean); an
+            autoencoder's ``feature_0`` ... (mean). Without a usable patch the values are
+            missing.
+        """
+        good = outputs[~faulty].astype(np.float64)
+        row: dict[str, Any] = {"patches": len(faulty), "faulty_share": float(faulty.mean())}
+        if self.card.kind == "classifier":
+            return row | self._probabilities(good)
+        mean = good.mean(axis=0) if len(good) else np.full(outputs.shape[1], np.nan)
+        return row | dict(zip(self.output_names(), mean.tolist(), strict=True))
+
+    def _probabilities(self, good: NDArray[np.float64]) -> dict[str, Any]:
+        names = stimulations(self.card.classes)
+        if not len(good):
+            return {"stimulation": None, **{f"probability_{name}": np.nan for name in names}}
+        combined = well_probabilities(
+            without_faulty(good, self.card.classes), np.zeros(len(good), dtype=np.intp)
+        )[0]
+        columns = {f"probability_{name}": float(p) for name, p in zip(names, combined, strict=True)}
+        return {"stimulation": names[int(combined.argmax())], **columns}
+
+
+def stimulations(classes: list[str]) -> list[str]:
+    """Return the classes without the quality flag."""
+    return [name for name in classes if name != FAULTY]
+
+
+def without_faulty(probabilities: NDArray[np.float64], classes: list[str]) -> NDArray[np.float64]:
+    """Drop the quality flag's column and let the rows sum to 1 again, (n, stimulations)."""
+    if FAULTY not in classes:
+        return probabilities
+    kept = probabilities[:, [name != FAULTY for name in classes]]
+    return np.asarray(kept / np.maximum(kept.sum(axis=1, keepdims=True), 1e-12))
+
+
+def load_scorer(folder: Path) -> Scorer:
+    """Load a model folder; nothing in it is executed (Keras' safe mode).
+
+    Raises
+    ------
+    PlateError
+        If the folder was made by another version or is damaged.
+    """
+    try:
+        content = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise PlateError(
+                f"expected a model of format {FORMAT}, found {content.get('format')} in {folder}; "
+                "train it again"
+            )
+        network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
+        return Scorer(network, Card(**content))
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise PlateError(
+            f"expected a model in {folder}, found: {reason}; train it again"
+        ) from error
+
+
+def _load_pyfunc(data_path: str) -> Scorer:
+    """Load the model for `mlflow.pyfunc`, which looks for this name."""
+    return load_scorer(Path(data_path))

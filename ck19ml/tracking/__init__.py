@@ -1,0 +1,1 @@
+"""The only package that imports mlflow: runs, metrics, figures, datasets and the registry."""

@@ -1,0 +1,148 @@
+"""The model registry: log a model with its preprocessing, load it, and name the champion."""
+
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+import ck19ml
+from ck19ml.errors import TrackingError
+from ck19ml.scoring import Scorer, load_scorer
+from ck19ml.tracking.runs import Run
+from ck19ml.tracking.server import client
+
+LOADER = "ck19ml.scoring"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+REQUIREMENTS = ("keras", "numpy", "pandas", "scikit-learn", "tensorflow")
+"""What scoring imports; pinned to the versions that trained the model."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model.
+
+    Attributes
+    ----------
+    name, number : str
+    run : Run
+        The run that logged it.
+    tags : dict of str
+    """
+
+    name: str
+    number: str
+    run: Run
+    tags: dict[str, str]
+
+    @property
+    def uri(self) -> str:
+        """The URI that loads this version."""
+        return f"models:/{self.name}/{self.number}"
+
+
+def log_model(
+    run: Run, scorer: Scorer, name: str, tags: dict[str, str], description: str
+) -> Version:
+    """Log a model twice in the active run, and register the one that takes raw fields.
+
+    ``model`` takes raw two-channel fields, (n, height, width, 2); ``network`` is the bare
+    Keras network, which takes patches scaled to [0, 1]. The weights stand under ``weights/``.
+
+    Parameters
+    ----------
+    name : str
+        The registered model's name.
+    tags : dict of str
+        Of the version: what the gate compares.
+    """
+    pins = [f"{package}=={version(package)}" for package in REQUIREMENTS]
+    size = scorer.card.patch_size
+    example = np.zeros((1, size, size, 2), np.uint16)
+    signature = ModelSignature(inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))]))
+    with tempfile.TemporaryDirectory() as folder:
+        data = scorer.save(Path(folder) / "scorer")
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module=LOADER,
+            data_path=str(data),
+            code_paths=[str(Path(ck19ml.__file__).parent)],
+            signature=signature,
+            input_example=example,
+            pip_requirements=pins,
+        )
+        weights = Path(folder) / "network.weights.h5"
+        scorer.network.save_weights(weights)
+        run.file(weights, "weights")
+    _log_network(scorer, pins)
+    registered = mlflow.register_model(logged.model_uri, name, tags=tags)
+    client().update_model_version(name, registered.version, description)
+    return Version(name, str(registered.version), run, tags)
+
+
+def _log_network(scorer: Scorer, pins: list[str]) -> None:
+    size = scorer.card.patch_size
+    output = (-1, *scorer.network.output_shape[1:])
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, size, size, 2))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), output)]),
+    )
+    # Without an input example: MLflow's keras flavour fails on one (mlflow/mlflow#16183).
+    mlflow.keras.log_model(
+        scorer.network, name="network", signature=signature, pip_requirements=pins
+    )
+
+
+def champion(name: str) -> Version | None:
+    """Return the champion of a registered model, if there is one."""
+    try:
+        found = client().get_model_version_by_alias(name, CHAMPION)
+    except mlflow.MlflowException:
+        return None
+    return Version(name, str(found.version), Run(found.run_id), dict(found.tags))
+
+
+def promote(version: Version) -> None:
+    """Make a version the champion."""
+    client().set_registered_model_alias(version.name, CHAMPION, version.number)
+
+
+def challenge(version: Version) -> None:
+    """Name a version as the one that did not become champion."""
+    client().set_registered_model_alias(version.name, CHALLENGER, version.number)
+
+
+def model_uri(run: Run) -> str:
+    """Return the URI of the model that a run logged."""
+    return f"runs:/{run.id}/model"
+
+
+def load_model(uri: str) -> Scorer:
+    """Load a model of this project by an MLflow model URI.
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model, or it is not one of this project's.
+    """
+    client()
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        flavor = Model.load(str(folder)).flavors["python_function"]
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TrackingError(
+            f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
+            "train one with 'ck19ml tune'"
+        ) from error
+    if flavor.get("loader_module") != LOADER:
+        raise TrackingError(
+            f"expected a model that ck19ml registered at {uri}, found one loaded by "
+            f"{flavor.get('loader_module')}; give the URI of its 'model', not of its 'network'"
+        )
+    return load_scorer(folder / flavor["data"])

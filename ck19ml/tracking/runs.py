@@ -1,0 +1,280 @@
+"""Runs: started, filled, found again, and ended in the state that is true."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.entities import Metric, Param, RunTag
+
+from ck19ml import __version__
+from ck19ml.errors import TrackingError
+from ck19ml.plots.style import to_bytes
+from ck19ml.tracking.server import client, experiment_id, mark_experiment
+
+FINGERPRINT = "ck19ml.fingerprint"
+KIND = "ck19ml.kind"
+METRICS_A_BATCH = 1000
+"""MLflow's limit for one call."""
+
+PACKAGES = ("keras", "mlflow", "numpy", "optuna", "pandas", "scikit-learn", "tensorflow", "zarr")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A handle on a run; every method writes at once."""
+
+    id: str
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters; what MLflow logged already (the entry point's) stays as it is."""
+        known = client().get_run(self.id).data.params
+        new = [Param(k, str(v)) for k, v in flatten(values).items() if k not in known]
+        client().log_batch(self.id, params=new)
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics.
+
+        Raises
+        ------
+        TrackingError
+            If a value is not finite: MLflow would take it and hide it.
+        """
+        self.curve([(step, values)])
+
+    def curve(self, points: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+        """Log metrics of many steps at once."""
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(key, _finite(key, value), now, step)
+            for step, values in points
+            for key, value in values.items()
+        ]
+        for start_at in range(0, len(metrics), METRICS_A_BATCH):
+            client().log_batch(self.id, metrics[start_at : start_at + METRICS_A_BATCH])
+
+    def history(self, table: pd.DataFrame) -> None:
+        """Log a fit's history: a column ``epoch`` and one column a metric."""
+        rows = table.set_index("epoch").to_dict(orient="index")
+        self.curve(
+            [(int(epoch), {str(k): v for k, v in row.items()}) for epoch, row in rows.items()]
+        )
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Set tags."""
+        client().log_batch(self.id, tags=[RunTag(key, value) for key, value in values.items()])
+
+    def describe(self, markdown: str) -> None:
+        """Set the description that the UI shows on the run's page."""
+        self.tags({"mlflow.note.content": markdown})
+
+    def figure(self, name: str, figure: Figure) -> None:
+        """Save a figure as ``figures/NAME.png``."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.png"
+            path.write_bytes(to_bytes(figure))
+            self.file(path, "figures")
+
+    def table(self, name: str, table: pd.DataFrame) -> None:
+        """Save a table as ``NAME.csv``."""
+        client().log_text(self.id, table.to_csv(index=False), f"{name}.csv")
+
+    def json(self, name: str, content: Any) -> None:
+        """Save a JSON-like value as ``NAME.json``."""
+        client().log_text(self.id, json.dumps(content, indent=2), f"{name}.json")
+
+    def dataset(self, table: pd.DataFrame, *, name: str, source: str, digest: str) -> None:
+        """Say which dataset the active run was made from."""
+        with warnings.catch_warnings():
+            # Hints on schema inference, which say nothing about a stored dataset.
+            warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
+            found = mlflow.data.from_pandas(table, source=source, name=name, digest=digest)
+            mlflow.log_input(found, context="training")
+
+    def file(self, path: Path, folder: str | None = None) -> None:
+        """Save a file."""
+        client().log_artifact(self.id, str(path), folder)
+
+    def end(self, state: str) -> None:
+        """Set the final state: FINISHED, KILLED or FAILED."""
+        client().set_terminated(self.id, state)
+
+    def reopen(self) -> None:
+        """Set the state back to RUNNING."""
+        client().update_run(self.id, status="RUNNING")
+
+    @property
+    def state(self) -> str:
+        """The state as the store has it."""
+        return str(client().get_run(self.id).info.status)
+
+    @property
+    def logged(self) -> dict[str, float]:
+        """The last value of each metric."""
+        return dict(client().get_run(self.id).data.metrics)
+
+    def tag(self, key: str) -> str | None:
+        """Value of a tag."""
+        value = client().get_run(self.id).data.tags.get(key)
+        return None if value is None else str(value)
+
+    def children(self, kind: str) -> list["Run"]:
+        """Child runs of one kind, the oldest first."""
+        query = f"tags.`mlflow.parentRunId` = '{self.id}' and tags.`{KIND}` = '{kind}'"
+        return [Run(found.info.run_id) for found in _search(query, "attributes.start_time ASC")]
+
+    def text(self, artifact: str) -> str | None:
+        """Read a text artifact; None where there is none."""
+        try:
+            return str(mlflow.artifacts.load_text(f"runs:/{self.id}/{artifact}"))
+        except (mlflow.MlflowException, OSError):
+            return None
+
+    def download(self, artifact: str) -> Path:
+        """Fetch an artifact to a local path."""
+        return Path(mlflow.artifacts.download_artifacts(run_id=self.id, artifact_path=artifact))
+
+
+@contextmanager
+def start(
+    name: str,
+    kind: str,
+    config: Mapping[str, Any],
+    *,
+    fingerprint: str | None = None,
+    resume: Run | None = None,
+) -> Iterator[Run]:
+    """Start a run, and end it in its true state.
+
+    Inside ``mlflow run`` the first run started is the one that MLflow made. An interrupt ends
+    the run as KILLED, any other exception as FAILED, with the message as its description.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        The command that makes such runs.
+    config : mapping
+        The resolved config: logged as parameters and as the artifact ``config.json``.
+    fingerprint : str, optional
+        Lets `find_finished` find the run again.
+    resume : Run, optional
+        A run to go on with, instead of a new one.
+    """
+    client()
+    nested = mlflow.active_run() is not None
+    if resume is not None:
+        active = mlflow.start_run(run_id=resume.id, log_system_metrics=True)
+    elif made_by_mlflow_run():
+        active = mlflow.start_run(log_system_metrics=True)
+    else:
+        active = mlflow.start_run(
+            run_name=name, experiment_id=experiment_id(), nested=nested, log_system_metrics=True
+        )
+    run = Run(active.info.run_id)
+    state = "FAILED"
+    try:
+        mark_experiment(active.info.experiment_id)
+        client().update_run(run.id, name=name)
+        run.tags({KIND: kind, "ck19ml.version": __version__} | _commit())
+        run.params(config)
+        run.json("config", config)
+        run.json("environment", _environment())
+        yield run
+        if fingerprint:  # set last: a run that has it is whole
+            run.tags({FINGERPRINT: fingerprint})
+        state = "FINISHED"
+    except KeyboardInterrupt:
+        state = "KILLED"
+        raise
+    except Exception as error:
+        run.describe(f"**{type(error).__name__}**: {' '.join(str(error).split())}")
+        raise
+    finally:
+        mlflow.end_run(state)
+
+
+def made_by_mlflow_run() -> bool:
+    """Tell whether ``mlflow run`` made a run that waits to be started."""
+    return "MLFLOW_RUN_ID" in os.environ and mlflow.active_run() is None
+
+
+def start_child(parent: Run, name: str, kind: str) -> Run:
+    """Create a running child without making it this process' active run."""
+    tags = {
+        "mlflow.parentRunId": parent.id,
+        "mlflow.source.name": Path(sys.argv[0]).name,
+        KIND: kind,
+    }
+    identifier = client().get_run(parent.id).info.experiment_id
+    return Run(client().create_run(identifier, tags=tags, run_name=name).info.run_id)
+
+
+def find_finished(fingerprint: str, kind: str) -> Run | None:
+    """Find the newest finished run of this kind with this fingerprint."""
+    query = (
+        f"tags.`{FINGERPRINT}` = '{fingerprint}' and tags.`{KIND}` = '{kind}' "
+        "and attributes.status = 'FINISHED'"
+    )
+    found = _search(query, "attributes.start_time DESC", 1)
+    return Run(found[0].info.run_id) if found else None
+
+
+def open_run(identifier: str) -> Run | None:
+    """Open a run by its id; None where it does not exist or was deleted."""
+    try:
+        run = client().get_run(identifier)
+    except mlflow.MlflowException:
+        return None
+    return Run(identifier) if run.info.lifecycle_stage == "active" else None
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Join the keys of nested mappings by dots.
+
+    Examples
+    --------
+    >>> flatten({"fit": {"epochs": 3}, "seed": 1})
+    {'fit.epochs': 3, 'seed': 1}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _search(query: str, order: str, most: int = 1000) -> list[Any]:
+    return list(client().search_runs([experiment_id()], query, max_results=most, order_by=[order]))
+
+
+def _finite(key: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise TrackingError(f"expected a finite value of {key}, found {value}; this is a defect")
+    return float(value)
+
+
+def _commit() -> dict[str, str]:
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
+
+
+def _environment() -> dict[str, str]:
+    return {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}}

@@ -1,0 +1,112 @@
+"""The tracking server: where it is, and whether it answers."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from functools import cache
+from urllib.parse import urlsplit
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+from mlflow import MlflowClient
+
+from ck19ml.errors import ConfigError, TrackingError
+
+TIMEOUT_S = 5.0
+KIND_TAG = "mlflow.experimentKind"
+KIND = "custom_model_development"
+"""MLflow 3 opens an experiment without this tag in its view for language models."""
+
+
+@cache
+def client() -> MlflowClient:
+    """Return the client of the tracking server that MLFLOW_TRACKING_URI names.
+
+    Raises
+    ------
+    TrackingError
+        If the server does not answer within 5 s (MLflow itself would go on for minutes).
+    """
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(("http://", "https://")):
+        _require_answer(uri)
+    try:
+        found = MlflowClient()
+        found.search_experiments(max_results=1)
+    except Exception as error:
+        raise TrackingError(
+            f"expected a tracking store at {without_password(uri)}, found: "
+            f"{type(error).__name__}; check MLFLOW_TRACKING_URI and the folder's permissions"
+        ) from error
+    return found
+
+
+def _require_answer(uri: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S):  # noqa: S310
+            return
+    except urllib.error.HTTPError:
+        return  # it answers, if not on this address (a proxy that wants a login)
+    except (OSError, ValueError) as error:
+        raise TrackingError(
+            f"expected an MLflow server at {without_password(uri)}, found no answer "
+            f"({getattr(error, 'reason', error)}); start it or change MLFLOW_TRACKING_URI"
+        ) from error
+
+
+def without_password(uri: str) -> str:
+    """Return the URI without user name and password, fit for a message."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]).geturl()
+
+
+def experiment_id() -> str:
+    """Id of the experiment of this process: that of the active run, or MLflow's default."""
+    run = mlflow.active_run()
+    if run is not None:
+        return str(run.info.experiment_id)
+    known = client()
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    if name:
+        found = known.get_experiment_by_name(name)
+        return str(found.experiment_id if found else known.create_experiment(name))
+    return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
+
+
+def mark_experiment(identifier: str) -> None:
+    """Let the MLflow UI open the experiment as a list of training runs."""
+    experiment = client().get_experiment(identifier)
+    if KIND_TAG not in experiment.tags:
+        client().set_experiment_tag(identifier, KIND_TAG, KIND)
+
+
+def serve_ui(port: int) -> None:
+    """Serve the MLflow UI on this machine until it is interrupted.
+
+    Raises
+    ------
+    ConfigError
+        If the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                f"expected port {port} to be free, found it in use; choose another by --port"
+            ) from error
+    uri = mlflow.get_tracking_uri()
+    mark_experiment(experiment_id())
+    print(f"MLflow UI on http://127.0.0.1:{port} (store: {without_password(uri)})", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
+    subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port)], check=True)

@@ -1,0 +1,1 @@
+"""One function a command: unpacks the config, runs the steps, reports progress."""

@@ -1,0 +1,145 @@
+"""Choose the figures of a run from its evaluation."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from ck19ml import plots
+from ck19ml.embedding import MOST_POINTS, embed
+from ck19ml.errors import PlateError
+from ck19ml.evaluation import Evaluation
+from ck19ml.plates.store import Dataset
+from ck19ml.scoring import Scorer, stimulations
+from ck19ml.tracking.runs import Run
+
+Figures = dict[str, Figure]
+EXAMPLES = 6
+"""Patches in a figure of images: more are too small on half a page."""
+
+
+def classifier_figures(evaluation: Evaluation, classes: list[str]) -> Figures:
+    """Confusion, scores beside baselines, well probabilities and overlap histograms."""
+    patches, wells = evaluation.patches, evaluation.wells
+    names = stimulations(classes)
+    own = [w[f"probability_{w['stimulation']}"] for w in wells.to_dict(orient="records")]
+    by_patch = confusion_matrix(patches["label"], patches["predicted"], labels=classes)
+    by_well = confusion_matrix(wells["stimulation"], wells["predicted"], labels=names)
+    figures = {
+        "scores": plots.scores_with_baselines(
+            _accuracies(evaluation), label="accuracy on wells not seen", percent=True
+        ),
+        "overlap_histograms": _histograms(patches),
+        "well_probabilities": plots.well_probabilities(
+            wells.assign(probability=own, correct=wells["predicted"] == wells["stimulation"]),
+            chance=1 / len(names),
+        ),
+    }
+    if names == classes:
+        return figures | {"confusion": plots.confusions(by_patch, by_well, classes)}
+    return figures | {
+        "confusion": plots.confusion(by_patch, classes, title="Patches"),
+        "confusion_wells": plots.confusion(by_well, names, title="Wells"),
+    }
+
+
+def regressor_figures(evaluation: Evaluation) -> Figures:
+    """Overlap histograms, predicted against true, errors, and sums over wells."""
+    patches, wells = evaluation.patches, evaluation.wells
+    triple = (patches["overlap"], patches["predicted_overlap"], patches["stimulation"])
+    return {
+        "overlap_histograms": _histograms(patches),
+        "predicted_against_true": plots.predicted_against_true(*triple),
+        "error_distribution": plots.error_distribution(*triple),
+        "field_sums": plots.field_sums(
+            wells["overlap"] * wells["patches"],
+            wells["predicted_overlap"] * wells["patches"],
+            wells["stimulation"],
+        ),
+    }
+
+
+def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Figures:
+    """Patches spread over the wells, their reconstruction and the difference."""
+    chosen = rows[np.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).astype(int)]
+    patches = scorer.patches(dataset.read(chosen))
+    table = dataset.table.iloc[chosen]
+    made = scorer.network.predict_on_batch(patches.batch(slice(None)))
+    titles = [f"{row.well}\n{row.stimulation}" for row in table.itertuples()]
+    figure = plots.reconstructions(
+        patches.batch(slice(None)),
+        np.clip(np.asarray(made), 0, 1),
+        titles,
+        pixel_size_um=dataset.info["pixel_size_um"],
+    )
+    return {"reconstructions": figure}
+
+
+def umap_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], seed: int) -> Figures:
+    """Map the encoder's features of these patches, with points the size of the overlap."""
+    if len(rows) > MOST_POINTS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
+    table = dataset.table.iloc[rows]
+    mapped = embed(scorer.features(dataset.read(rows)), seed)
+    return {"umap": plots.umap_scatter(mapped, table["stimulation"], table["overlap"])}
+
+
+def publish(figures: Figures, run: Run | None, folder: Path | None) -> list[str]:
+    """Log the figures under ``figures/`` of the run, and write them into a folder.
+
+    Returns
+    -------
+    list of str
+        Paths of the files written into the folder.
+
+    Raises
+    ------
+    PlateError
+        If the folder cannot be written.
+    """
+    written = []
+    for name, figure in figures.items():
+        if run is not None:
+            run.figure(name, figure)
+        if folder is not None:
+            path = folder / f"{name}.png"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(plots.to_bytes(figure))
+            except OSError as error:
+                raise PlateError(
+                    f"expected to write figures into {folder}, found: {error.strerror}; make it "
+                    "writable or choose another folder"
+                ) from error
+            written.append(str(path))
+    return written
+
+
+def _histograms(patches: pd.DataFrame) -> Figure:
+    return plots.overlap_histograms(
+        patches["overlap"], patches["predicted_overlap"], patches["stimulation"]
+    )
+
+
+def _accuracies(evaluation: Evaluation) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    named = {"": "classifier", "baseline_majority_": "majority class"}
+    named["baseline_overlap_"] = "thresholds on overlap"
+    for prefix, name in named.items():
+        for level, key in (("patch", "accuracy"), ("well", "well_accuracy")):
+            score = evaluation.scores[f"{prefix}{key}"]
+            rows.append(
+                {
+                    "name": name,
+                    "level": level,
+                    "value": score.value,
+                    "low": score.low,
+                    "high": score.high,
+                    "kind": "baseline" if prefix else "model",
+                }
+            )
+    return pd.DataFrame(rows)

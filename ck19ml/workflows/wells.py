@@ -1,0 +1,125 @@
+"""Which wells a step may see: the split of a dataset, and its patches in memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ck19ml.baselines import Baselines, fit_baselines
+from ck19ml.config import SplitConfig
+from ck19ml.core.splits import split_wells
+from ck19ml.errors import ConfigError
+from ck19ml.evaluation import class_labels, rows_of
+from ck19ml.plates.store import Dataset
+from ck19ml.scoring import FAULTY
+from ck19ml.training import Patches
+
+
+@dataclass(frozen=True)
+class Split:
+    """The wells of a dataset with the role of each.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    classes : list of str
+        Stimulations in the order of the model's outputs, and ``Faulty`` where it is a class.
+    wells : DataFrame, one row a well
+        plate, well, stimulation, sha256, role.
+    """
+
+    dataset: Dataset
+    classes: list[str]
+    wells: pd.DataFrame
+
+    def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
+        """Rows of the patches in wells of these roles; faulty ones only where asked for."""
+        rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(roles)])
+        usable = ~self.dataset.table["faulty"].to_numpy(bool)[rows]
+        rows = rows if faulty else rows[usable]
+        if not len(rows):
+            raise ConfigError(
+                f"expected usable patches in the {' and '.join(roles)} wells of "
+                f"{self.dataset.path}, found faulty ones only; take more wells or another seed"
+            )
+        return rows
+
+    def hashes(self, role: str) -> list[str]:
+        """Fingerprints of the wells of a role."""
+        return list(self.wells.loc[self.wells["role"] == role, "sha256"])
+
+    def fingerprints(self) -> dict[str, list[str]]:
+        """Fingerprints of the wells of each role, as a model's card keeps them."""
+        return {role: self.hashes(role) for role in ("train", "validation", "test")}
+
+    def labels(self, rows: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Class index of these patches, (n,)."""
+        return class_labels(self.dataset.table.iloc[rows], self.classes)
+
+    def overlap(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Overlap of these patches, (n,), fractions."""
+        return self.dataset.table["overlap"].to_numpy(np.float32)[rows]
+
+    def baselines(self, *roles: str) -> Baselines:
+        """Fit the baselines on the usable patches of these roles."""
+        rows = self.rows(*roles)
+        table = self.dataset.table.iloc[rows]
+        well = table.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
+        return fit_baselines(
+            table["overlap"].to_numpy(np.float64), self.labels(rows), well, self.classes
+        )
+
+
+def split_dataset(
+    dataset: Dataset,
+    config: SplitConfig,
+    classes: list[str] | None = None,
+    *,
+    faulty_class: bool = False,
+) -> Split:
+    """Split the wells of a dataset.
+
+    Wells without a single usable patch are left out; so are those of stimulations that are
+    not among the classes.
+
+    Raises
+    ------
+    ConfigError
+        If a class is not in the dataset, or a stimulation has too few wells.
+    """
+    wells = dataset.wells
+    known = sorted(wells["stimulation"].unique(), key=_order)
+    unknown = [name for name in classes or [] if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"classes: expected stimulations of {dataset.path} ({', '.join(known)}), found "
+            f"'{unknown[0]}'; correct the name"
+        )
+    chosen = classes or known
+    usable = dataset.table.groupby(["plate", "well"])["faulty"].min()
+    keys = pd.MultiIndex.from_frame(wells[["plate", "well"]])
+    kept = wells["stimulation"].isin(chosen) & ~usable.reindex(keys).to_numpy(bool)
+    wells = wells[kept].reset_index(drop=True)
+    try:
+        roles = split_wells(
+            list(wells["stimulation"]),
+            validation=config.validation,
+            test=config.test,
+            rng=np.random.default_rng(config.seed),
+        )
+    except ValueError as error:
+        raise ConfigError(f"{dataset.path}: {error}") from error
+    names = [*chosen, FAULTY] if faulty_class else list(chosen)
+    return Split(dataset, names, wells.assign(role=roles))
+
+
+def load_patches(dataset: Dataset, rows: NDArray[np.integer], *, masked: bool) -> Patches:
+    """Read patches into memory, with their masks where the model sees masked images."""
+    return Patches(dataset.read(rows), dataset.read_masks(rows) if masked else None)
+
+
+def _order(name: str) -> tuple[float, str]:
+    # The weakest interaction first, as in every figure: Unstimulated, OVA, ConA.
+    known = {"Unstimulated": 0.0, "OVA": 1.0, "ConA": 2.0}
+    return known.get(name, 3.0), name
