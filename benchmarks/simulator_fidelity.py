@@ -22,7 +22,7 @@ from ck19ml.core import masks, overlap, patches
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import FULL_SIZE, Parameters
 from ck19ml.plates.layouts import builtin_layout, choose_wells
-from ck19ml.plates.simulation import inhibitions, normalise, well_generator
+from ck19ml.plates.simulation import inhibitions, is_odd, normalise, well_generator
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
@@ -76,7 +76,10 @@ def simulate(number: int, seed: int, parameters: Parameters) -> Measured:
     wells, tables = [], []
     for row, inhibition in zip(layout.itertuples(), inhibitions(layout, seed), strict=True):
         rng = well_generator(row.well, seed)
-        view = simulate_field(row.stimulation, parameters, FULL_SIZE, rng, inhibition=inhibition)
+        odd = is_odd(row.well, seed, parameters.odd_every)
+        view = simulate_field(
+            row.stimulation, parameters, FULL_SIZE, rng, inhibition=inhibition, odd=odd
+        )
         key = {"well": row.well, "stimulation": row.stimulation}
         wells.append(key | measure_well(view))
         tables.append(measure_patches(view).assign(**key))

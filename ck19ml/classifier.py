@@ -11,6 +11,7 @@ from ck19ml.models import (
     build_classifier_head,
     build_regressor_head,
     copy,
+    feature_shape,
     join,
 )
 from ck19ml.training import (
@@ -53,8 +54,8 @@ class HeadSettings:
     units, depth : int
         Width and number of the hidden layers.
     dropout : float
-    normalise : bool
-        Whether the features are scaled by batch statistics before the first layer.
+    normalise, pooled : bool
+        See `models.build_classifier_head`.
     fine_tune : bool
         Whether the encoder is trained too.
     class_weights : bool
@@ -66,6 +67,7 @@ class HeadSettings:
     depth: int
     dropout: float
     normalise: bool
+    pooled: bool
     fine_tune: bool
     class_weights: bool
     fit: FitSettings
@@ -100,12 +102,13 @@ def train_classifier(
     """
     seed_everything(seed)
     head = build_classifier_head(
-        encoder.output_shape[-1],
+        feature_shape(encoder),
         classes=classes,
         units=settings.units,
         depth=settings.depth,
         dropout=settings.dropout,
         normalise=settings.normalise,
+        pooled=settings.pooled,
     )
     weights = class_weights(train.targets, classes) if settings.class_weights else None
     arguments = {

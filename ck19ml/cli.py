@@ -72,6 +72,22 @@ def simulate(
 
 
 @app.command()
+def layout(
+    file: Annotated[Path, typer.Argument(help="Layout: .xlsx, .csv or wellmap .toml.")],
+    out: Annotated[str, typer.Option(help="Write the layout as a CSV table.")] = "",
+    figure: Annotated[str, typer.Option(help="Draw the plate: .png, .svg or .pdf.")] = "",
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a plate layout says, to confirm or to correct it."""
+    from ck19ml.workflows import layout as workflow
+
+    table, picture = (Path(name) if name else None for name in (out, figure))
+    _show(json, workflow.layout_command(file, table, picture, overwrite))
+
+
+@app.command()
 def prepare(
     plate: Annotated[Path, typer.Argument(help="Plate folder: TIFFs and a layout.")],
     dataset: Annotated[Path, typer.Argument(help="Dataset to write, NAME.zarr.")],

@@ -1,25 +1,44 @@
 """Configs of the commands: frozen, with unknown keys refused."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from ck19ml.errors import ConfigError
 
 SEED = 2211
 
-Fraction = Field(gt=0, lt=1)
-Count = Field(ge=1)
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What numpy, Python and Keras all take."""
+
+
+def _each_once(names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"expected each class once, found {twice[0]} twice")
+    return names
+
+
+Classes = Annotated[list[str], Field(min_length=2), AfterValidator(_each_once)]
 
 
 class Frozen(BaseModel):
     """Base of all configs: values cannot change, and every key must be known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SimulateConfig(Frozen):
@@ -38,7 +57,7 @@ class SimulateConfig(Frozen):
     layout: str = "ck19"
     wells: int | None = Field(default=None, ge=3)
     size: int = Field(default=2048, ge=64)
-    seed: int = SEED
+    seed: Seed = SEED
     brightfield: bool = False
 
 
@@ -56,7 +75,7 @@ class SplitConfig(Frozen):
 
     validation: float = Field(default=0.2, gt=0, lt=1)
     test: float = Field(default=0.2, gt=0, lt=1)
-    seed: int = SEED
+    seed: Seed = SEED
 
     @model_validator(mode="after")
     def fractions_leave_training_wells(self) -> Self:
@@ -91,7 +110,7 @@ class AutoencoderConfig(AutoencoderSettings):
 
     dataset: Path
     split: SplitConfig = SplitConfig()
-    seed: int = SEED
+    seed: Seed = SEED
 
 
 class HeadConfig(Frozen):
@@ -101,6 +120,7 @@ class HeadConfig(Frozen):
     depth: int = Field(default=1, ge=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     normalise: bool = False
+    pooled: bool = False
 
 
 class ClassifierConfig(Frozen):
@@ -124,14 +144,14 @@ class ClassifierConfig(Frozen):
     architecture: Literal["compact", "slides", "dissertation"] = "compact"
     masked: bool = False
     fine_tune: bool = False
-    classes: list[str] | None = Field(default=None, min_length=2)
+    classes: Classes | None = None
     faulty_class: bool = False
     class_weights: bool = False
     head: HeadConfig = HeadConfig()
     fit: FitConfig = FitConfig(epochs=10, batch_size=64)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     split: SplitConfig = SplitConfig()
-    seed: int = SEED
+    seed: Seed = SEED
 
     @model_validator(mode="after")
     def a_fresh_encoder_is_trained(self) -> Self:
@@ -153,7 +173,7 @@ class RegressorConfig(Frozen):
     fit: FitConfig = FitConfig(epochs=30, batch_size=64)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     split: SplitConfig = SplitConfig()
-    seed: int = SEED
+    seed: Seed = SEED
 
     @model_validator(mode="after")
     def a_fresh_encoder_is_trained(self) -> Self:
@@ -174,22 +194,35 @@ class Range(Frozen):
     def low_is_below_high(self) -> Self:
         """Refuse an empty range, and a logarithm of what is not positive."""
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError(f"expected low < high (and low > 0 with log), found {self}")
+            found = f"low {self.low}, high {self.high}"
+            raise ValueError(f"expected low < high (and low > 0 with log), found {found}")
         return self
 
 
-Choices = list[float | int | bool]
+Choices = Annotated[list[float | int | bool], Field(min_length=1)]
+
+
+def _choices_or_range(value: Any) -> str:
+    return "range" if isinstance(value, dict | Range) else "choices"
+
+
+# Told apart before they are checked, so that an error speaks of the one that was meant.
+ChoicesOrRange = Annotated[
+    Annotated[Choices, Tag("choices")] | Annotated[Range, Tag("range")],
+    Discriminator(_choices_or_range),
+]
 
 
 class SpaceConfig(Frozen):
     """What the tuning searches over: for each, choices or a range."""
 
-    units: Choices | Range = [32, 64, 128, 256]
-    depth: Choices | Range = [1, 2]
-    dropout: Choices | Range = Range(low=0.0, high=0.6)
+    units: ChoicesOrRange = [32, 64, 128, 256]
+    depth: ChoicesOrRange = [1, 2]
+    dropout: ChoicesOrRange = Range(low=0.0, high=0.6)
     normalise: Choices = [False, True]
-    learning_rate: Choices | Range = Range(low=1e-4, high=1e-2, log=True)
-    batch_size: Choices | Range = [32, 64, 128]
+    pooled: Choices = [False, True]
+    learning_rate: ChoicesOrRange = Range(low=1e-4, high=1e-2, log=True)
+    batch_size: ChoicesOrRange = [32, 64, 128]
     class_weights: Choices = [False, True]
     fine_tune: Choices = [False, True]
 
@@ -222,7 +255,7 @@ class TuneConfig(Frozen):
     split: SplitConfig = SplitConfig()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
     regressor_fit: FitConfig = FitConfig(epochs=30, batch_size=64)
-    classes: list[str] | None = Field(default=None, min_length=2)
+    classes: Classes | None = None
     trials: int = Field(default=20, ge=1)
     failures: int = Field(default=10, ge=0)
     space: SpaceConfig = SpaceConfig()
@@ -232,7 +265,7 @@ class TuneConfig(Frozen):
     patience: int = Field(default=5, ge=1)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     promote: Literal["better", "always"] = "better"
-    seed: int = SEED
+    seed: Seed = SEED
 
 
 C = TypeVar("C", bound=Frozen)
@@ -271,6 +304,10 @@ def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
         raise ConfigError(f"{source}: {_explain(kind, error)}") from error
 
 
+UNION_PARTS = ("choices", "range", "float", "int", "bool")
+"""What pydantic adds to a key to say which member of a union it tried."""
+
+
 def _apply(content: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
@@ -290,24 +327,31 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 
 def _explain(kind: type[Frozen], error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
+    # An unknown key before what else is wrong: misspelt, it is why another one is missing.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    where = [str(part) for part in first["loc"] if part not in UNION_PARTS]
     key = ".".join(where)
     if first["type"] == "extra_forbidden":
         known = _known_keys(kind, where[:-1])
         near = difflib.get_close_matches(where[-1], known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
         return f"expected a known key, found '{key}'; {hint}"
-    found = "" if first["type"] == "missing" else f", found {str(first['input'])[:80]!r}"
+    says_it = first["type"] in ("missing", "value_error")
+    found = "" if says_it else f", found {str(first['input'])[:80]!r}"
     return f"{key or 'config'}: {first['msg'].removeprefix('Value error, ')}{found}"
 
 
 def _known_keys(kind: type[Frozen], where: Sequence[str]) -> list[str]:
     for part in where:
-        annotation = kind.model_fields[part].annotation if part in kind.model_fields else None
-        inner = [annotation, *getattr(annotation, "__args__", ())]
-        models = [k for k in inner if isinstance(k, type) and issubclass(k, Frozen)]
-        if not models:
-            break
-        kind = models[0]
+        field = kind.model_fields.get(part)
+        kind = next(_models(field.annotation if field else None), kind)
     return list(kind.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[Frozen]]:
+    """Find the configs inside an annotation such as ``Choices | Range`` or ``Range | None``."""
+    inner = get_args(annotation)
+    if not inner and isinstance(annotation, type) and issubclass(annotation, Frozen):
+        yield annotation
+    for part in inner:
+        yield from _models(part)

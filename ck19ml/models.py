@@ -1,11 +1,14 @@
 """Keras networks from plain arguments; every one takes patches scaled to [0, 1]."""
 
+import math
 from typing import Any
 
 import keras
 from keras import layers, ops
 
 ARCHITECTURES = ("compact", "slides", "dissertation")
+COMPRESSION = 30.0
+"""Factor in the logarithm of ``compact``: 1/30 of the brightest pixel comes out at a fifth."""
 
 Network = Any
 """A keras.Model; Keras ships no types."""
@@ -16,8 +19,8 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
 
     ``slides`` and ``dissertation`` are the study's (DOMAIN.md): three colour planes, of which
     blue is empty, and one PReLU slope per element. ``compact`` sees 4 x 4 pixels as one
-    position from the first layer on and shares the slopes of a feature map, so it costs a
-    fraction of the study's at the same number of features.
+    position from the first layer on, compresses the brightness, and shares the slopes of a
+    feature map, so it costs a fraction of the study's at the same number of features.
 
     Parameters
     ----------
@@ -44,7 +47,8 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
         )
     inputs = keras.Input((patch_size, patch_size, 2), name="patches")
     if architecture == "compact":
-        x = inputs
+        # Brightness is heavy-tailed: on a linear scale all but the brightest cells look black.
+        x = ops.log1p(inputs * COMPRESSION) / math.log1p(COMPRESSION)
         for filters, kernel, stride in ((32, 4, 4), (32, 3, 1), (48, 3, 2), (16, 3, 2)):
             x = layers.Conv2D(filters, kernel, strides=stride, padding="same")(x)
             x = layers.PReLU(shared_axes=[1, 2])(x)
@@ -77,7 +81,7 @@ def build_autoencoder(architecture: str, patch_size: int) -> Network:
 
 def _decode_compact(features: Any, shape: tuple[int, ...], _: str) -> Any:
     x = layers.Reshape(shape)(features)
-    for filters in (48, 32):
+    for filters in (32, 24):
         x = layers.UpSampling2D(2)(x)
         x = layers.Conv2D(filters, 3, padding="same")(x)
         x = layers.PReLU(shared_axes=[1, 2])(x)
@@ -94,31 +98,57 @@ def _decode_study(features: Any, shape: tuple[int, ...], architecture: str) -> A
     return x[..., :2]
 
 
+def feature_shape(encoder: Network) -> tuple[int, int, int]:
+    """Return the rows, columns and maps that the encoder's features are flattened from."""
+    rows, columns, maps = encoder.layers[-2].output.shape[1:]
+    return int(rows), int(columns), int(maps)
+
+
 def build_classifier_head(
-    features: int, *, classes: int, units: int, depth: int, dropout: float, normalise: bool
+    shape: tuple[int, int, int],
+    *,
+    classes: int,
+    units: int,
+    depth: int,
+    dropout: float,
+    normalise: bool,
+    pooled: bool,
 ) -> Network:
     """Build the layers that turn features, (n, features), into class probabilities.
 
-    With one layer of 128 units, no dropout and no normalisation it is the slides' head.
+    With one layer of 128 units and everything else off it is the slides' head.
 
     Parameters
     ----------
+    shape : (int, int, int)
+        See `feature_shape`.
     units, depth : int
         Width and number of the hidden layers.
     dropout : float
         Share of hidden units left out in training, in [0, 1).
     normalise : bool
         Whether the features are scaled by their batch statistics first.
+    pooled : bool
+        Whether each map is reduced to its mean, spread and maximum first: where in the patch
+        a cell lies says nothing about the stimulation.
     """
-    head = keras.Sequential([keras.Input((features,))], name="head")
+    inputs = keras.Input((math.prod(shape),), name="features")
+    x = _pool(inputs, shape) if pooled else inputs
     if normalise:
-        head.add(layers.BatchNormalization())
+        # Moves with the few hundred steps of a head's training, not Keras' thousands.
+        x = layers.BatchNormalization(momentum=0.9)(x)
     for _ in range(depth):
-        head.add(layers.Dense(units, activation="relu"))
+        x = layers.Dense(units, activation="relu")(x)
         if dropout:
-            head.add(layers.Dropout(dropout))
-    head.add(layers.Dense(classes, activation="softmax", name="probabilities"))
-    return head
+            x = layers.Dropout(dropout)(x)
+    outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+    return keras.Model(inputs, outputs, name="head")
+
+
+def _pool(features: Any, shape: tuple[int, int, int]) -> Any:
+    maps = layers.Reshape((shape[0] * shape[1], shape[2]))(features)
+    spread = ops.sqrt(ops.var(maps, axis=1) + 1e-6)  # the root's slope at 0 is infinite
+    return ops.concatenate([ops.mean(maps, axis=1), spread, ops.max(maps, axis=1)], axis=1)
 
 
 def build_regressor_head(features: int, *, dropout: float = 0.15) -> Network:

@@ -13,6 +13,9 @@ DRAWS = 1000
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities are clipped here before the logarithm (the value of Keras' epsilon)."""
 
+NO_SPREAD = 1e-12
+"""Variance below this share of the mean square is rounding: equal values have no R2."""
+
 Floats = NDArray[np.float64]
 
 
@@ -49,7 +52,8 @@ def interval(
     Returns
     -------
     Score
-        The bounds are the 2.5th and 97.5th percentile of the bootstrap [1]_.
+        The bounds are the 2.5th and 97.5th percentile of the bootstrap [1]_; draws without
+        a score (NaN) are left out.
 
     References
     ----------
@@ -57,7 +61,8 @@ def interval(
     """
     draws = rng.integers(0, wells, size=(DRAWS, wells))
     values = np.array([statistic(draw) for draw in draws])
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+    scored = values[~np.isnan(values)]
+    low, high = np.percentile(scored, [2.5, 97.5]) if scored.size else (np.nan, np.nan)
     return Score(float(statistic(np.arange(wells))), float(low), float(high))
 
 
@@ -85,7 +90,7 @@ def by_well(values: Floats, well: NDArray[np.integer]) -> tuple[Floats, NDArray[
     -------
     sums, counts : ndarray, (wells,)
     """
-    return np.bincount(well, values), np.bincount(well)
+    return np.bincount(well, values).astype(np.float64), np.bincount(well)
 
 
 def well_probabilities(probabilities: Floats, well: NDArray[np.integer]) -> Floats:
@@ -171,7 +176,9 @@ def overlap_scores(
     def r2(wells: NDArray[np.intp]) -> float:
         n = counts[wells].sum()
         spread = squares[wells].sum() - sums[wells].sum() ** 2 / n
-        return float(1 - squared[wells].sum() / spread) if spread > 0 else float("nan")
+        if spread <= NO_SPREAD * squares[wells].sum():
+            return float("nan")
+        return float(1 - squared[wells].sum() / spread)
 
     mse = mean_score(squared, counts, rng)
     return {

@@ -74,7 +74,7 @@ def raise_background(
     patches: NDArray[np.generic], background: int = BACKGROUND
 ) -> NDArray[np.generic]:
     """Raise grey values below the background level to that level; the dtype is kept."""
-    return np.maximum(patches, patches.dtype.type(background))
+    return np.asarray(np.maximum(patches, patches.dtype.type(background)))
 
 
 def is_faulty(patches: NDArray[np.generic], background: int = BACKGROUND) -> NDArray[np.bool_]:
@@ -88,7 +88,7 @@ def is_faulty(patches: NDArray[np.generic], background: int = BACKGROUND) -> NDA
     -------
     ndarray, (n,), bool
     """
-    return (patches.max(axis=(1, 2)) <= background).any(axis=-1)
+    return np.asarray((patches.max(axis=(1, 2)) <= background).any(axis=-1))
 
 
 def rescale(patches: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -107,4 +107,4 @@ def rescale(patches: NDArray[np.generic]) -> NDArray[np.float32]:
     """
     low = patches.min(axis=(1, 2), keepdims=True).astype(np.float32)
     high = patches.max(axis=(1, 2), keepdims=True).astype(np.float32)
-    return (patches.astype(np.float32) - low) / np.maximum(high - low, 1e-6)
+    return np.asarray((patches.astype(np.float32) - low) / np.maximum(high - low, 1e-6))

@@ -81,6 +81,7 @@ def simulate_field(
     rng: np.random.Generator,
     *,
     inhibition: float = 0.0,
+    odd: bool = False,
 ) -> SimulatedField:
     """Draw one well and render its field.
 
@@ -94,6 +95,8 @@ def simulate_field(
     rng : numpy.random.Generator
     inhibition : float
         In [0, 1]: 0 leaves the stimulation as it is, 1 takes it back to the unstimulated state.
+    odd : bool
+        Whether the overlap per patch contradicts the area overlap (see `Parameters.odd_every`).
 
     Raises
     ------
@@ -105,7 +108,7 @@ def simulate_field(
     condition = blend(
         parameters.condition(stimulation), parameters.condition("Unstimulated"), inhibition
     )
-    well = draw_well(condition, parameters, rng)
+    well = draw_well(condition, parameters, rng, odd=odd)
     share = (size / FULL_SIZE) ** 2
     dcs = place_dcs(well, rng.poisson(well.dc_count * share), parameters, size, rng)
     tcells, on_dc, bound = place_tcells(
@@ -132,14 +135,15 @@ def simulate_field(
     )
 
 
-def draw_well(condition: Condition, parameters: Parameters, rng: np.random.Generator) -> Well:
+def draw_well(
+    condition: Condition, parameters: Parameters, rng: np.random.Generator, *, odd: bool
+) -> Well:
     """Draw the properties of one well: everything in it that differs between wells."""
     shared = rng.standard_normal()
     own = rng.standard_normal(2)
     link = parameters.shared_density
     tcell_density, dc_density = np.sqrt(link) * shared + np.sqrt(1 - link) * own
     pixel_area = parameters.pixel_um**2
-    odd = rng.random() < condition.odd_share
     coupling = condition.odd_coupling if odd else condition.coupling
     bright_tcell, bright_dc = np.exp(parameters.staining * rng.standard_normal(2))
     return Well(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ck19ml.errors import PlateError
 
@@ -50,7 +50,7 @@ class PlateDescription(BaseModel):
     channel_axis: int = 0
     bit_depth: int = 12
     background: int | None = None
-    pixel_size_um: float = 1.34
+    pixel_size_um: float = Field(default=1.34, gt=0, allow_inf_nan=False)
     layout: str | None = None
     layout_columns: dict[str, str] = {}
 
@@ -73,6 +73,10 @@ class PlateDescription(BaseModel):
         """Refuse anything but the two keys dc and tcell."""
         if set(value) != {"dc", "tcell"}:
             raise ValueError(f"expected the keys dc and tcell, found {', '.join(value)}")
+        if value["dc"] == value["tcell"]:
+            raise ValueError(f"expected two channels, found {value['dc']} twice")
+        if any(isinstance(channel, int) and channel < 0 for channel in value.values()):
+            raise ValueError("expected indices from 0, found a negative one")
         return value
 
     @field_validator("bit_depth")
@@ -84,6 +88,15 @@ class PlateDescription(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def background_is_a_grey_value(self) -> Self:
+        """Refuse a background that the camera cannot give."""
+        if not 0 <= self.level < 2**self.bit_depth:
+            raise ValueError(
+                f"key 'background': expected 0 to {2**self.bit_depth - 1}, found {self.level}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def channels_are_found_one_way(self) -> Self:
         """Refuse channel names without a group ``channel``, and a group with stack indices."""
         named = "channel" in re.compile(self.files).groupindex
@@ -91,7 +104,8 @@ class PlateDescription(BaseModel):
         by_index = all(isinstance(channel, int) for channel in self.channels.values())
         if not (named and by_name) and not (not named and by_index):
             raise ValueError(
-                "channels are names where the pattern has a group 'channel', else indices"
+                "key 'channels': expected names where the pattern has a group 'channel', else "
+                f"indices, found {', '.join(map(repr, self.channels.values()))}"
             )
         return self
 
@@ -103,7 +117,9 @@ class PlateDescription(BaseModel):
     @property
     def level(self) -> int:
         """The background level that grey values are raised to."""
-        return 2**self.bit_depth // 16 - 1 if self.background is None else self.background
+        if self.background is not None:
+            return self.background
+        return max((1 << self.bit_depth) // 16 - 1, 0)
 
 
 def read_description(folder: Path) -> PlateDescription:
@@ -124,8 +140,13 @@ def read_description(folder: Path) -> PlateDescription:
         reason = " ".join(str(error).split())
         raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "channels"
-        raise PlateError(
-            f"{path}: key '{key}': {first['msg']} (found {str(first['input'])[:80]!r}); correct it"
-        ) from error
+        raise PlateError(f"{path}: {_explain(error)}; correct it") from error
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    key = ".".join(map(str, first["loc"]))
+    return f"key '{key}': {message} (found {str(first['input'])[:80]!r})"

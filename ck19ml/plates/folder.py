@@ -121,7 +121,7 @@ def _collect(
                 continue  # brightfield and channels that nobody asked for
             keys = (by_channel_name[groups["channel"]],)
         well = _well(path, groups["row"], groups["column"])
-        files = found[groups.get("plate") or name, well, int(groups.get("field") or 1)]
+        files = found[groups.get("plate") or name, well, _number(path, groups.get("field"))]
         for key in keys:
             if key in files:
                 raise PlateError(
@@ -139,11 +139,20 @@ def _well(path: Path, row: str, column: str) -> str:
         raise PlateError(f"{path}: {error}; rename the file or correct plate.yaml") from error
 
 
+def _number(path: Path, field: str | None) -> int:
+    try:
+        return int(field or 1)
+    except ValueError as error:
+        raise PlateError(
+            f"{path}: expected a number as the field, found {field!r}; correct plate.yaml"
+        ) from error
+
+
 def _require_partners(
     folder: Path, found: dict[tuple[str, str, int], dict[str, Path]], wells: int
 ) -> None:
     for channel in CHANNELS:
-        lacking = [key[1] for key, files in sorted(found.items()) if channel not in files]
+        lacking = sorted({key[1] for key, files in found.items() if channel not in files})
         if lacking:
             raise PlateError(
                 f"{folder}: expected a {channel} file for each field, found none for "

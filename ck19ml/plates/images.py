@@ -1,5 +1,6 @@
 """Read the two channels of a field from its image files."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from ck19ml.errors import PlateError
+
+# tifffile reports each broken tag of a damaged file on standard error; the error says it once.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read_plane(path: Path, *, bit_depth: int) -> NDArray[np.uint16]:

@@ -24,8 +24,10 @@ from ck19ml.plates.folder import Field, Plate, read_field, some
 from ck19ml.plates.store import (
     Dataset,
     create_arrays,
+    is_dataset_folder,
     open_dataset,
     put_in_place,
+    require_replaceable,
     write_field,
     write_tables,
 )
@@ -74,14 +76,15 @@ def is_prepared(
     Returns
     -------
     Dataset or None
-        None where the target does not exist.
+        None where there is nothing, or an empty folder.
 
     Raises
     ------
     ConfigError
         If something else stands there; the message names what differs.
     """
-    if not target.exists():
+    require_replaceable(target)
+    if not is_dataset_folder(target):
         return None
     dataset = open_dataset(target)
     wanted = asdict(_parameters(plate, mask, patch_size))
@@ -108,7 +111,7 @@ def prepare_dataset(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Write the dataset of a plate; whatever stands at the target is replaced at the end.
+    """Write the dataset of a plate; a dataset that stands at the target is replaced at the end.
 
     Parameters
     ----------
@@ -124,7 +127,10 @@ def prepare_dataset(
     PlateError
         If a well is not in the layout, a file is damaged, or fields differ in size. Nothing
         is left behind then.
+    ConfigError
+        If something else than a dataset stands at the target.
     """
+    require_replaceable(target)
     _require_labels(plate, layout)
     parameters = _parameters(plate, mask, patch_size)
     height, width = read_field(plate.fields[0], plate.description).shape[:2]

@@ -199,6 +199,12 @@ def well_generator(well: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, ord(well[0]) - ord("A"), int(well[1:])])
 
 
+def is_odd(well: str, seed: int, every: int) -> bool:
+    """Tell whether a well is odd: one in `every`, spread evenly over rows and columns."""
+    row, column = ord(well[0]) - ord("A"), int(well[1:])
+    return every > 0 and (column + 3 * row + seed) % every == 0
+
+
 def _write(
     folder: Path,
     wells: pd.DataFrame,
@@ -216,14 +222,17 @@ def _write(
         effect = effects[well.compound] if treated.iloc[done - 1] else NONE
         inhibition = effect.inhibition(well.concentration_um)
         rng = well_generator(well.well, seed)
-        view = simulate_field(well.stimulation, parameters, size, rng, inhibition=inhibition)
+        odd = is_odd(well.well, seed, parameters.odd_every)
+        view = simulate_field(
+            well.stimulation, parameters, size, rng, inhibition=inhibition, odd=odd
+        )
         channels = {"FITC": view.tcell, "TexasRed": view.dc}
         if brightfield:
             channels["Brightfield"] = draw_brightfield(view.dc_mask | view.tcell_mask, rng)
         for channel, values in channels.items():
             _write_tiff(folder / file_name(plate, well.well, channel), values, parameters.pixel_um)
         truths.append(_patch_truth(plate, well.well, view))
-        rows.append(_well_truth(plate, well.well, view) | {"inhibition": inhibition})
+        rows.append(_well_truth(plate, well.well, view) | {"inhibition": inhibition, "odd": odd})
         if progress:
             progress(done, len(wells))
     wells.to_csv(folder / "layout.csv", index=False)

@@ -14,7 +14,7 @@ from ck19ml.plates.spreadsheet_doses import (
     choose_dose_line,
     find_dose_lines,
 )
-from ck19ml.plates.spreadsheet_grid import Grid, find_grids
+from ck19ml.plates.spreadsheet_grid import Grid, find_grids, letter_runs
 from ck19ml.plates.spreadsheet_notes import dose_notes, label_notes, remark_notes, well_notes
 from ck19ml.plates.spreadsheet_rows import find_table, has_table
 from ck19ml.plates.spreadsheet_sheet import Place, Sheet, UndecidedError, load_sheets
@@ -101,6 +101,7 @@ def _choose_sheets(path: Path, sheets: list[Sheet], name: str | None) -> list[Sh
 
 
 def _read_grid(sheet: Sheet, grid: Grid) -> SpreadsheetReading:
+    _refuse_letters_without_numbers(sheet, grid)
     texts = remarks(sheet, grid)
     legend = legend_of(sheet, texts)
     wells = read_wells(sheet, grid, legend)
@@ -125,6 +126,16 @@ def _read_grid(sheet: Sheet, grid: Grid) -> SpreadsheetReading:
     notes += label_notes(grid, lines) + dose_notes(dose_lines) + gap_notes
     notes += well_notes(sheet, grid, wells) + remark_notes(sheet, texts, lines)
     return SpreadsheetReading(layout, grid.address(sheet), notes, sheet.title)
+
+
+def _refuse_letters_without_numbers(sheet: Sheet, grid: Grid) -> None:
+    for run in letter_runs(sheet):
+        if run.first != grid.top:
+            cells = sheet.address((run.first, run.line), (run.first + run.length - 1, run.line))
+            raise UndecidedError(
+                f"cannot tell whether the row letters in {cells} belong to a second plate, since "
+                "no column numbers stand over them; keep one plate a sheet"
+            )
 
 
 def _name_stimulations(

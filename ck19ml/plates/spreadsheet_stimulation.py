@@ -81,7 +81,11 @@ def _choose_lines(lines: list[LabelLine], used: Collection[Place]) -> list[Label
     spoken = [
         line for line in lines if any(speaks_of_stimulation(label.text) for label in line.labels)
     ]
-    several = [line for line in spoken or lines if len({x.name for x in line.labels}) > 1]
+    several = [
+        line
+        for line in spoken or lines
+        if len({(label.name.lower(), label.dose) for label in line.labels}) > 1
+    ]
     if not spoken and len(several) > 1:
         which = " or ".join(_line_address(line) for line in several)
         raise UndecidedError(
@@ -180,7 +184,8 @@ def assign_labels(
         if not labels:
             missing.append(place)
             continue
-        if len({label.name for label in labels}) > 1:
+        doses = {label.dose for label in labels} - {""}
+        if len({label.name.lower() for label in labels}) > 1 or len(doses) > 1:
             which = " and ".join(f"{label.address} {label.text!r}" for label in labels)
             raise UndecidedError(
                 f"cannot tell the stimulation of well {grid.well(place)} "
@@ -204,10 +209,12 @@ def _ask_for_labels(sheet: Sheet, grid: Grid, lines: list[LabelLine], missing: l
     groups = _ranges(positions)
     names = [_range_name(frame, group, sideways) for group in groups]
     cells = [view.address((index, first), (index, last)) for first, last in groups]
-    what, where = ("rows", "beside") if sideways else ("columns", "over or under")
+    what, where = ("row", "beside") if sideways else ("column", "over or under")
+    several = "s" if len(positions) > 1 else ""
     return (
-        f"cannot tell the stimulation of {what} {', '.join(names)}: no label surely stands "
-        f"{where} them; write it into {', '.join(cells)} (merged) or give the layout as CSV"
+        f"cannot tell the stimulation of {what}{several} {', '.join(names)}: no label {where} "
+        f"them; write it into {', '.join(cells)}, merge the cells that a label spans, or give the "
+        "layout as CSV"
     )
 
 

@@ -12,10 +12,14 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from ck19ml.errors import PlateError
+from ck19ml.errors import ConfigError, PlateError
 
 FORMAT = 1
 """Version of the layout of the dataset's files."""
+
+ARRAYS = ("patches", "masks")
+NEEDED = {"parameters", "source_fingerprint", "content_hash"}
+"""Keys of ``dataset.json`` that the project reads."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,18 @@ class Dataset:
 
     def read(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Read patches, (n, size, size, 2), uint8 or uint16, raised to the background."""
-        return self._read("patches", rows)
+        return np.asarray(self._read("patches", rows))
 
     def read_masks(self, rows: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Read masks, (n, size, size, 2), bool."""
-        return self._read("masks", rows)
+        return np.asarray(self._read("masks", rows))
 
     def _read(self, name: str, rows: NDArray[np.integer]) -> Any:
-        array = zarr.open_array(self.path / name, mode="r")
-        return array.get_orthogonal_selection((np.asarray(rows),))
+        try:
+            array = zarr.open_array(self.path / name, mode="r")
+            return array.get_orthogonal_selection((np.asarray(rows),))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _damaged(self.path, error) from error
 
     @property
     def name(self) -> str:
@@ -84,6 +91,8 @@ def open_dataset(path: Path) -> Dataset:
         If there is no dataset, or it was made by another format, or its parts disagree.
     """
     if not (path / "dataset.json").is_file():
+        if is_dataset_folder(path):
+            raise _damaged(path, "no dataset.json")
         raise PlateError(
             f"expected a prepared dataset at {path}, found none; make it by "
             f"'ck19ml prepare PLATE {path}'"
@@ -92,24 +101,56 @@ def open_dataset(path: Path) -> Dataset:
         info = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
         if info.get("format") != FORMAT:
             raise PlateError(
-                f"{path}: expected dataset format {FORMAT}, found {info.get('format')}; prepare "
-                "the plate again"
+                f"{path}: expected dataset format {FORMAT}, found {info.get('format')}; {AGAIN}"
             )
+        if missing := sorted(NEEDED - set(info)):
+            raise ValueError(f"dataset.json lacks {', '.join(missing)}")
         table = pd.read_parquet(path / "patches.parquet")
         fields = pd.read_parquet(path / "fields.parquet")
-        stored = zarr.open_array(path / "patches", mode="r").shape[0]
+        for name in ARRAYS:
+            _require_whole(zarr.open_array(path / name, mode="r"), name, len(table))
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise PlateError(
-            f"{path}: expected a complete dataset, found a damaged one ({reason}); prepare the "
-            "plate again"
-        ) from error
-    if stored != len(table):
-        raise PlateError(
-            f"{path}: expected {len(table)} patches as in patches.parquet, found {stored}; "
-            "prepare the plate again"
-        )
+        raise _damaged(path, error) from error
     return Dataset(path, table, fields, info)
+
+
+AGAIN = "prepare the plate again with --overwrite"
+
+
+def _damaged(path: Path, reason: object) -> PlateError:
+    text = " ".join(str(reason).split())[:120]
+    return PlateError(f"{path}: expected a complete dataset, found a damaged one ({text}); {AGAIN}")
+
+
+def _require_whole(array: Any, name: str, patches: int) -> None:
+    if array.shape[0] != patches:
+        raise ValueError(f"{patches} rows in patches.parquet, {array.shape[0]} {name}")
+    # Zarr reads a missing chunk as zeros; `write_field` leaves none out.
+    missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        raise ValueError(f"{name} of {missing} fields are missing")
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Tell whether a dataset stands there, complete or not."""
+    return any((path / name).is_file() for name in ("zarr.json", "dataset.json"))
+
+
+def require_replaceable(target: Path) -> None:
+    """Refuse a place where anything but a dataset stands.
+
+    Raises
+    ------
+    ConfigError
+        If there is a file, or a folder of other things.
+    """
+    empty = target.is_dir() and not any(target.iterdir())
+    if not target.exists() or empty or is_dataset_folder(target):
+        return
+    what = "a folder of other files" if target.is_dir() else "a file"
+    raise ConfigError(
+        f"expected a dataset or nothing at {target}, found {what}; choose another dataset name"
+    )
 
 
 def create_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str) -> None:
@@ -122,7 +163,7 @@ def create_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str
     """
     group = zarr.create_group(folder, overwrite=True)
     shape = (fields * patches, size, size, 2)
-    for name, kind in (("patches", dtype), ("masks", "bool")):
+    for name, kind in zip(ARRAYS, (dtype, "bool"), strict=True):
         group.create_array(
             name,
             shape=shape,
@@ -140,8 +181,10 @@ def write_field(
 ) -> None:
     """Write the patches and masks of the field with this index as one chunk each."""
     rows = slice(index * len(patches), (index + 1) * len(patches))
-    zarr.open_array(folder / "patches", mode="r+")[rows] = patches
-    zarr.open_array(folder / "masks", mode="r+")[rows] = masks
+    # An empty chunk is written too: `open_dataset` takes one that is not there for lost.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        for name, values in zip(ARRAYS, (patches, masks), strict=True):
+            zarr.open_array(folder / name, mode="r+")[rows] = values
 
 
 def write_tables(
@@ -157,7 +200,7 @@ def write_tables(
 def put_in_place(made: Path, target: Path) -> None:
     """Move a finished folder to its name; what stood there before goes only then."""
     if target.exists():
-        old = target.with_name(target.name + ".old")
+        old = target.with_name(f".{target.name}.replaced")
         shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
         made.rename(target)

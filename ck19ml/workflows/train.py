@@ -173,6 +173,7 @@ def regressor_step(
             depth=2,
             dropout=config.dropout,
             normalise=False,
+            pooled=False,
             fine_tune=config.fine_tune,
             class_weights=False,
             fit=fit_settings(config.fit),

@@ -78,6 +78,7 @@ def settings_of(config: TuneConfig, parameters: Parameters) -> HeadSettings:
         depth=int(parameters["depth"]),
         dropout=float(parameters["dropout"]),
         normalise=bool(parameters["normalise"]),
+        pooled=bool(parameters["pooled"]),
         fine_tune=fine_tune,
         class_weights=bool(parameters["class_weights"]),
         fit=FitSettings(

@@ -127,9 +127,7 @@ def _result(
     best = study.best
     known = study.recall(RESULT)
     if known and known["trial"] == best.number and runs.open_run(known["run"]) is not None:
-        say(
-            f"champion: trial {best.number} was refitted and evaluated by run {known['run']} already"
-        )
+        say(f"champion: run {known['run']} refitted and evaluated trial {best.number} already")
         return dict(known)
     from ck19ml.workflows.champion import refit
 

@@ -114,7 +114,7 @@ records = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(records, min_size=1, max_size=6, unique_by=lambda record: record.well))
 def test_any_layout_is_read_back_equal(tmp_path: Path, wells: list[WellRecord]) -> None:
     layout = as_layout(wells)

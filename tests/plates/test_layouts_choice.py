@@ -48,6 +48,13 @@ def test_a_small_stimulation_leaves_its_places_to_the_others() -> None:
     assert chosen["stimulation"].value_counts().to_dict() == {"ConA": 8, "OVA": 3}
 
 
+def test_wells_that_share_no_row_or_column_are_far_apart() -> None:
+    records = [WellRecord(well_name(row, n), "OVA") for row in "ABCDEFGH" for n in range(1, 9)]
+    chosen = choose_wells(as_layout(records), 3)
+    # First A01, then H08, then B07, which is sqrt(37) wells from both; the middle is 5 from one.
+    assert chosen["well"].tolist() == ["A01", "B07", "H08"]
+
+
 def test_all_wells_are_chosen_by_none() -> None:
     pd.testing.assert_frame_equal(
         choose_wells(builtin_layout("ck19"), None), builtin_layout("ck19")
@@ -60,7 +67,7 @@ def test_too_few_and_too_many_wells_are_refused(number: int) -> None:
         choose_wells(builtin_layout("ck19"), number)
 
 
-def plate(pattern: dict[str, list[str]]) -> pd.DataFrame:
+def plate(pattern: dict[str, str]) -> pd.DataFrame:
     """Lay out one letter a well: U, O or C by row and column, a dot where there is none."""
     return as_layout(
         WellRecord(well_name(row, number), stimulation)
@@ -89,7 +96,7 @@ def test_ck19_gives_the_stimulation_away_by_column() -> None:
     ],
 )
 def test_confounding_needs_two_wells_a_place_and_two_stimulations(
-    pattern: dict[str, list[str]], places: list[str]
+    pattern: dict[str, str], places: list[str]
 ) -> None:
     found = confounding(plate(pattern))
     assert [sentence.split(" from the ")[1].split()[0] for sentence in found] == places

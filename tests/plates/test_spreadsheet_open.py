@@ -18,6 +18,12 @@ def test_two_grids_in_a_sheet_are_refused(tmp_path: Path) -> None:
     assert "Sheet!C5:N12, Sheet!C25:N32; keep one" in error_of(tmp_path / "two.xlsx")
 
 
+def test_a_second_plate_without_column_numbers_is_not_passed_over(tmp_path: Path) -> None:
+    plate = dose_response()
+    plate.others |= {f"B{20 + row}": letter for row, letter in enumerate("ABCDEFGH")}
+    assert "B20:B27 belong to a second plate" in error_of(save(tmp_path, plate))
+
+
 def test_formulas_without_a_stored_value_are_not_empty_wells(tmp_path: Path) -> None:
     path = save(tmp_path, dose_response(wells=lambda row, column: "=1+1" if row == "B" else 3))
     message = error_of(path)
@@ -77,6 +83,10 @@ def test_a_date_beside_the_plate_is_a_remark(tmp_path: Path) -> None:
         ({"others": {"B4": "conc", "C4": 10}}, ["unit", "C4", "B4"]),
         ({"others": {"B4": "Compound ug/mL", "C4": 10}}, ["convert"]),
         ({"others": {"B4": "uM", "C4": 10, "D4": 3}}, ["E4, F4", "empty", "C4:D4"]),
+        (
+            {"others": {"B4": "uM"} | {f"{c}4": n for n, c in enumerate("CDEFGHIJKLM")}},
+            ["N4", "empty", "C4:M4"],
+        ),
         ({"others": {"B4": "uM", "C4": "10-ish"}}, ["C4", "'10-ish'"]),
         ({"others": {"B4": "uM", "C4": "1,000"}}, ["C4", "'1,000'", "decimal point"]),
         ({"others": {"C4": "3 uM", "C2": "3 nM"}}, ["one line", "C2", "C4"]),

@@ -2,7 +2,7 @@ import contextlib
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ck19ml.plates.spreadsheet_words import (
@@ -120,6 +120,7 @@ def test_the_compound_s_own_concentration() -> None:
     assert split_dose("AZ 7") == ("AZ 7", None)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80) | st.text("dmso()%1 .,uM/", max_size=80))
 def test_any_text_is_read_without_a_surprise(text: str) -> None:
     kind_of_well(text, read_legend([text]))

@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ck19ml.plates.wells import column, parse_well, plate_format, row_letter, well_name
@@ -26,6 +26,7 @@ def test_what_is_no_well_is_refused(text: str) -> None:
         parse_well(text)
 
 
+@settings(deadline=None)
 @given(
     rows, columns, st.sampled_from(["{r}{c}", "{r}{c:02d}", "{c}{r}", "{r} - {c}", "{c:03d}{r}"])
 )
@@ -35,6 +36,7 @@ def test_any_spelling_of_any_well_is_read(row: str, number: int, spelling: str) 
     assert (row_letter(text), column(text)) == (row, number)
 
 
+@settings(deadline=None)
 @given(st.text(string.printable, max_size=6))
 def test_any_text_is_a_well_or_a_value_error(text: str) -> None:
     try:
@@ -45,6 +47,7 @@ def test_any_text_is_a_well_or_a_value_error(text: str) -> None:
     assert len(well) == 3
 
 
+@settings(deadline=None)
 @given(st.sets(st.tuples(rows, columns)))
 def test_names_sort_as_rows_then_columns(pairs: set[tuple[str, int]]) -> None:
     assert sorted(well_name(*pair) for pair in pairs) == [well_name(*p) for p in sorted(pairs)]

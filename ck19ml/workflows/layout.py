@@ -1,0 +1,45 @@
+"""Show what was read from a plate layout, so that a person can confirm or correct it."""
+
+from pathlib import Path
+
+from ck19ml.errors import PlateError
+from ck19ml.plates.layouts import confounding, read_layout, write_layout
+from ck19ml.plates.spreadsheet import read_spreadsheet
+from ck19ml.plates.wells import plate_format
+from ck19ml.workflows.data import Outcome
+
+
+def layout_command(path: Path, out: Path | None, figure: Path | None, overwrite: bool) -> Outcome:
+    """Read a layout, say what was concluded, and write it as a table and as a picture."""
+    for target in filter(None, (out, figure)):
+        if target.exists() and not overwrite:
+            raise PlateError(f"expected {target} to be new, found a file; add --overwrite")
+    notes: list[str] = []
+    if path.suffix.lower() == ".xlsx":
+        reading = read_spreadsheet(path)
+        layout, notes = reading.layout, [f"grid at {reading.grid_address}", *reading.notes]
+    else:
+        layout = read_layout(path)
+    counts = layout.groupby(["stimulation", "control"], sort=True).size()
+    lines = [f"{path}: {len(layout)} wells"]
+    lines += [
+        f"  {stimulation}, {control or 'with compound or plain'}: {count} wells"
+        for (stimulation, control), count in counts.items()
+    ]
+    notes += confounding(layout)
+    try:
+        if out is not None:
+            write_layout(layout, out)
+        if figure is not None:
+            from ck19ml import plots
+
+            shape = plate_format(list(layout["well"]))
+            drawn = plots.plate_layout(layout, plate_format=shape)
+            figure.write_bytes(plots.to_bytes(drawn, figure.suffix.lstrip(".") or "png"))
+    except OSError as error:
+        raise PlateError(
+            f"expected to write {error.filename}, found: {error.strerror}; choose another folder"
+        ) from error
+    data = {"layout": str(path), "wells": len(layout), "notes": notes}
+    data["stimulations"] = layout["stimulation"].value_counts().to_dict()
+    return Outcome([*lines, *(f"note: {note}" for note in notes)], data)

@@ -1,0 +1,57 @@
+"""Fixtures that many tests share: one tiny plate, its dataset, and an empty workplace."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ck19ml.plates.builtin_layouts import builtin_layout
+from ck19ml.plates.folder import find_plate
+from ck19ml.plates.layouts import choose_wells, read_layout
+from ck19ml.plates.prepare import prepare_dataset
+from ck19ml.plates.simulation import simulate_plate
+from ck19ml.plates.store import Dataset
+
+WELLS = 30
+FIELD_SIZE = 448
+"""Two patches of 192 pixels each way, and a margin of 64."""
+
+
+@pytest.fixture(scope="session")
+def tiny_plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated plate, 10 wells a stimulation, 2 x 2 patches a well; for reading only."""
+    folder = tmp_path_factory.mktemp("plates") / "tiny"
+    layout = choose_wells(builtin_layout("ck19"), WELLS)
+    return simulate_plate(folder, layout, size=FIELD_SIZE, seed=2211)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The dataset of the tiny plate; for reading only."""
+    return prepare_dataset(
+        find_plate(tiny_plate),
+        read_layout(tiny_plate / "layout.csv"),
+        tmp_path_factory.mktemp("datasets") / "tiny.zarr",
+        mask="otsu",
+        patch_size=192,
+    )
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current directory with an MLflow store of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    forget_tracking_client()
+    yield tmp_path
+    forget_tracking_client()
+
+
+def forget_tracking_client() -> None:
+    """Drop the client that a process keeps; a test that never tracked has none."""
+    server = sys.modules.get("ck19ml.tracking.server")
+    if server is not None:
+        server.client.cache_clear()

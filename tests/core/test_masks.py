@@ -1,0 +1,136 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage.filters import threshold_otsu
+from sklearn.cluster import KMeans
+
+from ck19ml.core.masks import METHODS, otsu, otsu_threshold
+
+LEVEL = 255
+STUDY_CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
+"""At most 10 iterations, eps 1.0 (DOMAIN.md, the study's processing, step 4)."""
+
+several = hnp.arrays(np.uint16, st.integers(2, 60), elements=st.integers(0, 40)).filter(
+    lambda values: values.min() < values.max()
+)
+
+
+def within(values: np.ndarray, upper: np.ndarray) -> float:
+    """Within-class sum of squares of a split into two classes."""
+    parts = (values[upper].astype(float), values[~upper].astype(float))
+    return sum(float(((part - part.mean()) ** 2).sum()) for part in parts if part.size)
+
+
+def cells(seed: int, size: int = 48) -> np.ndarray:
+    """A dark patch with a noisy bright disc: two unequal, overlapping classes."""
+    rng = np.random.default_rng(seed)
+    y, x = np.ogrid[:size, :size]
+    disc = (y - size / 2) ** 2 + (x - size / 2) ** 2 < (size / rng.uniform(3, 8)) ** 2
+    grey = rng.normal(270, 15, (size, size)) + disc * rng.gamma(3, rng.uniform(20, 300))
+    return np.clip(grey, LEVEL, 4095).astype(np.uint16)
+
+
+def test_threshold_by_hand() -> None:
+    assert otsu_threshold(np.array([1, 1, 2, 9, 9, 10], dtype=np.uint16)) == 2
+
+
+@pytest.mark.parametrize("value", [0, 255, 65535])
+def test_constant_values_are_their_own_threshold(value: int) -> None:
+    assert otsu_threshold(np.full((3, 3), value, np.uint16)) == value
+
+
+def test_extreme_grey_values_are_told_apart() -> None:
+    assert otsu_threshold(np.array([0, 65535], np.uint16)) == 0
+
+
+@given(several)
+def test_no_other_cut_splits_better(values: np.ndarray) -> None:
+    best = min(within(values, values > cut) for cut in np.unique(values)[:-1])
+    assert within(values, values > otsu_threshold(values)) == pytest.approx(best, abs=1e-9)
+
+
+@given(several)
+def test_the_threshold_is_a_value_that_occurs(values: np.ndarray) -> None:
+    threshold = otsu_threshold(values)
+    assert threshold in values
+    assert threshold < values.max()
+
+
+@given(several, st.integers(0, 4000))
+def test_the_threshold_moves_with_the_values(values: np.ndarray, shift: int) -> None:
+    moved = values + np.uint16(shift)
+    assert otsu_threshold(moved) == otsu_threshold(values) + shift
+
+
+@given(several)
+def test_the_threshold_is_scikit_image_s(values: np.ndarray) -> None:
+    theirs, ours = int(threshold_otsu(values)), otsu_threshold(values)
+    if theirs != ours:  # only two cuts that are equally good may be told apart
+        assert within(values, values > theirs) == pytest.approx(within(values, values > ours))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_threshold_is_scikit_image_s_on_patches(seed: int) -> None:
+    assert otsu_threshold(cells(seed)) == int(threshold_otsu(cells(seed)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_means_of_scikit_learn_is_never_better(seed: int) -> None:
+    values = cells(seed).ravel()
+    labels = KMeans(2, n_init=3, random_state=seed).fit_predict(values.reshape(-1, 1).astype(float))
+    assert within(values, values > otsu_threshold(values)) <= within(values, labels == 1) + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_means_of_opencv_is_never_better(seed: int) -> None:
+    values = cells(seed).ravel()
+    scaled = (values - LEVEL).astype(np.float32) / (values.max() - LEVEL)
+    cv2.setRNGSeed(seed)
+    _, labels, _ = cv2.kmeans(scaled, 2, None, STUDY_CRITERIA, 10, cv2.KMEANS_PP_CENTERS)
+    found = within(values, labels.ravel() == 1)
+    assert within(values, values > otsu_threshold(values)) <= found + 1e-6
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+class TestEveryMethod:
+    """What configs and the command line may expect of a mask method, whichever it is."""
+
+    def test_masks_have_the_shape_of_the_patches(self, method: str) -> None:
+        patches = np.stack([cells(1), cells(2)], axis=-1)[None]
+        masks = METHODS[method](patches, LEVEL)
+        assert masks.shape == patches.shape
+        assert masks.dtype == bool
+
+    def test_a_cell_free_patch_has_an_empty_mask(self, method: str) -> None:
+        assert not METHODS[method](np.full((2, 8, 8, 2), LEVEL, np.uint16), LEVEL).any()
+
+    def test_noise_below_the_background_has_an_empty_mask(self, method: str) -> None:
+        noise = np.random.default_rng(0).integers(200, LEVEL + 1, (1, 16, 16, 2)).astype(np.uint16)
+        assert not METHODS[method](noise, LEVEL).any()
+
+    def test_a_bright_disc_is_found_in_its_channel_only(self, method: str) -> None:
+        patches = np.full((1, 9, 9, 2), LEVEL, np.uint16)
+        patches[0, 2:5, 3:6, 1] = 2000
+        masks = METHODS[method](patches, LEVEL)
+        np.testing.assert_array_equal(masks, patches > LEVEL)
+
+    def test_a_patch_is_masked_alike_in_any_company(self, method: str) -> None:
+        one, other = (np.stack([cells(s), cells(s + 1)], -1)[None] for s in (3, 5))
+        both = METHODS[method](np.concatenate([one, other]), LEVEL)
+        np.testing.assert_array_equal(both[:1], METHODS[method](one, LEVEL))
+        np.testing.assert_array_equal(both[1:], METHODS[method](other, LEVEL))
+
+    def test_patches_stay_as_they_are(self, method: str) -> None:
+        patches = np.stack([cells(1), cells(2)], axis=-1)[None]
+        before = patches.copy()
+        METHODS[method](patches, LEVEL)
+        np.testing.assert_array_equal(patches, before)
+
+
+@settings(max_examples=30)
+@given(hnp.arrays(np.uint8, (2, 6, 6, 2)), st.integers(0, 255))
+def test_nothing_at_or_below_the_background_is_masked(patches: np.ndarray, level: int) -> None:
+    assert not otsu(patches, level)[patches <= level].any()

@@ -1,0 +1,108 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from ck19ml.errors import PlateError
+from ck19ml.plates.description import INCELL, PlateDescription, read_description
+
+NAMED = r"(?P<row>[A-P])(?P<column>\d+)_(?P<channel>\w+)\.tif"
+STACKED = r"(?P<row>[A-P])(?P<column>\d+)\.tif"
+
+
+def described(folder: Path, text: str) -> PlateDescription:
+    (folder / "plate.yaml").write_text(text, encoding="utf-8")
+    return read_description(folder)
+
+
+def error_of(folder: Path, text: str) -> str:
+    with pytest.raises(PlateError) as caught:
+        described(folder, text)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "plate.yaml" in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("CK19 - A - 3(fld 1 wv FITC - FITC).tif", ("CK19", "A", "3", "1", "FITC")),
+        ("CK01 - B - 02(fld 1 wv TexasRed - TexasRed).tif", ("CK01", "B", "02", "1", "TexasRed")),
+        ("A - 03(fld 12 wv FITC - FITC).tif", (None, "A", "03", "12", "FITC")),
+        ("P - 24(fld 1 wv Brightfield - Brightfield).tiff", (None, "P", "24", "1", "Brightfield")),
+        ("24 h - run 2 - H - 7(fld 1 wv FITC - FITC).tif", ("24 h - run 2", "H", "7", "1", "FITC")),
+    ],
+)
+def test_the_instrument_s_names(name: str, groups: tuple[str | None, ...]) -> None:
+    match = re.fullmatch(INCELL, name)
+    assert match is not None
+    assert tuple(match[key] for key in ("plate", "row", "column", "field", "channel")) == groups
+
+
+@pytest.mark.parametrize("name", ["CK19 - Q - 3(fld 1 wv FITC - FITC).tif", "A - 03.tif", "x.tif"])
+def test_other_names_are_not_the_instrument_s(name: str) -> None:
+    assert re.fullmatch(INCELL, name) is None
+
+
+def test_without_a_plate_yaml_the_plate_is_an_incell_plate(tmp_path: Path) -> None:
+    description = read_description(tmp_path)
+    assert description == PlateDescription()
+    assert description.channels == {"dc": "TexasRed", "tcell": "FITC"}
+    assert (description.bit_depth, description.level, description.stacked) == (12, 255, False)
+
+
+def test_an_empty_plate_yaml_changes_nothing(tmp_path: Path) -> None:
+    assert described(tmp_path, "# nothing yet\n") == PlateDescription()
+
+
+@pytest.mark.parametrize(
+    ("bits", "level"), [(16, 4095), (14, 1023), (12, 255), (8, 15), (4, 0), (1, 0)]
+)
+def test_the_background_is_a_sixteenth_of_the_camera_s_range(bits: int, level: int) -> None:
+    assert PlateDescription(bit_depth=bits).level == level
+
+
+def test_a_background_of_its_own_counts(tmp_path: Path) -> None:
+    assert described(tmp_path, "background: 0").level == 0
+
+
+def test_a_stack_has_channel_indices(tmp_path: Path) -> None:
+    text = f"files: '{STACKED}'\nchannels: {{dc: 1, tcell: 0}}\nchannel_axis: -1\n"
+    description = described(tmp_path, text)
+    assert description.stacked
+    assert (description.channels["dc"], description.channel_axis) == (1, -1)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("bit_dept: 12", "bit_dept"),
+        ("bit_depth: 0", "1 to 16 bits"),
+        ("bit_depth: 32", "1 to 16 bits"),
+        ("bit_depth: many", "bit_depth"),
+        ("background: 4096", "'background': expected 0 to 4095, found 4096"),
+        ("bit_depth: 8\nbackground: 300", "'background': expected 0 to 255, found 300"),
+        ("background: -1", "found -1"),
+        ("pixel_size_um: 0", "pixel_size_um"),
+        ("files: '(?P<row>[A-P])'", "lacks the group(s) column"),
+        ("files: '('", "not a regular expression"),
+        ("channels: {dc: TexasRed}", "expected the keys dc and tcell, found dc"),
+        ("channels: {dc: FITC, tcell: FITC}", "found FITC twice"),
+        ("channels: {dc: 0, tcell: 1}", "'channels': expected names"),
+        (f"files: '{STACKED}'", "'channels': expected names"),
+        (f"files: '{STACKED}'\nchannels: {{dc: -1, tcell: 0}}", "negative"),
+        (f"files: '{NAMED}'\nchannels: {{dc: red, tcell: 1}}", "'channels': expected names"),
+        ("- a list", "dictionary"),
+        ("files: [", "expected YAML"),
+        ("files: \ttab", "expected YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    assert says in error_of(tmp_path, text)
+
+
+def test_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plate.yaml").write_bytes("name: Übersicht".encode("latin-1"))
+    with pytest.raises(PlateError, match=r"expected YAML in .*plate\.yaml"):
+        read_description(tmp_path)

@@ -1,0 +1,258 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ck19ml import models, training
+from ck19ml.errors import TrialFailed
+from ck19ml.training import Batches, FitSettings, Patches, class_weights, fit, predict
+
+# Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def line(count: int = 64) -> Arrays:
+    """Points of y = 2 x0 - x1: learnable by one linear layer."""
+    x = np.random.default_rng(5).normal(size=(count, 2)).astype(np.float32)
+    return x, (2 * x[:, :1] - x[:, 1:]).astype(np.float32)
+
+
+def linear(seed: int = 11) -> models.Network:
+    training.seed_everything(seed)
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+
+
+def settings(epochs: int, **changes: float) -> FitSettings:
+    chosen = {"batch_size": 16, "learning_rate": 0.05, "patience": 5, "reduce_patience": 3}
+    return FitSettings(epochs=epochs, **(chosen | changes))
+
+
+def raw_patches(count: int = 6, size: int = 16) -> NDArray[np.uint16]:
+    values = np.random.default_rng(9).integers(255, 4096, (count, size, size, 2))
+    return values.astype(np.uint16)
+
+
+def test_fit_learns_a_line_and_says_what_it_did() -> None:
+    x, y = line()
+    network = linear()
+    result = fit(network, (x, y), (x, y), settings(15, learning_rate=0.1, patience=15), loss="mse")
+    losses = result.history["validation/loss"]
+    assert losses.iloc[-1] < 0.05 * losses.iloc[0]
+    assert result.history["epoch"].tolist() == list(range(1, 16))
+    assert {"train/loss", "learning_rate"} <= set(result.history.columns)
+    assert result.stop_reason == "epochs"
+    kernel, bias = network.get_weights()
+    np.testing.assert_allclose(kernel[:, 0], [2, -1], atol=0.3)
+    np.testing.assert_allclose(bias, 0, atol=0.3)
+
+
+def test_the_same_seed_gives_the_same_fit() -> None:
+    def once(seed: int) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+        network = linear(seed)
+        x, y = line()
+        history = fit(network, (x, y), (x, y), settings(5), loss="mse").history
+        return history, network.get_weights()[0]
+
+    first, again, other = once(1), once(1), once(2)
+    pd.testing.assert_frame_equal(first[0], again[0], check_exact=True)
+    np.testing.assert_array_equal(first[1], again[1])
+    assert not np.array_equal(first[1], other[1])
+
+
+def test_patience_ends_a_fit_that_no_longer_improves_and_keeps_the_best_weights() -> None:
+    x, y = line()
+    network = linear()
+    # A negative target: what training learns makes the validation loss worse from the start.
+    result = fit(network, (x, y), (x, -y), settings(50, patience=3), loss="mse")
+    assert result.stop_reason == "patience"
+    losses = result.history["validation/loss"].to_numpy()
+    assert result.best_epoch == losses.argmin() + 1
+    assert len(losses) == result.best_epoch + 3
+    kept = float(np.mean((network.predict_on_batch(x) + y) ** 2))
+    assert kept == pytest.approx(losses.min(), rel=1e-5)
+
+
+def test_best_weights_are_kept_where_the_epochs_run_out_too() -> None:
+    x, y = line()
+    network = linear()
+    result = fit(network, (x, y), (x, -y), settings(3, patience=10), loss="mse")
+    losses = result.history["validation/loss"].to_numpy()
+    assert result.stop_reason == "epochs"
+    assert losses.argmin() < 2, "the fixture must get worse for this test to mean something"
+    kept = float(np.mean((network.predict_on_batch(x) + y) ** 2))
+    assert kept == pytest.approx(losses.min(), rel=1e-5)
+
+
+def test_the_learning_rate_falls_to_a_fifth_where_the_loss_stands_still() -> None:
+    x, y = line()
+    rates = fit(linear(), (x, y), (x, -y), settings(6, patience=9, reduce_patience=2), loss="mse")
+    assert rates.history["learning_rate"].min() <= 0.05 / 5 + 1e-9
+
+
+def test_without_validation_all_epochs_are_run_and_the_last_is_kept() -> None:
+    x, y = line()
+    result = fit(linear(), (x, y), None, settings(4), loss="mse")
+    assert (result.stop_reason, result.best_epoch, len(result.history)) == ("epochs", 4, 4)
+    assert not [name for name in result.history if name.startswith("validation")]
+
+
+def test_a_loss_that_is_not_a_number_fails_the_trial_in_its_epoch() -> None:
+    x, y = line()
+    x[3, 0] = np.nan
+    with pytest.raises(TrialFailed, match=r"finite train/loss, found nan in epoch 1$"):
+        fit(linear(), (x, y), line(), settings(5), loss="mse")
+
+
+def test_a_huge_learning_rate_fails_the_trial_and_reports_no_such_epoch() -> None:
+    x, y = line()
+    epochs: list[int] = []
+    with pytest.raises(TrialFailed, match=r"finite .*, found (nan|inf) in epoch (\d+)") as caught:
+        fit(linear(), (x, y), (x, y), settings(5, learning_rate=1e37), loss="mse",
+            report=lambda epoch, _: epochs.append(epoch))  # fmt: skip
+    failed = int(str(caught.value).rsplit(" ", 1)[1])
+    assert epochs == list(range(1, failed))
+
+
+def test_a_report_sees_each_epoch_and_ends_the_training_by_what_it_raises() -> None:
+    class EnoughError(Exception):
+        pass
+
+    seen: list[tuple[int, set[str]]] = []
+
+    def report(epoch: int, metrics: object) -> None:
+        assert isinstance(metrics, dict)
+        assert all(isinstance(value, float) for value in metrics.values())
+        seen.append((epoch, set(metrics)))
+        if epoch == 2:
+            raise EnoughError
+
+    x, y = line()
+    with pytest.raises(EnoughError):
+        fit(linear(), (x, y), (x, y), settings(9), loss="mse", metrics=("mae",), report=report)
+    assert [epoch for epoch, _ in seen] == [1, 2]
+    assert {"train/loss", "train/mae", "validation/loss", "validation/mae"} <= seen[0][1]
+
+
+def test_sample_weights_decide_what_is_learnt() -> None:
+    x = np.ones((40, 2), np.float32)
+    y = np.repeat([[1.0], [5.0]], 20, axis=0).astype(np.float32)
+    weights = np.repeat([0.0, 1.0], 20)
+    network = linear()
+    fit(network, (x, y, weights), None, settings(15, learning_rate=0.2), loss="mse")
+    # Without weights the mean of both targets, 3, is learnt.
+    assert float(network.predict_on_batch(x[:1])[0, 0]) == pytest.approx(5.0, abs=0.5)
+
+
+def test_class_weights_by_hand() -> None:
+    # Three classes of 1, 3 and 4 of 8 labels: 8 / (3 * count).
+    weights = class_weights(np.array([0, 1, 1, 1, 2, 2, 2, 2]), 3)
+    np.testing.assert_allclose(weights, [8 / 3, 8 / 9, 8 / 12])
+
+
+def test_a_class_without_labels_takes_no_weight_from_the_others() -> None:
+    weights = class_weights(np.array([0, 0, 2, 2]), 3)
+    np.testing.assert_allclose(weights[[0, 2]], [1.0, 1.0])
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60))
+def test_class_weights_give_each_class_the_same_sum_and_one_on_average(found: list[int]) -> None:
+    labels = np.array(found)
+    weights = class_weights(labels, 5)
+    sums = np.bincount(labels, weights[labels], minlength=5)
+    np.testing.assert_allclose(sums[np.unique(labels)], len(labels) / np.unique(labels).size)
+    assert weights[labels].mean() == pytest.approx(1.0)
+
+
+def test_masked_patches_are_exactly_zero_outside_and_unchanged_inside() -> None:
+    raw = raw_patches()
+    masks = np.random.default_rng(1).random(raw.shape) < 0.4
+    plain = Patches(raw).batch(slice(None))
+    masked = Patches(raw, masks).batch(slice(None))
+    assert masked.dtype == np.float32
+    assert np.all(masked[~masks] == 0)
+    np.testing.assert_array_equal(masked[masks], plain[masks])
+    assert plain.min() == 0
+    assert plain.max() == 1
+
+
+def test_batches_without_a_generator_keep_the_order_and_leave_nothing_out() -> None:
+    raw = raw_patches(5)
+    targets = np.arange(5)
+    batches = Batches(Patches(raw), targets, 2, class_weights=np.arange(5) * 10.0)
+    parts = [batches[index] for index in range(len(batches))]
+    assert [len(part[0]) for part in parts] == [2, 2, 1]
+    assert np.concatenate([part[1] for part in parts]).tolist() == [0, 1, 2, 3, 4]
+    assert np.concatenate([part[2] for part in parts]).tolist() == [0, 10, 20, 30, 40]
+    whole = Patches(raw).batch(slice(None))
+    np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), whole)
+
+
+def test_batches_with_a_generator_draw_a_new_order_each_epoch_with_targets_that_follow() -> None:
+    raw = raw_patches(40, 4)
+    targets = 100 + np.arange(40)
+    batches = Batches(Patches(raw), targets, 40, np.random.default_rng(0))
+    orders = []
+    for _ in range(2):
+        x, y = batches[0]
+        assert sorted(y) == sorted(targets)
+        rows = (y - 100).tolist()
+        np.testing.assert_array_equal(x, Patches(raw).batch(np.array(rows)))
+        orders.append(rows)
+        batches.on_epoch_end()
+    assert orders[0] != orders[1]
+    again = Batches(Patches(raw), targets, 40, np.random.default_rng(0))
+    np.testing.assert_array_equal(again[0][1], targets[orders[0]])
+
+
+def test_batches_without_targets_ask_for_the_patches_themselves() -> None:
+    x, y = Batches(Patches(raw_patches()), None, 4)[0]
+    np.testing.assert_array_equal(x, y)
+
+
+def test_predict_keeps_the_order_over_many_batches() -> None:
+    count = 2 * training.PREDICT_BATCH + 3
+    raw = np.full((count, 4, 4, 2), 255, np.uint16)
+    # The share of bright pixels tells the patches apart after scaling.
+    for index in range(count):
+        raw[index].reshape(-1, 2)[: index % 16, 0] = 4000
+    inputs = keras.Input((4, 4, 2))
+    network = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    made = predict(network, Patches(raw))
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made[:, 0], (np.arange(count) % 16) / 16, atol=1e-6)
+
+
+def test_reconstruction_losses_by_hand() -> None:
+    raw = np.full((3, 4, 4, 2), 255, np.uint16)
+    raw[1, :, :2] = 4000  # half of its pixels are 1 after scaling
+    inputs = keras.Input((4, 4, 2))
+    # Says 0.2 everywhere.
+    network = keras.Model(inputs, keras.layers.Lambda(lambda x: x * 0 + 0.2)(inputs))
+    losses = training.reconstruction_losses(network, Patches(raw))
+    dark, half = -np.log(0.8), -(np.log(0.2) + np.log(0.8)) / 2
+    np.testing.assert_allclose(losses, [dark, half, dark], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_an_autoencoder_learns_patches_and_its_own_loss_is_keras_loss() -> None:
+    raw = np.full((16, 32, 32, 2), 255, np.uint16)
+    raw[:, 8:24, 8:24] = 3000
+    raw[:, 0:8, 8:24] = 1500  # neither 0 nor 1 after scaling: no reconstruction reaches loss 0
+    network = models.build_autoencoder("compact", 32)
+    patches = Patches(raw)
+    result = fit(
+        network,
+        Batches(patches, None, 8, np.random.default_rng(0)),
+        Batches(patches, None, 8),
+        FitSettings(epochs=6, batch_size=8, learning_rate=5e-3),
+        loss="binary_crossentropy",
+    )
+    losses = result.history["validation/loss"]
+    assert losses.min() < 0.7 * losses.iloc[0]
+    own = training.reconstruction_losses(network, patches).mean()
+    assert own == pytest.approx(losses.min(), rel=1e-4)
