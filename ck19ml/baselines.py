@@ -44,8 +44,8 @@ def fit_overlap_rule(
     Examples
     --------
     >>> rule = fit_overlap_rule(np.array([0.1, 0.2, 0.6, 0.8]), np.array([1, 1, 0, 0]), 2)
-    >>> rule
-    OverlapRule(cuts=[0.4], classes=[1, 0])
+    >>> [round(cut, 3) for cut in rule.cuts], rule.classes
+    ([0.4], [1, 0])
     """
     tree = DecisionTreeClassifier(max_leaf_nodes=max(2, classes), random_state=0)
     tree.fit(overlap.reshape(-1, 1), labels)

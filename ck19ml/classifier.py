@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.models import (
@@ -61,6 +62,13 @@ class HeadSettings:
     class_weights : bool
         Whether each class weighs the same, whatever its number of patches.
     fit : FitSettings
+    head_fit : FitSettings, optional
+        With `fine_tune`: how the head is trained on the stored features before the encoder is
+        trained too. A random head would first distort what the encoder knows [1]_.
+
+    References
+    ----------
+    .. [1] Kumar et al., "Fine-tuning can distort pretrained features", ICLR (2022).
     """
 
     units: int
@@ -71,6 +79,7 @@ class HeadSettings:
     fine_tune: bool
     class_weights: bool
     fit: FitSettings
+    head_fit: FitSettings | None = None
 
 
 def encode(encoder: Network, part: Part) -> Part:
@@ -152,19 +161,41 @@ def _train(
     seed: int,
     arguments: dict[str, Any],
 ) -> tuple[Network, Fit]:
+    first = settings.head_fit if settings.fine_tune else settings.fit
+    result = None
+    if first is not None:
+        train = encode(encoder, train)
+        held_out = None if validation is None else encode(encoder, validation)
+        result = _train_head(head, train, held_out, first, weights, arguments)
+    network = join(copy(encoder), head)
+    if not settings.fine_tune:
+        assert result is not None  # noqa: S101 (a frozen network is its head's fit)
+        return network, result
     size = settings.fit.batch_size
-    held_out: Any = None
-    if settings.fine_tune:
-        network = join(copy(encoder), head)
-        batches = Batches(train.patches, train.targets, size, np.random.default_rng(seed), weights)
-        if validation is not None:
-            held_out = Batches(validation.patches, validation.targets, size)
-        return network, fit(network, batches, held_out, settings.fit, **arguments)
-    train = encode(encoder, train)
+    rng = np.random.default_rng(seed)
+    batches = Batches(train.patches, train.targets, size, rng, weights)
+    known = None if validation is None else Batches(validation.patches, validation.targets, size)
+    after = len(result.history) if result else 0
+    second = fit(network, batches, known, settings.fit, first_epoch=after + 1, **arguments)
+    return network, second if result is None else joined(result, second)
+
+
+def _train_head(
+    head: Network,
+    train: Part,
+    validation: Part | None,
+    settings: FitSettings,
+    weights: NDArray[np.float64] | None,
+    arguments: dict[str, Any],
+) -> Fit:
     data: tuple[Any, ...] = (train.features, train.targets)
     if weights is not None:
         data += (weights[train.targets],)
-    if validation is not None:
-        held_out = (encode(encoder, validation).features, validation.targets)
-    result = fit(head, data, held_out, settings.fit, **arguments)
-    return join(copy(encoder), head), result
+    held_out = None if validation is None else (validation.features, validation.targets)
+    return fit(head, data, held_out, settings, **arguments)
+
+
+def joined(head: Fit, whole: Fit) -> Fit:
+    """Join the fit of the head alone and that of the whole network after it."""
+    history = pd.concat([head.history, whole.history], ignore_index=True)
+    return replace(whole, history=history, head_epochs=head.best_epoch)

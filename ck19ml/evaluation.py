@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ck19ml.baselines import Baselines
 from ck19ml.core.metrics import (
     Score,
+    by_well,
     interaction_scores,
     label_scores,
     mean_score,
@@ -107,7 +108,7 @@ def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> 
     """Score an autoencoder by its binary cross-entropy per patch, (n,), in nats."""
     well, wells = _wells(table)
     rng = np.random.default_rng(card.seed)
-    sums, counts = np.bincount(well, losses), np.bincount(well)
+    sums, counts = by_well(losses, well)
     patches = _patches(table).assign(bce=losses)
     return Evaluation(
         {"bce": mean_score(sums, counts, rng)}, {}, patches, wells.assign(bce=sums / counts)
@@ -164,9 +165,7 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     }
     for name, call in calls.items():
         right = (call[kept] == labels[kept]).astype(np.float64)
-        scores[f"baseline_{name}_accuracy"] = mean_score(
-            np.bincount(well, right), np.bincount(well), rng
-        )
+        scores[f"baseline_{name}_accuracy"] = mean_score(*by_well(right, well), rng)
     well_scores, wells = _evaluate_wells(
         probabilities[usable], table[usable], predicted_overlap[usable], card, baselines, rng
     )
@@ -185,7 +184,7 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     )
 
 
-def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.integer]:
+def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
     """Class index of each patch, (n,); faulty patches are ``Faulty`` where that is a class.
 
     Raises
@@ -203,7 +202,7 @@ def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.integer]
     labels = names.map({name: index for index, name in enumerate(classes)}).to_numpy(np.intp)
     if FAULTY in classes:
         labels = np.where(table["faulty"], classes.index(FAULTY), labels)
-    return labels
+    return np.asarray(labels, dtype=np.intp)
 
 
 def _evaluate_wells(

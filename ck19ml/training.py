@@ -114,28 +114,32 @@ class Fit:
     stop_reason : str
         ``epochs`` (all were run) or ``patience``.
     best_epoch : int
-        The epoch, from 1, whose weights the network has.
+        Number of epochs, of the last stage, after which the network has the weights kept.
+    head_epochs : int
+        The same of an earlier stage that trained the head alone; 0 without one.
     """
 
     history: pd.DataFrame
     stop_reason: str
     best_epoch: int
+    head_epochs: int = 0
 
 
 class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, report: Report | None) -> None:
+    def __init__(self, report: Report | None, first_epoch: int) -> None:
         super().__init__()
-        self.report = report
+        self.report, self.first_epoch = report, first_epoch
         self.history: list[dict[str, float]] = []
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         metrics = {_metric_name(key): float(value) for key, value in (logs or {}).items()}
+        epoch += self.first_epoch
         for name, value in metrics.items():
             if not math.isfinite(value):
-                raise TrialFailed(f"expected a finite {name}, found {value} in epoch {epoch + 1}")
-        self.history.append({"epoch": epoch + 1, **metrics})
+                raise TrialFailed(f"expected a finite {name}, found {value} in epoch {epoch}")
+        self.history.append({"epoch": epoch, **metrics})
         if self.report:
-            self.report(epoch + 1, metrics)
+            self.report(epoch, metrics)
 
 
 def _metric_name(key: str) -> str:
@@ -153,7 +157,7 @@ def fit(
     loss: str,
     metrics: tuple[str, ...] = (),
     report: Report | None = None,
-    shuffle: bool = True,
+    first_epoch: int = 1,
 ) -> Fit:
     """Fit a network until the validation loss no longer falls; its best weights are kept.
 
@@ -166,6 +170,8 @@ def fit(
         Names that Keras knows.
     report : callable, optional
         Called after each epoch; what it raises ends the training.
+    first_epoch : int
+        Number of the first epoch, where this is the second stage of a training.
 
     Raises
     ------
@@ -175,12 +181,12 @@ def fit(
     network.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss, metrics=list(metrics)
     )
-    reporter = _Reporter(report)
+    reporter = _Reporter(report, first_epoch)
     callbacks = [reporter] if validation is None else [*_patience(settings), reporter]
     arguments: dict[str, Any] = {"x": train, "validation_data": validation}
     if isinstance(train, tuple):
         weights = train[2] if len(train) == 3 else None
-        arguments |= {"x": train[0], "y": train[1], "sample_weight": weights, "shuffle": shuffle}
+        arguments |= {"x": train[0], "y": train[1], "sample_weight": weights}
         arguments |= {"batch_size": settings.batch_size}
         arguments |= {"validation_batch_size": 4096} if validation is not None else {}
     network.fit(**arguments, epochs=settings.epochs, verbose=0, callbacks=callbacks)
@@ -189,7 +195,7 @@ def fit(
     return Fit(
         history=history,
         stop_reason="patience" if len(history) < settings.epochs else "epochs",
-        best_epoch=int(history["epoch"].iloc[best]),
+        best_epoch=int(history["epoch"].iloc[best]) - first_epoch + 1,
     )
 
 

@@ -284,5 +284,5 @@ def _suggest(trial: optuna.Trial, name: str, choice: list[Any] | Range) -> Any:
 
 def _value(trial: FrozenTrial) -> float | None:
     if trial.state is TrialState.PRUNED and trial.intermediate_values:
-        return min(trial.intermediate_values.values())
-    return trial.value
+        return float(min(trial.intermediate_values.values()))
+    return None if trial.value is None else float(trial.value)

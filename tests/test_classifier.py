@@ -30,7 +30,11 @@ def part(count: int, seed: int) -> Part:
 
 def settings(*, fine_tune: bool, epochs: int = 3, **changes: object) -> HeadSettings:
     head: dict[str, object] = {"units": 8, "depth": 1, "dropout": 0.0, "normalise": False}
-    head |= {"class_weights": False, "fit": FitSettings(epochs=epochs, batch_size=8)}
+    head |= {
+        "pooled": False,
+        "class_weights": False,
+        "fit": FitSettings(epochs=epochs, batch_size=8),
+    }
     return HeadSettings(fine_tune=fine_tune, **(head | changes))  # type: ignore[arg-type]
 
 
@@ -50,9 +54,9 @@ def test_features_are_computed_once(encoder: models.Network) -> None:
 def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(encoder: models.Network) -> None:
     before = encoder.get_weights()
     train, validation = part(24, 1), part(12, 2)
-    network, result = train_classifier(
-        encoder, train, validation, settings(fine_tune=False, epochs=12), classes=2, seed=1
-    )
+    fit = FitSettings(epochs=15, batch_size=8, learning_rate=0.01, patience=15)
+    chosen = settings(fine_tune=False, units=32, fit=fit)
+    network, result = train_classifier(encoder, train, validation, chosen, classes=2, seed=1)
     assert_equal(encoder.get_weights(), before)
     assert_equal(network.get_layer("encoder").get_weights(), before)
     called = predict(network, validation.patches).argmax(axis=1)

@@ -10,7 +10,7 @@ from ck19ml.training import seed_everything
 # Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SLIDES_HEAD = {"classes": 4, "units": 128, "depth": 1, "dropout": 0.0, "normalise": False}
+SLIDES_HEAD = {"units": 128, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False}
 
 
 def patches(count: int, size: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_slides_encoder_has_the_slides_number_of_parameters() -> None:
 
 def test_slides_classifier_has_the_slides_number_of_parameters_all_trainable() -> None:
     encoder = models.build_encoder("slides", 192)
-    head = models.build_classifier_head(encoder.output_shape[-1], **SLIDES_HEAD)
+    head = models.build_classifier_head(models.feature_shape(encoder), classes=4, **SLIDES_HEAD)
     assert head.count_params() == 295_040 + 516
     network = models.join(encoder, head)
     assert network.count_params() == 3_059_924
@@ -66,13 +66,23 @@ def test_the_dissertation_s_last_stride_needs_a_multiple_of_32() -> None:
         models.build_encoder("dissertation", 144)
 
 
-@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
-def test_save_and_load_give_the_same_predictions(architecture: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "pooled"), [("compact", True), ("slides", False), ("dissertation", False)]
+)
+def test_save_and_load_give_the_same_predictions(
+    architecture: str, pooled: bool, tmp_path: Path
+) -> None:
     seed_everything(3)
     size = 64
     encoder = models.build_encoder(architecture, size)
     head = models.build_classifier_head(
-        encoder.output_shape[-1], classes=3, units=8, depth=2, dropout=0.3, normalise=True
+        models.feature_shape(encoder),
+        classes=3,
+        units=8,
+        depth=2,
+        dropout=0.3,
+        normalise=True,
+        pooled=pooled,
     )
     network = models.join(encoder, head)
     network.save(tmp_path / "network.keras")
@@ -90,20 +100,39 @@ def test_an_autoencoder_survives_save_and_load(tmp_path: Path) -> None:
     np.testing.assert_array_equal(network.predict_on_batch(x), loaded.predict_on_batch(x))
 
 
-def test_probabilities_sum_to_one_and_depth_zero_is_a_linear_classifier() -> None:
-    head = models.build_classifier_head(
-        6, classes=4, units=9, depth=0, dropout=0.5, normalise=False
-    )
-    assert head.count_params() == 6 * 4 + 4
-    made = np.asarray(head.predict_on_batch(np.ones((2, 6), np.float32)))
+def head(shape: tuple[int, int, int], **changes: object) -> models.Network:
+    return models.build_classifier_head(shape, classes=4, **(SLIDES_HEAD | changes))
+
+
+def test_depth_zero_is_a_linear_classifier_with_probabilities_that_sum_to_one() -> None:
+    linear = head((1, 2, 3), depth=0, dropout=0.5)
+    assert linear.count_params() == 6 * 4 + 4
+    made = np.asarray(linear.predict_on_batch(patches(1, 6)[0, :, :, 0]))
     np.testing.assert_allclose(made.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_head_has_the_layers_that_it_is_asked_for() -> None:
-    head = models.build_classifier_head(5, classes=3, units=7, depth=2, dropout=0.2, normalise=True)
-    kinds = [type(layer).__name__ for layer in head.layers]
+    built = head((1, 1, 5), units=7, depth=2, dropout=0.2, normalise=True)
+    kinds = [type(layer).__name__ for layer in built.layers[1:]]
     assert kinds == ["BatchNormalization", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
-    assert [layer.units for layer in head.layers if hasattr(layer, "units")] == [7, 7, 3]
+    assert [layer.units for layer in built.layers if hasattr(layer, "units")] == [7, 7, 4]
+
+
+def test_a_pooled_head_does_not_see_where_in_the_patch_something_lies() -> None:
+    shape = (4, 4, 3)
+    maps = np.random.default_rng(2).random((5, *shape), dtype=np.float32)
+    moved = np.roll(maps, (1, 2), axis=(1, 2))
+    assert head(shape, pooled=True).count_params() == (9 * 128 + 128) + (128 * 4 + 4)
+    for pooled in (True, False):
+        built = head(shape, pooled=pooled)
+        here, there = (built.predict_on_batch(x.reshape(5, -1)) for x in (maps, moved))
+        assert np.allclose(here, there, atol=1e-5) is pooled
+
+
+def test_feature_shape_is_what_the_features_are_flattened_from() -> None:
+    encoder = models.build_encoder("compact", 192)
+    assert models.feature_shape(encoder) == (12, 12, 16)
+    assert np.prod(models.feature_shape(models.build_encoder("dissertation", 192))) == 1152
 
 
 def test_regressor_head_is_the_study_s_with_a_kernel_that_cannot_be_negative() -> None:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def objective(number: int, parameters: Parameters, _: Report) -> tuple[float, No
     return parameters["rate"] * parameters["units"], {"number": number}
 
 
-class Study_:
+class Stored:
     """A journal with the arguments that are the same in every test."""
 
     def __init__(self, folder: Path, seed: int = 2211, first: Parameters | None = None) -> None:
@@ -66,8 +67,8 @@ class Study_:
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Study_:
-    return Study_(tmp_path)
+def study(tmp_path: Path) -> Stored:
+    return Stored(tmp_path)
 
 
 def failing(*numbers: int) -> Any:
@@ -94,15 +95,16 @@ def drawn(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table[list(SPACE)].to_dict(orient="records")
 
 
-def test_a_study_runs_its_budget_and_no_more_when_run_again(study: Study_) -> None:
+def test_a_study_runs_its_budget_and_no_more_when_run_again(study: Stored) -> None:
     added, log = study.run(3)
     assert (added, log.states) == (3, ["complete"] * 3)
-    assert study.run(3) == (0, pytest.approx(0)) or study.run(3)[0] == 0
-    assert study.run(2)[0] == 0
+    for budget in (3, 2):
+        added, log = study.run(budget)
+        assert (added, log.begun) == (0, [])
     assert len(study.table()) == 3
 
 
-def test_a_raised_budget_adds_the_difference(study: Study_) -> None:
+def test_a_raised_budget_adds_the_difference(study: Stored) -> None:
     study.run(3)
     added, log = study.run(5)
     assert added == 2
@@ -112,7 +114,7 @@ def test_a_raised_budget_adds_the_difference(study: Study_) -> None:
     assert set(table["state"]) == {"complete"}
 
 
-def test_the_first_trial_is_the_one_asked_for_and_only_once(study: Study_) -> None:
+def test_the_first_trial_is_the_one_asked_for_and_only_once(study: Stored) -> None:
     study.run(1)
     study.run(3)
     parameters = drawn(study.table())
@@ -120,7 +122,7 @@ def test_the_first_trial_is_the_one_asked_for_and_only_once(study: Study_) -> No
     assert parameters[1] != FIRST
 
 
-def test_parameters_lie_in_the_space(study: Study_) -> None:
+def test_parameters_lie_in_the_space(study: Stored) -> None:
     _, log = study.run(8)
     for _, parameters in log.begun:
         assert parameters["units"] in SPACE["units"]
@@ -131,7 +133,7 @@ def test_parameters_lie_in_the_space(study: Study_) -> None:
     assert len({parameters["rate"] for _, parameters in log.begun}) == 8
 
 
-def test_the_best_trial_is_the_smallest_and_keeps_its_notes(study: Study_) -> None:
+def test_the_best_trial_is_the_smallest_and_keeps_its_notes(study: Stored) -> None:
     study.run(6)
     with study.open() as opened:
         best = opened.best
@@ -142,12 +144,12 @@ def test_the_best_trial_is_the_smallest_and_keeps_its_notes(study: Study_) -> No
     assert best.value == pytest.approx(best.parameters["rate"] * best.parameters["units"])
 
 
-def test_a_study_without_a_complete_trial_has_no_best(study: Study_) -> None:
+def test_a_study_without_a_complete_trial_has_no_best(study: Stored) -> None:
     with study.open() as opened, pytest.raises(Ck19Error, match="at least one complete trial"):
         _ = opened.best
 
 
-def test_values_are_remembered(study: Study_) -> None:
+def test_values_are_remembered(study: Stored) -> None:
     with study.open() as opened:
         opened.remember("parent", {"run": "abc", "metrics": {"a": 1.5}})
     with study.open() as opened:
@@ -155,12 +157,15 @@ def test_values_are_remembered(study: Study_) -> None:
         assert opened.recall("nothing") is None
 
 
-def test_hopeless_trials_are_pruned_and_count(study: Study_) -> None:
+def test_hopeless_trials_are_pruned_and_count(study: Stored) -> None:
     def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
         loss = 1.0 if number < tuning.STARTUP_TRIALS else 9.0
         for epoch in range(1, 6):
+            epochs[number] = epoch
             report(epoch, loss - epoch / 100)
         return loss, {}
+
+    epochs: dict[int, int] = {}
 
     budget = tuning.STARTUP_TRIALS + 2
     added, log = study.run(budget, run)
@@ -168,15 +173,15 @@ def test_hopeless_trials_are_pruned_and_count(study: Study_) -> None:
     assert log.states == ["complete"] * tuning.STARTUP_TRIALS + ["pruned"] * 2
     table = study.table()
     assert table["state"].tolist() == log.states
-    # Pruned after the warm-up, with its best value so far.
-    last = table["value"].iloc[-1]
-    assert last == pytest.approx(9.0 - (tuning.WARMUP_EPOCHS + 1) / 100, abs=0.011)
+    last = epochs[budget - 1]
+    assert tuning.WARMUP_EPOCHS <= last < 5
+    assert table["value"].iloc[-1] == pytest.approx(9.0 - last / 100), "its best value so far"
     with study.open() as opened:
         assert (opened.done, opened.failed) == (budget, 0)
         assert opened.best.value == 1.0
 
 
-def test_failed_trials_are_recorded_and_do_not_count(study: Study_) -> None:
+def test_failed_trials_are_recorded_and_do_not_count(study: Stored) -> None:
     added, log = study.run(3, failing(1))
     assert added == 3
     assert log.over[1] == (1, "fail", "the loss of trial 1 is not finite")
@@ -188,7 +193,7 @@ def test_failed_trials_are_recorded_and_do_not_count(study: Study_) -> None:
         assert (opened.done, opened.failed) == (3, 1)
 
 
-def test_a_trial_that_runs_out_of_memory_fails_and_the_study_goes_on(study: Study_) -> None:
+def test_a_trial_that_runs_out_of_memory_fails_and_the_study_goes_on(study: Stored) -> None:
     def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
         if number == 0:
             raise MemoryError
@@ -198,7 +203,7 @@ def test_a_trial_that_runs_out_of_memory_fails_and_the_study_goes_on(study: Stud
     assert log.over == [(0, "fail", "MemoryError"), (1, "complete", None)]
 
 
-def test_too_many_failures_end_the_study_and_a_new_call_has_new_ones(study: Study_) -> None:
+def test_too_many_failures_end_the_study_and_a_new_call_has_new_ones(study: Stored) -> None:
     log = Log()
     with (
         study.open() as opened,
@@ -209,14 +214,14 @@ def test_too_many_failures_end_the_study_and_a_new_call_has_new_ones(study: Stud
     assert study.run(2, failures=2)[0] == 2
 
 
-def test_no_failure_is_allowed_where_none_was_asked_for(study: Study_) -> None:
+def test_no_failure_is_allowed_where_none_was_asked_for(study: Stored) -> None:
     with study.open() as opened, pytest.raises(Ck19Error, match="at most 0 failed trials"):
         opened.run(2, failing(0), SPACE, Log(), failures=0)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])
 def test_an_interrupted_trial_is_tried_again_and_the_budget_is_exact(
-    study: Study_, error: type[BaseException]
+    study: Stored, error: type[BaseException]
 ) -> None:
     log = Log()
     with study.open() as opened, pytest.raises(error):
@@ -232,14 +237,14 @@ def test_an_interrupted_trial_is_tried_again_and_the_budget_is_exact(
     assert study.run(4)[0] == 0
 
 
-def test_the_first_trial_is_not_lost_when_it_is_interrupted(study: Study_) -> None:
+def test_the_first_trial_is_not_lost_when_it_is_interrupted(study: Stored) -> None:
     with study.open() as opened, pytest.raises(KeyboardInterrupt):
         opened.run(2, interrupted_in(0), SPACE, Log(), failures=0)
     _, log = study.run(2)
     assert [parameters == FIRST for _, parameters in log.begun] == [True, False]
 
 
-def test_an_error_while_a_trial_ends_is_not_hidden(study: Study_) -> None:
+def test_an_error_while_a_trial_ends_is_not_hidden(study: Stored) -> None:
     """What the watcher raises (a tracking server that went away) reaches the caller as it is."""
 
     class Lost(Log):
@@ -250,11 +255,11 @@ def test_an_error_while_a_trial_ends_is_not_hidden(study: Study_) -> None:
 
     with study.open() as opened, pytest.raises(ConnectionError):
         opened.run(2, objective, SPACE, Lost(), failures=0)
-    assert study.table()["state"].tolist()[0] == "complete"
+    assert study.table()["state"].tolist() == ["complete"]
     assert study.run(2)[0] == 1
 
 
-def test_a_value_that_is_not_a_number_fails_the_trial(study: Study_) -> None:
+def test_a_value_that_is_not_a_number_fails_the_trial(study: Stored) -> None:
     def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
         return (float("nan"), {}) if number == 0 else objective(number, parameters, report)
 
@@ -265,7 +270,7 @@ def test_a_value_that_is_not_a_number_fails_the_trial(study: Study_) -> None:
 
 def test_the_same_seed_draws_the_same_trials(tmp_path: Path) -> None:
     def once(name: str, seed: int) -> list[dict[str, Any]]:
-        one = Study_(tmp_path / name, seed=seed)
+        one = Stored(tmp_path / name, seed=seed)
         one.run(tuning.STARTUP_TRIALS + 3)
         return drawn(one.table())
 
@@ -275,13 +280,13 @@ def test_the_same_seed_draws_the_same_trials(tmp_path: Path) -> None:
 
 
 def test_without_a_first_trial_all_are_drawn(tmp_path: Path) -> None:
-    one = Study_(tmp_path, first={})
+    one = Stored(tmp_path, first={})
     one.run(2)
     assert drawn(one.table())[0] != FIRST
 
 
 def test_trials_do_not_depend_on_how_the_calls_were_split(tmp_path: Path) -> None:
-    whole, split = Study_(tmp_path / "whole"), Study_(tmp_path / "split")
+    whole, split = Stored(tmp_path / "whole"), Stored(tmp_path / "split")
     budget = tuning.STARTUP_TRIALS + 4
     whole.run(budget)
     for part in (1, 3, 6, budget):
@@ -290,7 +295,7 @@ def test_trials_do_not_depend_on_how_the_calls_were_split(tmp_path: Path) -> Non
 
 
 def test_trials_do_not_depend_on_whether_one_was_interrupted(tmp_path: Path) -> None:
-    whole, broken = Study_(tmp_path / "whole"), Study_(tmp_path / "broken")
+    whole, broken = Stored(tmp_path / "whole"), Stored(tmp_path / "broken")
     whole.run(7)
     with broken.open() as opened, pytest.raises(KeyboardInterrupt):
         opened.run(7, interrupted_in(2), SPACE, Log(), failures=0)
@@ -317,7 +322,7 @@ HOLD = """
 """
 
 
-def hold(study: Study_, number: int) -> "subprocess.Popen[str]":
+def hold(study: Stored, number: int) -> "subprocess.Popen[str]":
     """Start a process that stays in the middle of a trial."""
     code = textwrap.dedent(HOLD.format(number=number))
     root = Path(__file__).parents[1]
@@ -341,7 +346,7 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_process_leaves_a_study_that_goes_on_to_exactly_the_budget(study: Study_) -> None:
+def test_a_killed_process_leaves_a_study_that_goes_on_to_exactly_the_budget(study: Stored) -> None:
     end(hold(study, 2))
     table = study.table()
     assert table["state"].tolist() == ["complete", "complete", "running"]
@@ -356,7 +361,7 @@ def test_a_killed_process_leaves_a_study_that_goes_on_to_exactly_the_budget(stud
 
 
 @pytest.mark.slow
-def test_a_second_process_is_refused_and_let_in_when_the_first_is_gone(study: Study_) -> None:
+def test_a_second_process_is_refused_and_let_in_when_the_first_is_gone(study: Stored) -> None:
     process = hold(study, 1)
     try:
         with pytest.raises(ConfigError, match="to be free, found another 'tune'"), study.open():
@@ -368,7 +373,16 @@ def test_a_second_process_is_refused_and_let_in_when_the_first_is_gone(study: St
         assert opened.run(4, objective, SPACE, Log(), failures=0) == 3
 
 
-def test_a_journal_that_is_open_here_is_refused_here_too(study: Study_) -> None:
+def test_a_study_opens_at_once(study: Stored) -> None:
+    """Optuna waits half a minute for a lock file of the name that it gives its own."""
+    started = time.monotonic()
+    for _ in range(2):
+        with study.open() as opened:
+            assert opened.done == 0
+    assert time.monotonic() - started < 10
+
+
+def test_a_journal_that_is_open_here_is_refused_here_too(study: Stored) -> None:
     with study.open(), pytest.raises(ConfigError), study.open():
         pass
     with study.open() as opened:

@@ -63,9 +63,9 @@ OVA = Condition(
     tcell_area_um2=(104.7, 5.0),
     dc_area_um2=(152, 16),
     contact=(0.25, 0.06),
-    clumps=(0.55, 5),
-    coupling=(-0.77, 0.08),
-    odd_coupling=(-1.1, 0.1),
+    clumps=(0.6, 6),
+    coupling=(-0.87, 0.13),
+    odd_coupling=(-1.15, 0.1),
 )
 CONA = Condition(
     tcell_count=(690, 115),

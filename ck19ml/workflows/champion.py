@@ -38,7 +38,7 @@ def refit(
     say(f"champion: refitting trial {best.number} on training and validation wells")
     encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
     _train_regressor(config, split, encoder, encoder_run)
-    parts = encoded_parts(config, split, encoder_run, folder)
+    parts = encoded_parts(config, split, encoder, fingerprint(encoder_run.id), folder)
     settings = _settings(config, best)
     network, result = train_classifier(
         encoder,
@@ -101,7 +101,9 @@ def _both(first: Any, second: Any) -> Any:
 
 def _settings(config: TuneConfig, best: Trial) -> HeadSettings:
     settings = settings_of(config, best.parameters)
-    return replace(settings, fit=replace(settings.fit, epochs=best.notes["best_epoch"]))
+    whole = replace(settings.fit, epochs=best.notes["best_epoch"])
+    head = settings.head_fit and replace(settings.head_fit, epochs=best.notes["head_epochs"])
+    return replace(settings, fit=whole, head_fit=head)
 
 
 def _train_regressor(config: TuneConfig, split: Split, encoder: Any, encoder_run: Run) -> None:

@@ -12,11 +12,9 @@ from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Scorer
 from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
-from ck19ml.tracking.runs import Run
 from ck19ml.workflows.progress import say
 
 LOSS = {"autoencoder": "bce", "classifier": "log loss", "regressor": "squared error"}
-ARTIFACT = "gate"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def decide(
         decision = Decision(True, f"promoted without comparison to version {champion.number}")
     else:
         decision = _compare(champion, kind, losses, dataset)
-    version.run.json(ARTIFACT, {"loss": LOSS[kind], "wells": dict(losses)})
+    version.run.json(_record(version), {"loss": LOSS[kind], "wells": dict(losses)})
     if decision.promoted:
         registry.promote(version)
     else:
@@ -110,7 +108,8 @@ def _compare(
 def _losses_of(
     champion: Version, kind: str, wells: list[str], dataset: Dataset
 ) -> dict[str, float]:
-    known = _recorded(champion.run)
+    text = champion.run.text(f"{_record(champion)}.json")
+    known: dict[str, float] = {} if text is None else json.loads(text)["wells"]
     if set(wells) <= set(known):
         return {well: known[well] for well in wells}
     scorer = registry.load_model(champion.uri)
@@ -129,6 +128,6 @@ def _measure(scorer: Scorer, kind: str, dataset: Dataset, wells: pd.DataFrame) -
     return well_losses(kind, evaluate(scorer, dataset, rows), wells) if len(rows) else {}
 
 
-def _recorded(run: Run) -> dict[str, float]:
-    text = run.text(f"{ARTIFACT}.json")
-    return {} if text is None else dict(json.loads(text)["wells"])
+def _record(version: Version) -> str:
+    # By the version: a run that goes on registers another one.
+    return f"gate-{version.name}-{version.number}"

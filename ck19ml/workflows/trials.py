@@ -1,7 +1,7 @@
 """The trials of a study: each one a head (or a fine-tuned network) and an MLflow run."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from ck19ml.classifier import HeadSettings, Part, train_classifier
 from ck19ml.config import TuneConfig
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.evaluation import evaluate_classifier
+from ck19ml.models import Network
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.runs import Run
-from ck19ml.training import FitSettings, predict
+from ck19ml.training import Fit, FitSettings, Patches, predict
 from ck19ml.tuning import Parameters, Report, Study
 from ck19ml.workflows.gate import well_losses
 from ck19ml.workflows.progress import bar, say
@@ -27,8 +28,8 @@ def run_trials(
     config: TuneConfig, split: Split, study: Study, parent: Run, encoder_run: Run, folder: Path
 ) -> int:
     """Run trials until the study has as many as the config says; returns how many were added."""
-    parts = encoded_parts(config, split, encoder_run, folder)
     encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
+    parts = encoded_parts(config, split, encoder, fingerprint(encoder_run.id), folder)
     trials = Trials(config, split, encoder, parts, parent)
     with bar("trials") as progress:
         trials.progress = lambda: progress(study.done, config.trials)
@@ -38,27 +39,33 @@ def run_trials(
 
 
 def encoded_parts(
-    config: TuneConfig, split: Split, encoder_run: Run, folder: Path
+    config: TuneConfig, split: Split, encoder: Network, mark: str, folder: Path
 ) -> dict[str, Part]:
     """Load the training and validation patches with their features, computed once a study.
 
     Features are kept beside the study, so that a study that goes on does not encode again.
+
+    Parameters
+    ----------
+    mark : str
+        Fingerprint of the encoder.
+    folder : Path
+        Where the features are kept.
     """
     parts = {}
     for role in ("train", "validation"):
         rows = split.rows(role)
         patches = load_patches(split.dataset, rows, masked=config.autoencoder.masked)
-        mark = fingerprint(encoder_run.id, split.dataset.content_hash, rows.tolist())
-        path = folder / f"features-{mark}.npy"
-        parts[role] = Part(patches, split.labels(rows), _features(path, encoder_run, patches))
+        own = fingerprint(mark, split.dataset.content_hash, rows.tolist())
+        features = _features(folder / f"features-{own}.npy", encoder, patches)
+        parts[role] = Part(patches, split.labels(rows), features)
     return parts
 
 
-def _features(path: Path, encoder_run: Run, patches: Any) -> NDArray[np.float32]:
+def _features(path: Path, encoder: Network, patches: Patches) -> NDArray[np.float32]:
     if path.exists():
         return np.asarray(np.load(path, allow_pickle=False))
     say(f"encoding {len(patches)} patches")
-    encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
     features = predict(encoder, patches)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.npy")
@@ -70,9 +77,14 @@ def _features(path: Path, encoder_run: Run, patches: Any) -> NDArray[np.float32]
 def settings_of(config: TuneConfig, parameters: Parameters) -> HeadSettings:
     """Turn a trial's parameters into the settings of its head and training."""
     fine_tune = bool(parameters["fine_tune"])
-    # A whole network is trained at a tenth of the head's learning rate, as its encoder has
-    # been trained before.
-    rate = float(parameters["learning_rate"]) * (0.1 if fine_tune else 1.0)
+    head = FitSettings(
+        epochs=config.epochs,
+        batch_size=int(parameters["batch_size"]),
+        learning_rate=float(parameters["learning_rate"]),
+        patience=config.patience,
+    )
+    # The whole network at a tenth of the rate: encoder and head have both been trained.
+    whole = replace(head, epochs=config.fine_tune_epochs, learning_rate=head.learning_rate / 10)
     return HeadSettings(
         units=int(parameters["units"]),
         depth=int(parameters["depth"]),
@@ -81,12 +93,8 @@ def settings_of(config: TuneConfig, parameters: Parameters) -> HeadSettings:
         pooled=bool(parameters["pooled"]),
         fine_tune=fine_tune,
         class_weights=bool(parameters["class_weights"]),
-        fit=FitSettings(
-            epochs=config.fine_tune_epochs if fine_tune else config.epochs,
-            batch_size=int(parameters["batch_size"]),
-            learning_rate=rate,
-            patience=config.patience,
-        ),
+        fit=whole if fine_tune else head,
+        head_fit=head if fine_tune else None,
     )
 
 
@@ -152,10 +160,10 @@ class Trials:
         finally:
             run.curve(curve)
         run.tags({"stop_reason": result.stop_reason})
-        return self._evaluate(run, network, result.best_epoch, settings)
+        return self._evaluate(run, network, result, settings)
 
     def _evaluate(
-        self, run: Run, network: Any, best_epoch: int, settings: HeadSettings
+        self, run: Run, network: Network, result: Fit, settings: HeadSettings
     ) -> tuple[float, dict[str, Any]]:
         part = self.parts["validation"]
         probabilities = _predict(network, part, settings).astype(np.float64)
@@ -169,9 +177,10 @@ class Trials:
             threshold=self.config.interaction_threshold,
         )
         evaluation = evaluate_classifier(probabilities, table, known)
-        run.metrics(evaluation.metrics("validation") | {"best_epoch": best_epoch})
+        epochs = {"best_epoch": result.best_epoch, "head_epochs": result.head_epochs}
+        run.metrics(evaluation.metrics("validation") | epochs)
         losses = well_losses("classifier", evaluation, self.split.wells)
-        return evaluation.scores["log_loss"].value, {"best_epoch": best_epoch, "losses": losses}
+        return evaluation.scores["log_loss"].value, epochs | {"losses": losses}
 
 
 def _predict(network: Any, part: Part, settings: HeadSettings) -> NDArray[np.float32]:

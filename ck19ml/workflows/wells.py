@@ -59,7 +59,7 @@ class Split:
 
     def overlap(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Overlap of these patches, (n,), fractions."""
-        return self.dataset.table["overlap"].to_numpy(np.float32)[rows]
+        return np.asarray(self.dataset.table["overlap"].to_numpy(np.float32)[rows])
 
     def baselines(self, *roles: str) -> Baselines:
         """Fit the baselines on the usable patches of these roles."""

@@ -1,0 +1,155 @@
+"""What the layers of the project may load, and what must stand beside what."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from ck19ml import cli
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ck19ml"
+MLPROJECT = ROOT / "MLproject"
+HEAVY = ("keras", "tensorflow", "torch", "jax", "mlflow", "optuna", "dask", "distributed")
+ONLY_IN = {
+    "mlflow": "tracking/",
+    "optuna": "tuning.py",
+    "dask": "distributed.py",
+    "distributed": "distributed.py",
+    "tensorflow": "no module",
+    "torch": "no module",
+    "jax": "no module",
+}
+
+
+def modules(folder: Path) -> list[str]:
+    """Dotted names of all modules below a folder of the package."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in sorted(folder.rglob("*.py")))
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
+def loaded_by(names: list[str]) -> list[str]:
+    """Which heavy libraries importing these modules loads, in a process of its own."""
+    code = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert found.returncode == 0, found.stderr
+    return list(ast.literal_eval(found.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("layer", ["core", "plates", "plots"])
+def test_a_lower_layer_loads_neither_networks_nor_tracking_nor_tuning(layer: str) -> None:
+    names = modules(PACKAGE / layer)
+    assert len(names) > 5  # the check looks where the code is
+    assert loaded_by(names) == []
+
+
+def test_the_command_line_and_the_configs_load_nothing_heavy() -> None:
+    assert loaded_by(["ck19ml", "ck19ml.cli", "ck19ml.config", "ck19ml.errors"]) == []
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of all imports of a file, wherever in it they stand."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_each_library_has_its_one_place(library: str) -> None:
+    places = [path for path in PACKAGE.rglob("*.py") if library in imported(path)]
+    outside = [
+        str(path.relative_to(PACKAGE))
+        for path in places
+        if not str(path.relative_to(PACKAGE)).startswith(ONLY_IN[library])
+    ]
+    assert outside == []
+
+
+def test_core_knows_numbers_only() -> None:
+    allowed = {"numpy", "scipy", "pandas", "sklearn", "skimage", "ck19ml"} | sys.stdlib_module_names
+    for path in (PACKAGE / "core").glob("*.py"):
+        assert imported(path) <= allowed, path.name
+
+
+def test_every_file_of_core_has_its_twin() -> None:
+    lacking = [
+        path.name
+        for path in sorted((PACKAGE / "core").glob("*.py"))
+        if path.name != "__init__.py"
+        and not (ROOT / "tests" / "core" / f"test_{path.name}").is_file()
+    ]
+    assert lacking == []
+
+
+def test_imports_go_down_the_list() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    if not lint.exists():
+        pytest.skip(f"import-linter is not installed beside {sys.executable}")
+    found = subprocess.run([lint, "--no-cache"], capture_output=True, text=True, cwd=ROOT)
+    assert found.returncode == 0, found.stdout
+
+
+needs_mlproject = pytest.mark.skipif(
+    not MLPROJECT.is_file(), reason=f"there is no MLproject at {MLPROJECT}"
+)
+
+
+def entry_points() -> dict[str, dict[str, object]]:
+    content = yaml.safe_load(MLPROJECT.read_text(encoding="utf-8"))
+    return dict(content["entry_points"])
+
+
+def commands() -> dict[str, set[str]]:
+    """Each command's options, as they are written."""
+    known = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    return {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in known.items()
+    }
+
+
+@needs_mlproject
+def test_mlproject_s_entry_points_are_the_commands() -> None:
+    assert set(entry_points()) - {"main"} == set(commands())
+
+
+@needs_mlproject
+def test_a_bare_run_is_the_main_job() -> None:
+    assert entry_points()["main"] == entry_points()["tune"]
+
+
+@needs_mlproject
+@pytest.mark.parametrize("name", sorted(entry_points()) if MLPROJECT.is_file() else [])
+def test_an_entry_point_calls_its_command_with_options_that_it_has(name: str) -> None:
+    entry = entry_points()[name]
+    line = str(entry["command"])
+    match = re.match(r"python -m ck19ml (\w+)", line)
+    assert match is not None, line
+    assert match[1] == name.replace("main", "tune")
+    used = set(re.findall(r"(?<!\S)--[a-z-]+", line))
+    assert used <= commands()[match[1]]
+    parameters = entry["parameters"]
+    assert isinstance(parameters, dict)
+    assert set(re.findall(r"\{(\w+)\}", line)) == set(parameters)
+
+
+@needs_mlproject
+def test_config_files_of_mlproject_exist() -> None:
+    for name, entry in entry_points().items():
+        parameters = entry["parameters"]
+        assert isinstance(parameters, dict)
+        if "config" in parameters:
+            assert (ROOT / parameters["config"]["default"]).is_file(), name

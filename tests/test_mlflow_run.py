@@ -1,0 +1,120 @@
+"""The main job as users start it: `mlflow run`, in this environment, on a tiny plate."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONFIG = {
+    "plate": "data/plate",
+    "simulate": {"layout": "ck19", "wells": 30, "size": 448, "seed": 1},
+    "dataset": "data/plate.zarr",
+    "autoencoder": {"fit": {"epochs": 1, "batch_size": 32}},
+    "regressor_fit": {"epochs": 2, "batch_size": 64},
+    "epochs": 3,
+    "fine_tune_epochs": 1,
+    "space": {"fine_tune": [False]},
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of what `mlflow run` needs, with a store of its own."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("MLproject", "python_env.yaml", "requirements.lock"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(
+        ROOT / "ck19ml", folder / "ck19ml", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    return folder
+
+
+def run(project: Path, trials: int) -> float:
+    """Run the main job with this budget; returns the seconds it took."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    command = [sys.executable, "-m", "mlflow", "run", ".", "-e", "tune", "--env-manager", "local"]
+    started = time.monotonic()
+    done = subprocess.run(
+        [*command, "-P", f"trials={trials}", "-P", "config=tiny.yaml"],
+        cwd=project,
+        env=environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return time.monotonic() - started
+
+
+def all_runs(project: Path) -> list[mlflow.entities.Run]:
+    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
+    return list(client.search_runs(["0"]))
+
+
+def of_kind(runs: list[mlflow.entities.Run], kind: str) -> list[mlflow.entities.Run]:
+    return [found for found in runs if found.data.tags.get("ck19ml.kind") == kind]
+
+
+def ended(trials: list[mlflow.entities.Run]) -> int:
+    states = [trial.data.tags["ck19ml.state"] for trial in trials]
+    return sum(state in ("complete", "pruned") for state in states)
+
+
+def test_a_budget_is_the_studys_total(project):
+    run(project, 5)
+    first = all_runs(project)
+    trials = of_kind(first, "trial")
+    parents = {trial.data.tags["mlflow.parentRunId"] for trial in trials}
+    [parent] = of_kind(first, "tune")
+    assert ended(trials) == len(trials) == 5
+    assert parents == {parent.info.run_id}
+    assert parent.info.status == "FINISHED"
+    assert {trial.info.status for trial in trials} <= {"FINISHED", "KILLED"}
+
+    seconds = run(project, 5)
+    second = all_runs(project)
+    [again] = [r for r in of_kind(second, "tune") if r.info.run_id != parent.info.run_id]
+    assert seconds < 60
+    assert len(second) == len(first) + 1
+    assert again.data.tags["ck19ml.study_run"] == parent.info.run_id
+    assert again.data.metrics["test/well_accuracy"] == parent.data.metrics["test/well_accuracy"]
+
+    run(project, 8)
+    third = of_kind(all_runs(project), "trial")
+    assert ended(third) == len(third) == 8
+    assert {trial.data.tags["mlflow.parentRunId"] for trial in third} == {parent.info.run_id}
+    for kind in ("prepare", "autoencoder", "regressor"):
+        assert len(of_kind(all_runs(project), kind)) == 1
+
+
+def test_the_parent_shows_the_result(project):
+    [parent] = [
+        r for r in of_kind(all_runs(project), "tune")
+        if r.data.tags["ck19ml.study_run"] == r.info.run_id
+    ]  # fmt: skip
+    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
+    figures = {
+        Path(item.path).name for item in client.list_artifacts(parent.info.run_id, "figures")
+    }
+    assert {
+        "confusion.png",
+        "learning_curves.png",
+        "overlap_histograms.png",
+        "scores.png",
+        "study_history.png",
+        "umap.png",
+    } <= figures
+    champion = client.get_model_version_by_alias("ck19-classifier", "champion")
+    assert champion.run_id in {r.info.run_id for r in of_kind(all_runs(project), "tune")}
+    assert parent.data.metrics["trials/done"] == 8

@@ -1,0 +1,338 @@
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+
+from ck19ml import __version__
+from ck19ml.errors import TrackingError
+from ck19ml.plates.store import Dataset
+from ck19ml.tracking import runs, server
+from ck19ml.tracking.runs import Run
+from tests.conftest import forget_tracking_client
+
+CONFIG = {"seed": 1, "fit": {"epochs": 3, "batch_size": 32}}
+
+
+@pytest.fixture(autouse=True)
+def here(workplace: Path) -> Iterator[Path]:
+    yield workplace
+    assert mlflow.active_run() is None, "a test left a run open"
+
+
+def stored(run: Run) -> Any:
+    """The run as another client of the same store sees it."""
+    return MlflowClient().get_run(run.id)
+
+
+def test_a_run_that_ends_well_is_finished_and_describes_itself() -> None:
+    with runs.start("a name", "autoencoder", CONFIG) as run:
+        assert run.state == "RUNNING"
+        assert mlflow.active_run().info.run_id == run.id
+    found = stored(run)
+    assert found.info.status == "FINISHED"
+    assert found.info.run_name == "a name"
+    assert found.data.params == {"seed": "1", "fit.epochs": "3", "fit.batch_size": "32"}
+    assert run.tag("ck19ml.kind") == "autoencoder"
+    assert run.tag("ck19ml.version") == __version__
+    assert run.tag("nothing") is None
+    assert json.loads(run.text("config.json") or "") == CONFIG
+    environment = json.loads(run.text("environment.json") or "")
+    assert environment["python"] == sys.version.split()[0]
+    assert {"keras", "mlflow", "tensorflow"} <= set(environment)
+
+
+def test_the_commit_of_the_working_directory_is_noted(workplace: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *command], cwd=workplace, check=True)
+    made = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    with runs.start("a", "kind", {}) as run:
+        pass
+    assert run.tag("mlflow.source.git.commit") == made.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(RuntimeError("it broke\nin two lines"), "FAILED"), (KeyboardInterrupt(), "KILLED")],
+)
+def test_a_run_that_is_ended_by_an_exception_has_its_true_state(
+    error: BaseException, state: str
+) -> None:
+    with pytest.raises(type(error)), runs.start("a", "kind", {}, fingerprint="f") as run:
+        raise error
+    assert stored(run).info.status == state
+    assert run.tag("ck19ml.fingerprint") is None
+    if state == "FAILED":
+        assert run.tag("mlflow.note.content") == "**RuntimeError**: it broke in two lines"
+
+
+def test_nested_runs_end_in_their_own_states() -> None:
+    with runs.start("outer", "tune", {}) as outer:
+        with pytest.raises(ValueError, match="inner"), runs.start("inner", "prepare", {}) as inner:
+            raise ValueError("inner")
+        assert mlflow.active_run().info.run_id == outer.id
+    assert (outer.state, inner.state) == ("FINISHED", "FAILED")
+    assert inner.tag("mlflow.parentRunId") == outer.id
+
+
+def test_metrics_have_steps_and_the_last_is_what_was_logged() -> None:
+    with runs.start("a", "kind", {}) as run:
+        run.metrics({"test/accuracy": 0.5})
+        run.history(
+            pd.DataFrame({"epoch": [1, 2, 3], "train/loss": [3.0, 2.0, 1.0], "lr": [1e-3] * 3})
+        )
+    history = MlflowClient().get_metric_history(run.id, "train/loss")
+    assert [(point.step, point.value) for point in history] == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    assert run.logged["test/accuracy"] == 0.5
+    assert run.logged["train/loss"] == 1.0
+
+
+def test_more_metrics_than_mlflow_takes_at_once() -> None:
+    points = [(step, {"a": step / 7, "b": -step}) for step in range(700)]
+    with runs.start("a", "kind", {}) as run:
+        run.curve(points)
+    history = MlflowClient().get_metric_history(run.id, "a")
+    assert sorted((point.step, point.value) for point in history) == [
+        (step, step / 7) for step in range(700)
+    ]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_metrics_that_are_not_finite_are_refused(value: float) -> None:
+    with (
+        pytest.raises(TrackingError, match="finite value of train/loss"),
+        runs.start("a", "kind", {}) as run,
+    ):
+        run.metrics({"train/accuracy": 0.1, "train/loss": value})
+    assert run.state == "FAILED"
+    assert "train/accuracy" not in run.logged, "all of a call or nothing"
+
+
+def test_parameters_that_are_there_stay_as_they_are() -> None:
+    with runs.start("a", "kind", {"seed": 1}) as run:
+        run.params({"seed": 2, "units": 64, "deep": {"er": [1, 2]}})
+    assert stored(run).data.params == {"seed": "1", "units": "64", "deep.er": "[1, 2]"}
+
+
+def test_many_and_long_parameters_are_logged_whole() -> None:
+    config = {f"key{index}": index for index in range(150)} | {"long": "x" * 3000}
+    with runs.start("a", "kind", config) as run:
+        pass
+    params = stored(run).data.params
+    assert len(params) == 151
+    assert params["long"] == "x" * 3000
+
+
+def test_flatten_joins_keys() -> None:
+    assert runs.flatten({"a": {"b": {"c": 1}, "d": None}, "e": []}) == {
+        "a.b.c": 1, "a.d": None, "e": [],
+    }  # fmt: skip
+
+
+def test_artifacts_come_back(workplace: Path) -> None:
+    table = pd.DataFrame({"well": ["A01", "A02"], "overlap": [0.1, 0.25]})
+    figure = Figure()
+    figure.add_subplot().plot([1, 2])
+    with runs.start("a", "kind", {}) as run:
+        run.table("wells", table)
+        run.json("gate", {"loss": "bce", "wells": {"a": 1.5}})
+        run.figure("curves", figure)
+        (workplace / "note.txt").write_text("a note")
+        run.file(workplace / "note.txt", "weights")
+    pd.testing.assert_frame_equal(pd.read_csv(run.download("wells.csv")), table)
+    assert json.loads(run.text("gate.json") or "") == {"loss": "bce", "wells": {"a": 1.5}}
+    assert run.download("figures/curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert run.text("weights/note.txt") == "a note"
+    assert run.text("nothing.json") is None
+
+
+def test_the_dataset_of_a_run_is_named_with_its_hash(tiny_dataset: Dataset) -> None:
+    with runs.start("a", "kind", {}) as run:
+        run.dataset(tiny_dataset.table, name="tiny", source="tiny.zarr", digest="0123456789abcdef")
+    found = stored(run).inputs.dataset_inputs
+    assert [(each.dataset.name, each.dataset.digest) for each in found] == [
+        ("tiny", "0123456789abcdef")
+    ]
+
+
+def finished(kind: str, mark: str | None) -> Run:
+    with runs.start("a", kind, {}, fingerprint=mark) as run:
+        pass
+    return run
+
+
+def test_a_finished_run_is_found_by_its_fingerprint() -> None:
+    run = finished("autoencoder", "f1")
+    assert runs.find_finished("f1", "autoencoder") == run
+    assert runs.find_finished("f2", "autoencoder") is None
+    assert runs.find_finished("f1", "regressor") is None
+    newest = finished("autoencoder", "f1")
+    assert runs.find_finished("f1", "autoencoder") == newest
+
+
+def test_runs_that_are_not_finished_or_were_deleted_are_not_found() -> None:
+    with pytest.raises(RuntimeError), runs.start("a", "kind", {}, fingerprint="f"):
+        raise RuntimeError
+    with pytest.raises(KeyboardInterrupt), runs.start("a", "kind", {}, fingerprint="f"):
+        raise KeyboardInterrupt
+    with runs.start("a", "kind", {}, fingerprint="f"):
+        assert runs.find_finished("f", "kind") is None
+    found = runs.find_finished("f", "kind")
+    assert found is not None
+    MlflowClient().delete_run(found.id)
+    assert runs.find_finished("f", "kind") is None
+
+
+def test_a_run_is_opened_by_its_id_while_it_exists() -> None:
+    run = finished("kind", None)
+    assert runs.open_run(run.id) == run
+    assert runs.open_run("0" * 32) is None
+    MlflowClient().delete_run(run.id)
+    assert runs.open_run(run.id) is None
+
+
+def test_children_are_listed_by_kind_the_oldest_first() -> None:
+    with runs.start("parent", "tune", {}) as parent:
+        trials = []
+        for number in range(3):
+            child = runs.start_child(parent, f"trial-{number:03d}", "trial")
+            assert mlflow.active_run().info.run_id == parent.id, "a child does not become active"
+            assert child.state == "RUNNING"
+            child.end(["FINISHED", "KILLED", "FAILED"][number])
+            trials.append(child)
+            time.sleep(0.005)  # start times are in whole milliseconds
+        with runs.start("step", "autoencoder", {}) as step:
+            pass
+    with runs.start("stranger", "tune", {}) as other:
+        runs.start_child(other, "trial-000", "trial").end("FINISHED")
+    assert parent.children("trial") == trials
+    assert [child.state for child in trials] == ["FINISHED", "KILLED", "FAILED"]
+    assert parent.children("autoencoder") == [step]
+    assert stored(trials[1]).info.run_name == "trial-001"
+
+
+def test_a_run_goes_on_where_it_was_resumed() -> None:
+    with pytest.raises(KeyboardInterrupt), runs.start("a", "tune", {"trials": 2}) as first:
+        first.metrics({"trials/done": 1.0})
+        raise KeyboardInterrupt
+    with runs.start("a", "tune", {"trials": 5}, resume=first) as again:
+        assert again == first
+        assert again.state == "RUNNING"
+    assert first.state == "FINISHED"
+    assert stored(first).data.params == {"trials": "2"}, "MLflow's parameters cannot change"
+
+
+def test_a_finished_run_is_reopened() -> None:
+    run = finished("kind", None)
+    run.reopen()
+    assert run.state == "RUNNING"
+    run.end("KILLED")
+    assert run.state == "KILLED"
+
+
+def test_inside_mlflow_run_its_run_is_used_and_later_ones_are_children(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = MlflowClient()
+    experiment = client.create_experiment("of the project")
+    made = client.create_run(experiment, run_name="mlflow made it")
+    client.log_param(made.info.run_id, "trials", "from the entry point")
+    monkeypatch.setenv("MLFLOW_RUN_ID", made.info.run_id)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+    assert runs.made_by_mlflow_run()
+    with runs.start("tune", "tune", {"trials": 3, "seed": 1}) as run:
+        assert run.id == made.info.run_id
+        assert not runs.made_by_mlflow_run()
+        with runs.start("prepare", "prepare", {}, fingerprint="f") as step:
+            assert step.id != run.id
+        assert runs.find_finished("f", "prepare") == step
+    assert stored(run).info.status == "FINISHED"
+    assert stored(run).data.params == {"trials": "from the entry point", "seed": "1"}
+    assert step.tag("mlflow.parentRunId") == run.id
+    assert stored(step).info.experiment_id == experiment
+    assert len(client.search_runs([experiment])) == 2
+    assert client.search_runs(["0"]) == []
+
+
+def test_an_experiment_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "overlap")
+    first = finished("kind", "f")
+    assert runs.find_finished("f", "kind") == first
+    found = MlflowClient().get_experiment_by_name("overlap")
+    assert stored(first).info.experiment_id == found.experiment_id
+    assert found.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_the_store_is_sqlite_in_the_working_directory(workplace: Path) -> None:
+    finished("kind", None)
+    assert (workplace / "mlflow.db").is_file()
+    assert (workplace / "mlruns").is_dir()
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
+    forget_tracking_client()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    started = time.monotonic()
+    with pytest.raises(TrackingError) as caught, runs.start("a", "kind", {}):
+        pass
+    assert time.monotonic() - started < 10
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_a_server_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    text = refused(monkeypatch, f"http://user:secret@127.0.0.1:{port}")
+    assert f"http://127.0.0.1:{port}, found no answer" in text
+    assert "secret" not in text
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_said_within_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as silent:  # takes the connection and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        assert "found no answer" in refused(monkeypatch, f"http://127.0.0.1:{port}")
+
+
+def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "expected" in refused(monkeypatch, "http://")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_store_that_cannot_be_written_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    refused(monkeypatch, f"sqlite:///{tmp_path}/closed/mlflow.db")
+
+
+def test_a_store_in_a_place_that_cannot_be_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    text = refused(monkeypatch, f"sqlite:///{tmp_path}/file/mlflow.db")
+    assert "expected a tracking store at sqlite:///" in text
+
+
+def test_passwords_are_not_shown() -> None:
+    assert server.without_password("https://a:b@host:5000/x") == "https://host:5000/x"
+    assert server.without_password("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
