@@ -241,7 +241,8 @@ def open_study(journal: Path, name: str, *, seed: int, first: Parameters) -> Ite
     Parameters
     ----------
     journal : Path
-        Optuna's journal file; ``.lock`` beside it tells other processes that it is in use.
+        Optuna's journal file; ``.owner`` beside it tells other processes that it is in use
+        (``.lock`` is Optuna's own, held for single writes).
     name : str
     seed : int
     first : dict
@@ -254,7 +255,7 @@ def open_study(journal: Path, name: str, *, seed: int, first: Parameters) -> Ite
     """
     optuna.logging.set_verbosity(logging.WARNING)
     journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.with_name(journal.name + ".lock").open("w") as lock:
+    with journal.with_name(journal.name + ".owner").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.plates.folder import find_plate
@@ -15,6 +16,10 @@ from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
 from tests.plates.made_plates import labels, write_well
 from tests.spoiling import WELLS as SPOILED_WELLS
+
+# How long an example takes says something about the machine's other work only.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 WELLS = 30
 FIELD_SIZE = 448

@@ -169,3 +169,25 @@ def test_the_regressor_learns_overlaps_and_leaves_the_encoder(encoder: models.Ne
     assert made.shape == (32, 1)
     assert result.history["validation/loss"].min() < 0.5 * np.var(overlaps)
     assert np.all(network.get_layer("head").layers[-1].get_weights()[0] >= 0)
+
+
+@pytest.mark.slow
+def test_fine_tuning_goes_on_from_a_head_that_was_trained_first(encoder: models.Network) -> None:
+    train, validation = encode(encoder, part(16, 1)), encode(encoder, part(8, 2))
+    head = FitSettings(epochs=3, batch_size=8)
+    chosen = settings(fine_tune=True, epochs=2, head_fit=head)
+    epochs: list[int] = []
+    network, result = train_classifier(
+        encoder, train, validation, chosen, classes=2, seed=7,
+        report=lambda epoch, _: epochs.append(epoch),
+    )  # fmt: skip
+    assert epochs == result.history["epoch"].tolist() == [1, 2, 3, 4, 5]
+    losses = result.history["validation/loss"].to_numpy()
+    assert result.head_epochs == losses[:3].argmin() + 1
+    assert result.best_epoch == losses[3:].argmin() + 1
+    frozen = settings(fine_tune=False, fit=head)
+    _, alone = train_classifier(encoder, train, validation, frozen, classes=2, seed=7)
+    first = result.history["validation/loss"].to_numpy()[:3]
+    np.testing.assert_array_equal(first, alone.history["validation/loss"])
+    tuned = network.get_layer("encoder").get_weights()
+    assert any(np.any(mine != old) for mine, old in zip(tuned, encoder.get_weights(), strict=True))

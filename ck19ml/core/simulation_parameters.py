@@ -64,7 +64,7 @@ OVA = Condition(
     dc_area_um2=(152, 16),
     contact=(0.25, 0.06),
     clumps=(0.6, 6),
-    coupling=(-0.87, 0.13),
+    coupling=(-0.81, 0.12),
     odd_coupling=(-1.15, 0.1),
 )
 CONA = Condition(

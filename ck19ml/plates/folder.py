@@ -2,7 +2,6 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import IMAGE_SUFFIXES, PlateDescription, read_description
-from ck19ml.plates.images import read_plane, read_stack
+from ck19ml.plates.images import ImageError, probe_plane, probe_stack, read_plane, read_stack
+from ck19ml.plates.problems import Problem, require_none
 from ck19ml.plates.wells import parse_well
 
 CHANNELS = ("dc", "tcell")
@@ -31,44 +31,83 @@ class Field:
 
 @dataclass(frozen=True)
 class Plate:
-    """A plate folder: its description and its fields in the order of wells and fields."""
+    """A plate folder: its description and its fields in the order of wells and fields.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        What the names of the files say is wrong; the fields are those without such a problem.
+    """
 
     folder: Path
     name: str
     description: PlateDescription
     fields: tuple[Field, ...]
+    problems: tuple[Problem, ...] = ()
 
     @property
     def wells(self) -> list[str]:
         """Names of the wells that have images, sorted."""
         return sorted({field.well for field in self.fields})
 
+    @property
+    def files(self) -> list[Path]:
+        """The files of all fields, and those that a problem names, sorted."""
+        own = {path for field in self.fields for path in (field.dc, field.tcell)}
+        return sorted(own | {problem.file for problem in self.problems})
 
-def find_plate(folder: Path) -> Plate:
+
+def find_plate(folder: Path, *, strict: bool = True) -> Plate:
     """List the fields of a plate folder and pair their channels by name.
+
+    Parameters
+    ----------
+    strict : bool
+        Whether names that are wrong end in an error; otherwise they stand in `Plate.problems`.
 
     Raises
     ------
     PlateError
-        If the folder has no images, two files claim the same channel of a field, or a
-        channel's partner is missing.
+        If the folder has no images.
+    PlateProblems
+        If names are wrong: two files claim the same channel of a field, a channel's partner is
+        missing, or there is no such well. All of them are named at once.
     """
     if not folder.is_dir():
         raise PlateError(f"expected a plate folder, found nothing at {folder}; check the path")
     description = read_description(folder)
     name = description.name or folder.name
-    found = _collect(folder, description, name)
-    if not found:
+    found, problems = _collect(folder, description, name)
+    if not found and not problems:
         raise PlateError(
             f"{folder}: expected files like 'CK19 - A - 3(fld 1 wv FITC - FITC).tif', found none; "
             "check the folder, or describe the names in a plate.yaml"
         )
-    _require_partners(folder, found, len({key[:2] for key in found}))
+    problems += _duplicates(folder, found) + _without_partner(folder, found)
+    if strict:
+        require_none(problems)
     fields = tuple(
-        sorted(Field(*key, dc=files["dc"], tcell=files["tcell"]) for key, files in found.items())
+        sorted(
+            Field(*key, dc=files["dc"][0], tcell=files["tcell"][0])
+            for key, files in found.items()
+            if all(len(files[channel]) == 1 for channel in CHANNELS)
+        )
     )
     plates = {field.plate for field in fields}
-    return Plate(folder, plates.pop() if len(plates) == 1 else name, description, fields)
+    shown = plates.pop() if len(plates) == 1 else name
+    return Plate(folder, shown, description, fields, tuple(sorted(problems)))
+
+
+def probe_field(field: Field, description: PlateDescription) -> tuple[int, int]:
+    """Read a field's height and width from its files' headers; raises like `read_field`."""
+    depth = description.bit_depth
+    if description.stacked:
+        axis = description.channel_axis
+        return probe_stack(field.dc, bit_depth=depth, axis=axis, indices=_indices(description))
+    dc = probe_plane(field.dc, bit_depth=depth)
+    tcell = probe_plane(field.tcell, bit_depth=depth)
+    _require_one_size(field, dc, tcell)
+    return dc
 
 
 def read_field(field: Field, description: PlateDescription) -> NDArray[np.uint16]:
@@ -81,55 +120,72 @@ def read_field(field: Field, description: PlateDescription) -> NDArray[np.uint16
 
     Raises
     ------
-    PlateError
+    ImageError
         If a file cannot be read, has another depth, or the channels differ in size.
     """
     depth = description.bit_depth
     if description.stacked:
-        indices = (int(description.channels["dc"]), int(description.channels["tcell"]))
-        return read_stack(field.dc, bit_depth=depth, axis=description.channel_axis, indices=indices)
+        axis = description.channel_axis
+        return read_stack(field.dc, bit_depth=depth, axis=axis, indices=_indices(description))
     dc = read_plane(field.dc, bit_depth=depth)
     tcell = read_plane(field.tcell, bit_depth=depth)
-    if dc.shape != tcell.shape:
-        raise PlateError(
-            f"{field.tcell}: expected the size of its partner {field.dc.name} "
-            f"({_size(dc)}), found {_size(tcell)}; export the well again"
+    _require_one_size(field, dc.shape, tcell.shape)
+    # Each channel lies in one piece: most steps that follow look at one channel at a time.
+    both = np.empty((2, *dc.shape), np.uint16)
+    both[DC], both[TCELL] = dc, tcell
+    return np.moveaxis(both, 0, -1)
+
+
+def _indices(description: PlateDescription) -> tuple[int, int]:
+    return int(description.channels["dc"]), int(description.channels["tcell"])
+
+
+def _require_one_size(field: Field, dc: tuple[int, ...], tcell: tuple[int, ...]) -> None:
+    if dc != tcell:
+        raise ImageError(
+            field.tcell,
+            f"expected the size of its partner {field.dc.name} "
+            f"({_size(dc)}), found {_size(tcell)}; export the well again",
+            "wrong size",
         )
-    both = np.empty((*dc.shape, 2), np.uint16)
-    both[..., DC], both[..., TCELL] = dc, tcell
-    return both
 
 
-def _size(plane: NDArray[np.generic]) -> str:
-    return f"{plane.shape[0]} x {plane.shape[1]}"
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} x {shape[1]}"
 
 
-def _collect(
-    folder: Path, description: PlateDescription, name: str
-) -> dict[tuple[str, str, int], dict[str, Path]]:
+Found = dict[tuple[str, str, int], dict[str, list[Path]]]
+"""Files of each channel, by plate, well and field."""
+
+
+def _collect(folder: Path, description: PlateDescription, name: str) -> tuple[Found, list[Problem]]:
     pattern = re.compile(description.files)
-    by_channel_name = {channel: key for key, channel in description.channels.items()}
-    found: dict[tuple[str, str, int], dict[str, Path]] = defaultdict(dict)
+    found: Found = defaultdict(lambda: {channel: [] for channel in CHANNELS})
+    problems: list[Problem] = []
     for path in sorted(folder.iterdir()):
         match = pattern.fullmatch(path.name)
         if match is None or path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         groups = match.groupdict()
-        keys: Iterable[str] = CHANNELS
-        if not description.stacked:
-            if groups["channel"] not in by_channel_name:
-                continue  # brightfield and channels that nobody asked for
-            keys = (by_channel_name[groups["channel"]],)
-        well = _well(path, groups["row"], groups["column"])
-        files = found[groups.get("plate") or name, well, _number(path, groups.get("field"))]
+        keys = _channels(description, groups.get("channel"))
+        if not keys:
+            continue  # brightfield and channels that nobody asked for
+        plate = groups.get("plate") or name
+        try:
+            well = _well(path, groups["row"], groups["column"])
+            number = _number(path, groups.get("field"))
+        except PlateError as error:
+            problems.append(Problem(plate, "", 0, path, "wrong name", str(error)))
+            continue
         for key in keys:
-            if key in files:
-                raise PlateError(
-                    f"{folder}: expected one {key} file for {well}, found '{files[key].name}' and "
-                    f"'{path.name}'; remove one"
-                )
-            files[key] = path
-    return found
+            found[plate, well, number][key].append(path)
+    return found, problems
+
+
+def _channels(description: PlateDescription, channel: str | None) -> tuple[str, ...]:
+    if description.stacked:
+        return CHANNELS
+    return tuple(key for key in CHANNELS if description.channels[key] == channel)
 
 
 def _well(path: Path, row: str, column: str) -> str:
@@ -148,16 +204,34 @@ def _number(path: Path, field: str | None) -> int:
         ) from error
 
 
-def _require_partners(
-    folder: Path, found: dict[tuple[str, str, int], dict[str, Path]], wells: int
-) -> None:
+def _duplicates(folder: Path, found: Found) -> list[Problem]:
+    problems = []
+    for (plate, well, number), files in found.items():
+        # A stack that is there twice is one problem, not one a channel.
+        for key, paths in {tuple(paths): (k, paths) for k, paths in files.items()}.values():
+            if len(paths) > 1:
+                text = (
+                    f"{folder}: expected one {key} file for {well}, found "
+                    f"{' and '.join(repr(path.name) for path in paths)}; remove one"
+                )
+                problems.append(Problem(plate, well, number, paths[-1], "duplicate file", text))
+    return problems
+
+
+def _without_partner(folder: Path, found: Found) -> list[Problem]:
+    problems = []
+    wells = len({key[:2] for key in found})
     for channel in CHANNELS:
-        lacking = sorted({key[1] for key, files in found.items() if channel not in files})
-        if lacking:
-            raise PlateError(
-                f"{folder}: expected a {channel} file for each field, found none for "
-                f"{some(lacking)} ({len(lacking)} of {wells} wells); export them again"
+        lacking = [key for key, files in found.items() if not files[channel]]
+        count = len({key[:2] for key in lacking})
+        for plate, well, number in lacking:
+            partner = next(path for paths in found[plate, well, number].values() for path in paths)
+            text = (
+                f"{folder}: expected a {channel} file for each field, found none for {well} "
+                f"({count} of {wells} wells); export them again"
             )
+            problems.append(Problem(plate, well, number, partner, "missing partner", text))
+    return problems
 
 
 def some(names: list[str], most: int = 5) -> str:

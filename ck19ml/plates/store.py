@@ -14,7 +14,7 @@ from zarr.codecs import BloscCodec
 
 from ck19ml.errors import ConfigError, PlateError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of the dataset's files."""
 
 ARRAYS = ("patches", "masks")
@@ -34,7 +34,8 @@ class Dataset:
         plate, well, row, column, field, patch, y, x, stimulation, compound, concentration_um,
         control, faulty, tcell_area_px, dc_area_px, overlap_area_px, overlap, tcell_overlap.
     fields : DataFrame, one row a field
-        plate, well, field, faulty_share and sha256 of its patches.
+        plate, well, field, faulty_share, sha256 of its patches, and its quality: see
+        `core.quality.measure`; empty, and flagged: why the field is doubtful, or "".
     info : dict
         The content of ``dataset.json``: source, parameters, software version, hashes.
     """
@@ -71,7 +72,7 @@ class Dataset:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """How the patches were made: mask, patch_size, background, bit_depth."""
+        """How raw fields become patches and masks: mask, patch_size, background, bit_depth."""
         return dict(self.info["parameters"])
 
     @property
@@ -161,7 +162,7 @@ def create_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str
     fields, patches, size : int
         Number of fields, of patches a field, and a patch's side in pixels.
     """
-    group = zarr.create_group(folder, overwrite=True)
+    group = zarr.create_group(folder)
     shape = (fields * patches, size, size, 2)
     for name, kind in zip(ARRAYS, (dtype, "bool"), strict=True):
         group.create_array(
@@ -187,6 +188,36 @@ def write_field(
             zarr.open_array(folder / name, mode="r+")[rows] = values
 
 
+def read_field_arrays(
+    folder: Path, index: int, patches: int
+) -> tuple[NDArray[np.unsignedinteger], NDArray[np.bool_]]:
+    """Read what `write_field` wrote: the patches and masks of the field with this index."""
+    rows = slice(index * patches, (index + 1) * patches)
+    found = [np.asarray(zarr.open_array(folder / name, mode="r")[rows]) for name in ARRAYS]
+    return found[0], found[1]
+
+
+def keep_fields(folder: Path, indices: list[int], patches: int) -> None:
+    """Leave only the fields with these indices (ascending), in their order, without gaps."""
+    for place, index in enumerate(indices):
+        if place != index:
+            write_field(folder, place, *read_field_arrays(folder, index, patches))
+    for name in ARRAYS:
+        array = zarr.open_array(folder / name, mode="r+")
+        array.resize((len(indices) * patches, *array.shape[1:]))
+
+
+def has_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str) -> bool:
+    """Tell whether the arrays stand there as `create_arrays` makes them."""
+    try:
+        found = [zarr.open_array(folder / name, mode="r") for name in ARRAYS]
+    except (OSError, ValueError, KeyError):
+        return False
+    shape = (fields * patches, size, size, 2)
+    kinds = [str(array.dtype) for array in found]
+    return all(array.shape == shape for array in found) and kinds == [dtype, "bool"]
+
+
 def write_tables(
     folder: Path, table: pd.DataFrame, fields: pd.DataFrame, info: dict[str, Any]
 ) -> None:
@@ -199,9 +230,9 @@ def write_tables(
 
 def put_in_place(made: Path, target: Path) -> None:
     """Move a finished folder to its name; what stood there before goes only then."""
+    old = target.with_name(f".{target.name}.replaced")
+    shutil.rmtree(old, ignore_errors=True)  # of a replacement that was stopped
     if target.exists():
-        old = target.with_name(f".{target.name}.replaced")
-        shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
         made.rename(target)
         shutil.rmtree(old)

@@ -31,7 +31,7 @@ def classifier_figures(evaluation: Evaluation, classes: list[str]) -> Figures:
     by_well = confusion_matrix(wells["stimulation"], wells["predicted"], labels=names)
     figures = {
         "scores": plots.scores_with_baselines(
-            _accuracies(evaluation), label="accuracy on wells not seen", percent=True
+            _accuracies(evaluation), label="accuracy on unseen wells (%)", percent=True
         ),
         "overlap_histograms": _histograms(patches),
         "well_probabilities": plots.well_probabilities(

@@ -282,9 +282,8 @@ def describe(card: Card, test: Evaluation) -> str:
     }[card.kind]
     where = f"{len(test.wells)} wells of {card.dataset['name']} that it has not seen"
     lines = [f"{card.kind} on {where}, with 95 % intervals over wells:"]
-    digits = 5 if card.kind == "regressor" else 3
     for label, key in shown:
-        s = test.scores[key]
+        s, digits = test.scores[key], 5 if key.endswith(("mse", "bce")) else 3
         lines.append(f"- {label}: {s.value:.{digits}f} [{s.low:.{digits}f}, {s.high:.{digits}f}]")
     if card.kind == "classifier":
         lines.insert(0, verdict(test))

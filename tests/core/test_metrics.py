@@ -101,7 +101,7 @@ class TestInterval:
         assert 0.88 <= covered <= 0.99
 
     @given(hnp.arrays(float, st.integers(2, 30), elements=unit))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_the_bounds_stay_among_the_wells_values(self, values: np.ndarray) -> None:
         score = mean_score(values, np.ones(values.size, int), generator())
         assert values.min() - 1e-12 <= score.low <= score.high <= values.max() + 1e-12
@@ -266,4 +266,4 @@ class TestInteractionScores:
         self, true: np.ndarray, predicted: np.ndarray, threshold: float
     ) -> None:
         found = interaction_scores(true, predicted, threshold).values()
-        assert all(np.isnan(value) or 0 <= value <= 1 for value in found)
+        assert all(np.isnan(value) or 0 <= value <= 1 + 1e-9 for value in found)

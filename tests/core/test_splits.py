@@ -8,7 +8,7 @@ from ck19ml.core.splits import ROLES, split_wells
 sizes = st.dictionaries(
     st.sampled_from(["Unstimulated", "OVA", "ConA", "LPS"]), st.integers(3, 40), min_size=1
 )
-fractions = st.tuples(st.floats(0.01, 0.45), st.floats(0.01, 0.45))
+fractions = st.tuples(st.floats(0.01, 0.3), st.floats(0.01, 0.3))
 
 
 def split(names: list[str], validation: float = 0.2, test: float = 0.2, seed: int = 0) -> list[str]:

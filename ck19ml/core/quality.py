@@ -1,0 +1,205 @@
+"""Quality of a field: focus, saturation, background and cells, and what makes it doubtful."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ck19ml.core.overlap import DC, TCELL
+
+CHANNELS = {"dc": DC, "tcell": TCELL}
+
+MEASURES = (
+    *(f"{name}_{channel}" for name in ("focus", "saturated", "background") for channel in CHANNELS),
+    "faulty_share",
+    *(f"{name}_{channel}" for name in ("cells", "cell_area_um2") for channel in CHANNELS),
+)
+"""Names of all numbers that a field's quality consists of."""
+
+BACKGROUND_PERCENTILE = 10
+"""Low enough to lie between the cells even where these cover most of a field."""
+
+MIN_CELL_UM2 = {"dc": 18.0, "tcell": 40.0}
+"""Smaller pieces of a mask are no cells: the instrument's own sieves (DOMAIN.md, step 7)."""
+
+SAMPLED = 4
+"""Focus and background are measured on one row, or pixel, in so many: enough for millions."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Beyond these a field is flagged; it stays in the dataset.
+
+    Attributes
+    ----------
+    saturated : float
+        Share of a channel's pixels at the camera's maximum.
+    background : float
+        Background level as a share of the camera's maximum.
+    faulty : float
+        Share of faulty patches.
+    focus : float
+        Focus as a share of the median over the plate's fields, from below; 0 switches it off.
+    cells : float
+        Cell count as a share of the median over the plate's fields, from below; 0 for off.
+    """
+
+    saturated: float = 0.01
+    background: float = 0.25
+    faulty: float = 0.5
+    focus: float = 0.3
+    cells: float = 0.2
+
+
+def focus(plane: NDArray[np.integer], step: int = 1) -> float:
+    """Measure how sharp a plane is: the variance of its Laplacian over its mean.
+
+    The variance of the Laplacian falls when an image is blurred [1]_; over the mean it does not
+    depend on how bright the cells are stained as a whole [2]_. It compares fields of one plate
+    and channel; its absolute value depends on the instrument and on the cells' number.
+
+    Parameters
+    ----------
+    plane : ndarray, (height, width), integers
+        Grey values.
+    step : int
+        The Laplacian is taken on one row in so many, of neighbours next to it.
+
+    Returns
+    -------
+    float
+        In grey values; 0 for a constant plane and for one below 3 x 3 pixels.
+
+    References
+    ----------
+    .. [1] Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative
+       study", ICPR 2000.
+    .. [2] Groen, Young, Ligthart, "A comparison of different focus functions for use in
+       autofocus algorithms", Cytometry 6 (1985).
+
+    Examples
+    --------
+    >>> focus(np.array([[0, 0, 0, 0], [0, 8, 0, 0], [0, 0, 0, 0]]))
+    600.0
+    """
+    if min(plane.shape) < 3:
+        return 0.0
+    centre = plane[1:-1:step].astype(np.int32)
+    above, below = plane[:-2:step], plane[2::step]
+    laplacian = above[:, 1:-1] + below[:, 1:-1].astype(np.int32)
+    laplacian += centre[:, :-2]
+    laplacian += centre[:, 2:]
+    laplacian -= 4 * centre[:, 1:-1]
+    mean = float(plane[::step].mean())
+    return float(laplacian.var() / mean) if mean > 0 else 0.0
+
+
+def saturated_share(plane: NDArray[np.integer], maximum: int) -> float:
+    """Share of the pixels that are at the camera's maximum."""
+    return np.count_nonzero(plane >= maximum) / plane.size
+
+
+def background_level(plane: NDArray[np.integer], step: int = 1) -> float:
+    """Grey value between the cells: a low percentile of one pixel in `step` each way."""
+    return float(np.percentile(plane[::step, ::step], BACKGROUND_PERCENTILE))
+
+
+def cells(mask: NDArray[np.bool_], min_area_px: float) -> tuple[int, float]:
+    """Count the connected pieces of a mask and measure their mean area.
+
+    Pixels that touch at a corner are of one piece. Cells that touch count as one: nothing here
+    cuts clumps, so counts of clumped wells are too low, and their areas too large.
+
+    Parameters
+    ----------
+    mask : ndarray, (height, width), bool
+    min_area_px : float
+        Smaller pieces are left out.
+
+    Returns
+    -------
+    count : int
+    mean_area : float
+        In pixels; NaN where there is no cell.
+
+    Examples
+    --------
+    >>> cells(np.array([[1, 1, 0, 0], [0, 0, 0, 1], [1, 0, 0, 1]], bool), min_area_px=2)
+    (2, 2.0)
+    """
+    pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    areas = np.bincount(pieces[mask])[1:]
+    areas = areas[areas >= min_area_px]
+    return len(areas), float(areas.mean()) if len(areas) else float("nan")
+
+
+def measure(
+    field: NDArray[np.integer],
+    masks: NDArray[np.bool_],
+    *,
+    maximum: int,
+    faulty_share: float,
+    pixel_size_um: float,
+) -> dict[str, float]:
+    """Measure a field.
+
+    Parameters
+    ----------
+    field : ndarray, (height, width, 2), integers
+        Grey values as the camera gave them.
+    masks : ndarray, (height, width, 2), bool
+        Masks of the part of the field that was cut into patches.
+    maximum : int
+        The camera's largest grey value.
+    faulty_share : float
+        Share of the field's patches that are faulty.
+    pixel_size_um : float
+        Side of a pixel in micrometres.
+
+    Returns
+    -------
+    dict of float
+        The keys are `MEASURES`: per channel focus, share of saturated pixels, background in grey
+        values, number of cells and their mean area in square micrometres (NaN without a cell).
+    """
+    pixel_um2 = pixel_size_um**2
+    found = {"faulty_share": faulty_share}
+    for name, index in CHANNELS.items():
+        plane = field[..., index]
+        found[f"focus_{name}"] = focus(plane, SAMPLED)
+        found[f"saturated_{name}"] = saturated_share(plane, maximum)
+        found[f"background_{name}"] = background_level(plane, SAMPLED)
+        count, area = cells(masks[..., index], MIN_CELL_UM2[name] / pixel_um2)
+        found[f"cells_{name}"], found[f"cell_area_um2_{name}"] = count, area * pixel_um2
+    return {name: found[name] for name in MEASURES}
+
+
+def flags(fields: pd.DataFrame, thresholds: Thresholds, maximum: int) -> list[str]:
+    """Say why each field of one plate is doubtful.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        One row a field, with the columns of `MEASURES`.
+    thresholds : Thresholds
+    maximum : int
+        The camera's largest grey value.
+
+    Returns
+    -------
+    list of str
+        For each row its reasons, such as ``"saturated_dc; focus_tcell"``; "" where there is none.
+    """
+    beyond = {"faulty": fields["faulty_share"] > thresholds.faulty}
+    for name in CHANNELS:
+        beyond[f"saturated_{name}"] = fields[f"saturated_{name}"] > thresholds.saturated
+        beyond[f"background_{name}"] = (
+            fields[f"background_{name}"] > thresholds.background * maximum
+        )
+        for measure_name, share in (("focus", thresholds.focus), ("cells", thresholds.cells)):
+            column = fields[f"{measure_name}_{name}"]
+            beyond[f"{measure_name}_{name}"] = column < share * column.median()
+    table = pd.DataFrame(beyond, index=fields.index)
+    return ["; ".join(table.columns[row]) for row in table.to_numpy(bool)]

@@ -1,0 +1,168 @@
+"""The work on one field: read, cut, mask, measure, write; done in worker processes."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml.core import illumination, overlap, quality
+from ck19ml.core import masks as mask_methods
+from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
+from ck19ml.plates import partial
+from ck19ml.plates.description import PlateDescription
+from ck19ml.plates.folder import Field, read_field
+from ck19ml.plates.images import ImageError
+from ck19ml.plates.preparation import Preparation
+from ck19ml.plates.problems import Problem
+from ck19ml.plates.store import write_field
+
+Light = tuple[tuple[float, ...], tuple[float, ...]]
+"""Coefficients of the flat field of each channel, see `core.illumination.estimate`."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One field to prepare.
+
+    Attributes
+    ----------
+    index : int
+        Place of the field in the arrays.
+    shape : (int, int)
+        Height and width of the field in pixels.
+    folder : Path
+        The partial dataset, see `partial`.
+    light : Light, optional
+        Where the illumination is corrected.
+    """
+
+    index: int
+    field: Field
+    description: PlateDescription
+    preparation: Preparation
+    shape: tuple[int, int]
+    folder: Path
+    light: Light | None = None
+
+    @property
+    def patches(self) -> int:
+        """Number of patches of the field."""
+        rows, columns = grid_shape(*self.shape, self.preparation.patch_size)
+        return rows * columns
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: problems, or none and the field is written."""
+
+    index: int
+    problems: tuple[Problem, ...]
+
+
+def as_problem(field: Field, error: ImageError) -> Problem:
+    """Turn a file that cannot be used into a field's problem."""
+    return Problem(field.plate, field.well, field.field, error.path, error.kind, str(error))
+
+
+def measure_light(task: Task) -> NDArray[np.float64] | None:
+    """Average a field over blocks for `core.illumination.estimate`; None if it is unreadable.
+
+    Returns
+    -------
+    ndarray, (2, rows, columns), float64
+    """
+    try:
+        image = read_field(task.field, task.description)
+    except ImageError:
+        return None  # the pass that follows reports it
+    return np.stack([illumination.block_means(image[..., channel]) for channel in (0, 1)])
+
+
+def prepare_field(task: Task) -> Outcome:
+    """Prepare a field, unless it is finished already."""
+    if partial.is_finished(task.folder, task.index, task.patches):
+        return Outcome(task.index, ())
+    try:
+        image = read_field(task.field, task.description)
+    except ImageError as error:
+        return Outcome(task.index, (as_problem(task.field, error),))
+    problems = _judge(task, image)
+    if not problems:
+        _write(task, image)
+    return Outcome(task.index, problems)
+
+
+def _judge(task: Task, image: NDArray[np.uint16]) -> tuple[Problem, ...]:
+    """Find what only the pixels tell."""
+    field, limit = task.field, task.preparation.saturated_limit
+    maximum = 2**task.description.bit_depth - 1
+    found = []
+    for name, channel in quality.CHANNELS.items():
+        path = getattr(field, name)
+        share = quality.saturated_share(image[..., channel], maximum)
+        if share > limit:
+            text = (
+                f"{path}: expected at most {limit:.1%} of the pixels at the camera's maximum "
+                f"{maximum}, found {share:.1%}; expose the well again"
+            )
+            found.append(Problem(field.plate, field.well, field.field, path, "saturated", text))
+        if not task.preparation.keep_empty and _is_empty(task, image[..., channel]):
+            text = (
+                f"{path}: expected grey values above the background {task.description.level}, "
+                "found none; image the well again, or keep it as faulty by --keep-empty"
+            )
+            found.append(Problem(field.plate, field.well, field.field, path, "empty", text))
+    return tuple(found)
+
+
+def _is_empty(task: Task, plane: NDArray[np.uint16]) -> bool:
+    return int(plane.max()) <= task.description.level
+
+
+def _write(task: Task, raw: NDArray[np.uint16]) -> None:
+    size, level = task.preparation.patch_size, task.description.level
+    # Channels lie apart in memory until the end: each step looks at one channel at a time.
+    planes = [_even(task, raw[..., channel], channel) for channel in (0, 1)]
+    apart = np.stack([raise_background(cut(plane, size), level) for plane in planes])
+    patches: NDArray[Any] = np.moveaxis(apart, 0, -1)
+    method = mask_methods.METHODS[task.preparation.mask]
+    found = np.stack([method(part[..., None], level)[..., 0] for part in apart])
+    masks = np.moveaxis(found, 0, -1)
+    faulty = is_faulty(patches, level)
+    yx = origins(*task.shape, size)
+    columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **asdict(overlap.score(masks))}
+    measured = quality.measure(
+        raw,
+        _mosaic(masks, task.shape, size),
+        maximum=2**task.description.bit_depth - 1,
+        faulty_share=float(faulty.mean()),
+        pixel_size_um=task.description.pixel_size_um,
+    )
+    dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
+    patches = np.ascontiguousarray(patches, dtype=dtype)
+    masks = np.ascontiguousarray(masks)
+    write_field(task.folder, task.index, patches, masks)
+    record = partial.Record(
+        columns={name: values.tolist() for name, values in columns.items()},
+        quality=measured,
+        empty=any(_is_empty(task, raw[..., channel]) for channel in (0, 1)),
+        sha256=partial.hash_patches(patches),
+        masks_sha256=partial.hash_masks(masks),
+    )
+    partial.save_record(task.folder, task.index, record)
+
+
+def _even(task: Task, plane: NDArray[np.uint16], channel: int) -> NDArray[Any]:
+    if task.light is None:
+        return plane
+    flat = illumination.flat_field(np.array(task.light[channel]), task.shape)
+    return illumination.correct(plane, flat, 2**task.description.bit_depth - 1)
+
+
+def _mosaic(masks: NDArray[np.bool_], shape: tuple[int, int], size: int) -> NDArray[np.bool_]:
+    """Put patches together again, so that a cell on a border is one cell."""
+    rows, columns = grid_shape(*shape, size)
+    grid = masks.reshape(rows, columns, size, size, 2).swapaxes(1, 2)
+    return grid.reshape(rows * size, columns * size, 2)

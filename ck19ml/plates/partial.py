@@ -1,0 +1,162 @@
+"""A dataset in the making: what is done is kept, so that a stopped preparation goes on."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml.errors import PlateError
+from ck19ml.plates.store import create_arrays, has_arrays, read_field_arrays
+
+PROGRESS = "progress"
+"""Folder inside the partial one; one file a finished field, and the fingerprint of them all."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a finished field beside its arrays.
+
+    Attributes
+    ----------
+    columns : dict of list
+        One value a patch: the columns of the table that are measured.
+    quality : dict of float
+        See `core.quality.measure`.
+    empty : bool
+        Whether a channel shows nothing above the background.
+    sha256, masks_sha256 : str
+        Hashes of its patches and of its masks.
+    """
+
+    columns: dict[str, list[Any]]
+    quality: dict[str, float]
+    empty: bool
+    sha256: str
+    masks_sha256: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Shape of the arrays: how many fields, patches a field, pixels a side, and the dtype."""
+
+    fields: int
+    patches: int
+    size: int
+    dtype: str
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make the partial folder where there is none, and keep other processes from it.
+
+    Raises
+    ------
+    PlateError
+        If another process is at work on it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # The system gives the lock back when a process ends, however it ends.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise PlateError(
+            f"expected to write {folder} alone, found another process at work on it; wait for it "
+            "or choose another dataset name"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def begin(folder: Path, fingerprint: str, grid: Grid) -> int:
+    """Prepare the held folder for work with this fingerprint.
+
+    Returns
+    -------
+    int
+        Number of fields that were finished before; what another fingerprint made is removed.
+    """
+    progress = folder / PROGRESS
+    if _fingerprint(progress) == fingerprint and has_arrays(folder, **asdict(grid)):
+        return sum(path.stem.isdigit() for path in progress.glob("*.json"))
+    clear(folder)
+    create_arrays(folder, **asdict(grid))
+    progress.mkdir()
+    _write(progress / "fingerprint.json", fingerprint)
+    return 0
+
+
+def _fingerprint(progress: Path) -> str:
+    try:
+        return str(json.loads((progress / "fingerprint.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return ""
+
+
+def clear(folder: Path) -> None:
+    """Remove what is in the folder, and leave the folder: it carries the lock."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def finish(folder: Path) -> None:
+    """Remove what only the work needed."""
+    shutil.rmtree(folder / PROGRESS)
+
+
+def save_record(folder: Path, index: int, record: Record) -> None:
+    """Note a field as finished, after its arrays were written."""
+    _write(folder / PROGRESS / f"{index}.json", asdict(record))
+
+
+def load_record(folder: Path, index: int) -> Record | None:
+    """Read the record of a field; None where there is none that can be read."""
+    try:
+        text = (folder / PROGRESS / f"{index}.json").read_text(encoding="utf-8")
+        return Record(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_finished(folder: Path, index: int, patches: int) -> bool:
+    """Tell whether a field is finished and its stored arrays are those that were hashed."""
+    record = load_record(folder, index)
+    if record is None:
+        return False
+    try:
+        stored, masks = read_field_arrays(folder, index, patches)
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return (hash_patches(stored), hash_masks(masks)) == (record.sha256, record.masks_sha256)
+
+
+def hash_patches(patches: NDArray[np.unsignedinteger]) -> str:
+    """SHA-256 of the values in C order."""
+    return hashlib.sha256(np.ascontiguousarray(patches).data).hexdigest()
+
+
+def hash_masks(masks: NDArray[np.bool_]) -> str:
+    """SHA-256 of the values in C order, eight to a byte."""
+    return hashlib.sha256(np.packbits(np.ascontiguousarray(masks).reshape(-1)).data).hexdigest()
+
+
+def _write(path: Path, content: Any) -> None:
+    """Write JSON so that the file is there whole or not at all."""
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_text(json.dumps(content), encoding="utf-8")
+    new.replace(path)

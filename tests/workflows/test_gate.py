@@ -1,0 +1,257 @@
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from ck19ml import models, training
+from ck19ml.config import SplitConfig
+from ck19ml.evaluation import Evaluation, evaluate, rows_of
+from ck19ml.plates.store import Dataset
+from ck19ml.scoring import Card, Scorer
+from ck19ml.tracking import registry, runs
+from ck19ml.tracking.registry import Version
+from ck19ml.tracking.runs import Run
+from ck19ml.workflows.gate import Decision, decide, well_losses
+from ck19ml.workflows.wells import Split, split_dataset
+from tests.conftest import forget_tracking_client
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # MLflow warns of its own types when it is imported.
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+
+WELLS = pd.DataFrame(
+    {"plate": ["P", "P"], "well": ["A01", "A02"], "sha256": ["hash of A01", "hash of A02"]}
+)
+
+
+def patches(**columns: list[Any]) -> Evaluation:
+    table = pd.DataFrame({"plate": "P", "well": ["A01", "A01", "A02"], **columns})
+    return Evaluation({}, {}, table, WELLS)
+
+
+def test_a_classifier_s_loss_of_a_well_is_the_mean_log_loss_of_its_patches() -> None:
+    evaluation = patches(
+        label=["ConA", "ConA", "OVA"],
+        probability_OVA=[0.5, 0.75, 0.1],
+        probability_ConA=[0.5, 0.25, 0.9],
+    )
+    losses = well_losses("classifier", evaluation, WELLS)
+    assert losses == pytest.approx(
+        {"hash of A01": -(np.log(0.5) + np.log(0.25)) / 2, "hash of A02": -np.log(0.1)}
+    )
+
+
+def test_a_regressor_s_loss_of_a_well_is_its_mean_squared_error() -> None:
+    evaluation = patches(overlap=[0.1, 0.2, 0.3], predicted_overlap=[0.2, 0.2, 0.0])
+    losses = well_losses("regressor", evaluation, WELLS)
+    assert losses == pytest.approx({"hash of A01": 0.005, "hash of A02": 0.09})
+
+
+def test_an_autoencoder_s_loss_of_a_well_is_its_mean_reconstruction_loss() -> None:
+    losses = well_losses("autoencoder", patches(bce=[0.1, 0.3, 0.7]), WELLS)
+    assert losses == pytest.approx({"hash of A01": 0.2, "hash of A02": 0.7})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One store for all tests of this file: MLflow takes seconds to make one."""
+    folder = tmp_path_factory.mktemp("gate")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+            patch.delenv(name, raising=False)
+        forget_tracking_client()
+        yield folder
+        forget_tracking_client()
+
+
+@pytest.fixture(scope="module")
+def split(tiny_dataset: Dataset) -> Split:
+    return split_dataset(tiny_dataset, SplitConfig())
+
+
+def scorer_of(split: Split, **changes: Any) -> Scorer:
+    training.seed_everything(6)
+    encoder = models.build_encoder("compact", 192)
+    head = models.build_classifier_head(
+        models.feature_shape(encoder), classes=3, units=4, depth=1, dropout=0.0,
+        normalise=False, pooled=True,
+    )  # fmt: skip
+    card = Card(
+        kind="classifier",
+        classes=split.classes,
+        masked=False,
+        interaction_threshold=0.2,
+        wells=split.fingerprints(),
+        dataset={"name": "tiny", "content_hash": split.dataset.content_hash},
+        seed=6,
+        software="ck19ml 0",
+        baselines=asdict(split.baselines("train")),
+        **split.dataset.parameters,
+    )
+    return Scorer(models.join(encoder, head), replace(card, **changes))
+
+
+class Shelf:
+    """Registers the same logged model under a name of the test's own."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run, self.name = run, name
+
+    def version(self) -> Version:
+        made = mlflow.register_model(registry.model_uri(self.run), self.name)
+        return Version(self.name, str(made.version), self.run, {})
+
+    @property
+    def champion(self) -> str:
+        found = registry.champion(self.name)
+        assert found is not None
+        return found.number
+
+    @property
+    def challenger(self) -> str | None:
+        aliases = mlflow.MlflowClient().get_registered_model(self.name).aliases
+        return str(aliases["challenger"]) if "challenger" in aliases else None
+
+
+@pytest.fixture(scope="module")
+def run(store: Path, split: Split) -> Run:
+    """A run with a model that has seen this split's training and validation wells."""
+    with runs.start("classifier", "classifier", {}) as run:
+        registry.log_model(run, scorer_of(split), "first", {}, "")
+    return run
+
+
+@pytest.fixture
+def shelf(run: Run, request: pytest.FixtureRequest) -> Shelf:
+    return Shelf(run, str(request.node.name))
+
+
+@pytest.fixture
+def dataset(tiny_dataset: Dataset) -> Dataset:
+    return tiny_dataset
+
+
+def validation(split: Split, loss: float) -> dict[str, float]:
+    return dict.fromkeys(split.hashes("validation"), loss)
+
+
+@pytest.mark.slow
+def test_the_first_version_becomes_champion(shelf: Shelf, split: Split, dataset: Dataset) -> None:
+    version = shelf.version()
+    decision = decide(version, "classifier", validation(split, 1.0), dataset)
+    assert decision == Decision(True, "there was no champion")
+    assert shelf.champion == version.number
+    assert shelf.challenger is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("loss", "promoted"), [(0.9, True), (1.0, False), (1.1, False)])
+def test_a_version_replaces_the_champion_only_if_it_is_better(
+    shelf: Shelf, split: Split, dataset: Dataset, loss: float, promoted: bool
+) -> None:
+    first, second = shelf.version(), shelf.version()
+    decide(first, "classifier", validation(split, 1.0), dataset)
+    decision = decide(second, "classifier", validation(split, loss), dataset)
+    assert decision.promoted is promoted
+    sign = "below" if promoted else "not below"
+    reason = f"log loss {loss:.4f} on 6 validation wells is {sign} the 1.0000 of version 1"
+    assert decision.reason == reason
+    assert shelf.champion == (second if promoted else first).number
+    assert shelf.challenger == (None if promoted else second.number)
+
+
+@pytest.mark.slow
+def test_versions_are_compared_with_the_champion_and_not_with_the_last(
+    shelf: Shelf, split: Split, dataset: Dataset
+) -> None:
+    for loss in (1.0, 3.0):
+        decide(shelf.version(), "classifier", validation(split, loss), dataset)
+    third = shelf.version()
+    assert not decide(third, "classifier", validation(split, 2.0), dataset).promoted
+    assert (shelf.champion, shelf.challenger) == ("1", third.number)
+
+
+@pytest.mark.slow
+def test_always_promotes_without_a_comparison(shelf: Shelf, split: Split, dataset: Dataset) -> None:
+    decide(shelf.version(), "classifier", validation(split, 1.0), dataset)
+    second = shelf.version()
+    decision = decide(second, "classifier", validation(split, 9.0), dataset, always=True)
+    assert decision.promoted
+    assert shelf.champion == second.number
+    # What it scored is on record all the same.
+    third = shelf.version()
+    assert decide(third, "classifier", validation(split, 8.0), dataset).promoted
+
+
+def other_split(split: Split, dataset: Dataset) -> Split:
+    """A split whose validation wells the model has seen in part."""
+    for seed in range(50):
+        other = split_dataset(dataset, SplitConfig(seed=seed))
+        fresh = set(other.hashes("validation")) & set(split.hashes("test"))
+        if 1 <= len(fresh) <= 4:
+            return other
+    raise AssertionError("no split with some wells in common")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("factor", "promoted"), [(0.99, True), (1.01, False)])
+def test_a_champion_of_another_split_is_measured_on_the_wells_that_it_has_not_seen(
+    shelf: Shelf, split: Split, dataset: Dataset, factor: float, promoted: bool
+) -> None:
+    decide(shelf.version(), "classifier", validation(split, 1.0), dataset)
+    other = other_split(split, dataset)
+    seen = set(split.hashes("train")) | set(split.hashes("validation"))
+    fresh = dataset.wells[dataset.wells["sha256"].isin(set(other.hashes("validation")) - seen)]
+    scorer = scorer_of(split)
+    rows = rows_of(dataset, fresh)
+    rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
+    theirs = well_losses("classifier", evaluate(scorer, dataset, rows), fresh)
+    losses = {mark: 0.0 for mark in other.hashes("validation")}  # on seen wells it does not count
+    losses |= {mark: value * factor for mark, value in theirs.items()}
+    second = shelf.version()
+    decision = decide(second, "classifier", losses, dataset)
+    assert decision.promoted is promoted, decision.reason
+    assert f"on {len(fresh)} validation wells" in decision.reason
+    assert f"{np.mean(list(theirs.values())):.4f} of version 1" in decision.reason
+
+
+@pytest.mark.slow
+def test_a_champion_that_has_seen_every_validation_well_cannot_be_compared(
+    shelf: Shelf, split: Split, dataset: Dataset
+) -> None:
+    decide(shelf.version(), "classifier", validation(split, 1.0), dataset)
+    losses = dict.fromkeys(split.hashes("train"), 1e-9)
+    second = shelf.version()
+    decision = decide(second, "classifier", losses, dataset)
+    assert not decision.promoted
+    assert "it has seen every validation well" in decision.reason
+    assert (shelf.champion, shelf.challenger) == ("1", second.number)
+    third = shelf.version()
+    assert decide(third, "classifier", losses, dataset, always=True).promoted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes", [{"classes": ["Unstimulated", "ConA"]}, {"patch_size": 128}], ids=["classes", "size"]
+)
+def test_a_champion_that_takes_other_data_cannot_be_compared(
+    shelf: Shelf, split: Split, dataset: Dataset, changes: dict[str, Any]
+) -> None:
+    with runs.start("classifier", "classifier", {}) as run:
+        first = registry.log_model(run, scorer_of(split, **changes), shelf.name, {}, "")
+    decide(first, "classifier", {"a well of another plate": 1.0}, dataset)
+    second = shelf.version()
+    decision = decide(second, "classifier", dict.fromkeys(split.hashes("test"), 1e-9), dataset)
+    assert not decision.promoted
+    assert "it has seen every validation well" not in decision.reason, "that is not why"
+    assert shelf.champion == first.number
