@@ -82,6 +82,17 @@ class HeadSettings:
     head_fit: FitSettings | None = None
 
 
+@dataclass(frozen=True)
+class RegressorSettings:
+    """The head of a regressor and its training; see `HeadSettings` and `build_regressor_head`."""
+
+    dropout: float
+    local: bool
+    fine_tune: bool
+    fit: FitSettings
+    head_fit: FitSettings | None = None
+
+
 def encode(encoder: Network, part: Part) -> Part:
     """Add the encoder's features to a part, unless it has them."""
     if part.features is not None:
@@ -131,13 +142,13 @@ def train_classifier(
 def train_regressor(
     encoder: Network,
     train: Part,
-    validation: Part | None,
-    settings: HeadSettings,
+    validation: Part,
+    settings: RegressorSettings,
     *,
     seed: int,
     report: Report | None = None,
 ) -> tuple[Network, Fit]:
-    """Train the study's regressor of the overlap; the encoder passed in stays as it is.
+    """Train a regressor of the overlap; the encoder passed in stays as it is.
 
     Returns
     -------
@@ -146,7 +157,9 @@ def train_regressor(
     fit : Fit
     """
     seed_everything(seed)
-    head = build_regressor_head(encoder.output_shape[-1], dropout=settings.dropout)
+    head = build_regressor_head(
+        feature_shape(encoder), dropout=settings.dropout, local=settings.local
+    )
     arguments: dict[str, Any] = {"loss": "mean_squared_error", "report": report}
     return _train(encoder, head, train, validation, settings, None, seed, arguments)
 
@@ -156,7 +169,7 @@ def _train(
     head: Network,
     train: Part,
     validation: Part | None,
-    settings: HeadSettings,
+    settings: HeadSettings | RegressorSettings,
     weights: NDArray[np.float64] | None,
     seed: int,
     arguments: dict[str, Any],

@@ -11,7 +11,7 @@ import click
 import typer
 
 from ck19ml import __version__
-from ck19ml.errors import Ck19Error
+from ck19ml.errors import Ck19Error, ConfigError
 
 app = typer.Typer(
     name="ck19ml",
@@ -89,23 +89,68 @@ def layout(
 
 @app.command()
 def prepare(
-    plate: Annotated[Path, typer.Argument(help="Plate folder: TIFFs and a layout.")],
-    dataset: Annotated[Path, typer.Argument(help="Dataset to write, NAME.zarr.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PLATE [PLATE ...] DATASET",
+            help="Plate folders (TIFFs and a layout each), then the dataset to write, NAME.zarr.",
+        ),
+    ],
     layout: Annotated[str, typer.Option(help="Layout file, instead of the folder's own.")] = "",
     mask: Annotated[str, typer.Option(help="Mask method.")] = "otsu",
     patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 192,
+    illumination: Annotated[
+        bool, typer.Option("--illumination", help="Correct uneven illumination.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without the fields that have problems.")
+    ] = False,
+    keep_empty: Annotated[
+        bool, typer.Option("--keep-empty", help="Keep fields that show nothing, as faulty.")
+    ] = False,
+    saturated_limit: Annotated[
+        float, typer.Option(help="Share of saturated pixels that makes a field a problem.")
+    ] = 0.05,
+    quality: Annotated[
+        str, typer.Option(help="Thresholds of the flags, as in {focus: 0.3, faulty: 0.5}.")
+    ] = "",
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    scheduler: Annotated[str, typer.Option(help="Dask cluster that works instead, tcp://...")] = "",
     overwrite: Overwrite = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Turn a plate folder into a dataset of patches, masks and overlap."""
-    from ck19ml.config import PrepareConfig, build_config
+    """Turn plate folders into one dataset of patches, masks and overlap."""
+    from ck19ml.config import prepare_config
     from ck19ml.workflows import data
 
-    content = {"mask": mask, "patch_size": patch_size, "workers": workers, "layout": layout or None}
-    config = build_config(PrepareConfig, content, "prepare")
-    _show(json, data.prepare_command(plate, dataset, config, overwrite))
+    plates, dataset = _plates_and_dataset(paths)
+    config = prepare_config(
+        {
+            "mask": mask,
+            "patch_size": patch_size,
+            "layout": layout or None,
+            "illumination": illumination,
+            "skip_bad": skip_bad,
+            "keep_empty": keep_empty,
+            "saturated_limit": saturated_limit,
+            "workers": workers,
+            "scheduler": scheduler or None,
+        },
+        quality,
+    )
+    _show(json, data.prepare_command(plates, dataset, config, overwrite))
+
+
+def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:
+    if len(paths) < 2:
+        raise ConfigError(
+            f"expected one plate folder or more and then the dataset, found {paths[0]!r} only; "
+            "add the dataset's name"
+        )
+    # MLproject passes several folders as one parameter, separated by spaces.
+    each = [[name] if Path(name).exists() else name.split() for name in paths[:-1]]
+    return [Path(name) for names in each for name in names], Path(paths[-1])
 
 
 @app.command()

@@ -61,13 +61,43 @@ class SimulateConfig(Frozen):
     brightfield: bool = False
 
 
+class QualityConfig(Frozen):
+    """Beyond these a field is flagged and kept, see `core.quality.Thresholds`."""
+
+    saturated: float = Field(default=0.01, ge=0, le=1)
+    background: float = Field(default=0.25, ge=0, le=1)
+    faulty: float = Field(default=0.5, ge=0, le=1)
+    focus: float = Field(default=0.3, ge=0)
+    cells: float = Field(default=0.2, ge=0)
+
+
 class PrepareConfig(Frozen):
-    """How fields become patches and masks; `layout` replaces the plate folder's own."""
+    """How fields become patches and masks.
+
+    Attributes
+    ----------
+    layout : Path, optional
+        Replaces the plate folder's own.
+    illumination : bool
+        Whether uneven illumination is corrected.
+    skip_bad : bool
+        Whether to go on without the fields that have problems.
+    saturated_limit : float
+        Share of pixels at the camera's maximum above which a field is a problem.
+    keep_empty : bool
+        Whether a field that shows nothing is kept as faulty, as the study did, or a problem.
+    """
 
     mask: Literal["otsu"] = "otsu"
     patch_size: int = Field(default=192, ge=16, multiple_of=16)
     layout: Path | None = None
+    illumination: bool = False
+    quality: QualityConfig = QualityConfig()
+    skip_bad: bool = False
+    saturated_limit: float = Field(default=0.05, ge=0, le=1)
+    keep_empty: bool = True
     workers: int = Field(default=1, ge=1)
+    scheduler: str | None = None
 
 
 class SplitConfig(Frozen):
@@ -162,15 +192,22 @@ class ClassifierConfig(Frozen):
 
 
 class RegressorConfig(Frozen):
-    """The command ``regressor``: the study's head on an encoder, see `ClassifierConfig`."""
+    """The command ``regressor``: a head on an encoder, see `ClassifierConfig`.
+
+    Attributes
+    ----------
+    head : {'local', 'study'}
+        See `models.build_regressor_head`.
+    """
 
     dataset: Path
     encoder: str | None = "models:/ck19-autoencoder@champion"
     architecture: Literal["compact", "slides", "dissertation"] = "compact"
     masked: bool = False
     fine_tune: bool = False
+    head: Literal["local", "study"] = "local"
     dropout: float = Field(default=0.15, ge=0, lt=1)
-    fit: FitConfig = FitConfig(epochs=30, batch_size=64)
+    fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED
@@ -254,7 +291,7 @@ class TuneConfig(Frozen):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
-    regressor_fit: FitConfig = FitConfig(epochs=30, batch_size=64)
+    regressor_fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
     classes: Classes | None = None
     trials: int = Field(default=20, ge=1)
     failures: int = Field(default=10, ge=0)
@@ -302,6 +339,17 @@ def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
         return kind.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_explain(kind, error)}") from error
+
+
+def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
+    """Build the config of ``prepare`` from its options; `quality` is a mapping in YAML."""
+    try:
+        thresholds = yaml.safe_load(quality) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"quality: expected YAML as in {{focus: 0.3}}, found {quality!r}"
+        ) from error
+    return build_config(PrepareConfig, content | {"quality": thresholds}, "prepare")
 
 
 UNION_PARTS = ("choices", "range", "float", "int", "bool")

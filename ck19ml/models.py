@@ -158,18 +158,38 @@ def _pool(features: Any, shape: tuple[int, int, int]) -> Any:
     return ops.concatenate([ops.mean(maps, axis=1), spread, ops.max(maps, axis=1)], axis=1)
 
 
-def build_regressor_head(features: int, *, dropout: float = 0.15) -> Network:
-    """Build the study's layers that turn features, (n, features), into an overlap >= 0."""
-    return keras.Sequential(
-        [
-            keras.Input((features,)),
-            layers.Dense(128, activation="relu"),
-            layers.Dropout(dropout),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(1, kernel_constraint=keras.constraints.NonNeg(), name="overlap"),
-        ],
-        name="head",
+def build_regressor_head(
+    shape: tuple[int, int, int], *, dropout: float = 0.15, local: bool = True
+) -> Network:
+    """Build the layers that turn features, (n, features), into an overlap, (n, 1).
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        See `feature_shape`.
+    dropout : float
+        Share of hidden units left out in training, in [0, 1).
+    local : bool
+        Whether each position of the feature maps is judged by the same small network, and
+        the verdicts are pooled: overlap is a matter of what lies at one place. Otherwise
+        the head is the study's. Both end in a unit with non-negative weights.
+    """
+    inputs = keras.Input((math.prod(shape),), name="features")
+    x = _judge_positions(inputs, shape) if local else layers.Dense(128, activation="relu")(inputs)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Dense(64, activation="relu")(x)
+    constraint = keras.constraints.NonNeg()
+    return keras.Model(
+        inputs, layers.Dense(1, kernel_constraint=constraint, name="overlap")(x), name="head"
     )
+
+
+def _judge_positions(features: Any, shape: tuple[int, int, int]) -> Any:
+    x = layers.Reshape((shape[0] * shape[1], shape[2]))(features)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    for _ in range(2):
+        x = layers.Dense(64, activation="relu")(x)
+    return ops.concatenate([ops.mean(x, axis=1), ops.max(x, axis=1)], axis=1)
 
 
 def join(encoder: Network, head: Network) -> Network:

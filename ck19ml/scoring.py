@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -150,7 +151,8 @@ class Scorer:
         """
         fields = np.asarray(model_input)
         size = self.card.patch_size
-        if fields.ndim != 4 or fields.shape[3] != 2 or min(fields.shape[1:3]) < size:
+        whole = fields.ndim == 4 and fields.shape[3] == 2 and min(fields.shape[1:3]) >= size
+        if not whole or not len(fields):
             raise PlateError(
                 f"expected fields of shape (n, height, width, 2), at least {size} pixels high and "
                 f"wide, found {fields.shape}; stack the DC and the T-cell image on the last axis"
@@ -224,6 +226,8 @@ def load_scorer(folder: Path) -> Scorer:
     """
     try:
         content = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("card.json holds no keys and values")
         if content.get("format") != FORMAT:
             raise PlateError(
                 f"expected a model of format {FORMAT}, found {content.get('format')} in {folder}; "
@@ -231,7 +235,7 @@ def load_scorer(folder: Path) -> Scorer:
             )
         network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
         return Scorer(network, Card(**content))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise PlateError(
             f"expected a model in {folder}, found: {reason}; train it again"

@@ -3,7 +3,14 @@ import pytest
 from numpy.typing import NDArray
 
 from ck19ml import models, training
-from ck19ml.classifier import HeadSettings, Part, encode, train_classifier, train_regressor
+from ck19ml.classifier import (
+    HeadSettings,
+    Part,
+    RegressorSettings,
+    encode,
+    train_classifier,
+    train_regressor,
+)
 from ck19ml.training import FitSettings, Patches, predict
 
 # Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
@@ -156,13 +163,20 @@ def test_without_validation_all_epochs_are_run(encoder: models.Network) -> None:
 
 
 @pytest.mark.slow
-def test_the_regressor_learns_overlaps_and_leaves_the_encoder(encoder: models.Network) -> None:
+@pytest.mark.parametrize("local", [True, False])
+def test_the_regressor_learns_overlaps_and_leaves_the_encoder(
+    encoder: models.Network, local: bool
+) -> None:
     before = encoder.get_weights()
     train = part(32, 1)
     overlaps = np.where(train.targets == 1, 0.5, 0.1).astype(np.float32)
     known = encode(encoder, Part(train.patches, overlaps))
     network, result = train_regressor(
-        encoder, known, known, settings(fine_tune=False, epochs=25, dropout=0.15), seed=2
+        encoder,
+        known,
+        known,
+        RegressorSettings(0.15, local, fine_tune=False, fit=FitSettings(epochs=25, batch_size=8)),
+        seed=2,
     )
     assert_equal(encoder.get_weights(), before)
     made = predict(network, train.patches)

@@ -290,7 +290,7 @@ def test_evaluate_runs_the_network_on_the_rows_asked_for(tiny_dataset: Dataset) 
     np.testing.assert_allclose(evaluation.patches[names], made, rtol=1e-6)
     assert evaluation.patches["well"].tolist() == table["well"].tolist()
 
-    network = models.join(encoder, models.build_regressor_head(2304))
+    network = models.join(encoder, models.build_regressor_head((12, 12, 16)))
     regressor = Scorer(network, card("regressor"))
     evaluation = evaluate(regressor, tiny_dataset, rows)
     made = regressor.predict_patches(tiny_dataset.read(rows))

@@ -1,5 +1,6 @@
 """The main job as users start it: `mlflow run`, in this environment, on a tiny plate."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 import yaml
 
@@ -55,6 +57,21 @@ def run(project: Path, trials: int) -> float:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return time.monotonic() - started
+
+
+def command(project: Path, *arguments: str) -> dict[str, object]:
+    """Run a command of ours in the project; returns what it prints as JSON."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ck19ml", *arguments, "--json"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def all_runs(project: Path) -> list[mlflow.entities.Run]:
@@ -118,3 +135,31 @@ def test_the_parent_shows_the_result(project):
     champion = client.get_model_version_by_alias("ck19-classifier", "champion")
     assert champion.run_id in {r.info.run_id for r in of_kind(all_runs(project), "tune")}
     assert parent.data.metrics["trials/done"] == 8
+
+
+CHAMPION = "models:/ck19-classifier@champion"
+
+
+def test_evaluate_repeats_what_the_tuning_logged(project):
+    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
+    version = client.get_model_version_by_alias("ck19-classifier", "champion")
+    logged = client.get_run(version.run_id).data.metrics
+    found = command(project, "evaluate", CHAMPION, "data/plate.zarr", "--figures", "pictures")
+    scores = {key: value for key, value in found.items() if key.startswith("test/")}
+    assert scores["test/well_accuracy"] == pytest.approx(logged["test/well_accuracy"], abs=1e-6)
+    assert scores == {key: pytest.approx(logged[key], abs=1e-6) for key in scores}
+    assert {path.name for path in (project / "pictures").iterdir()} >= {"confusion.png", "umap.png"}
+
+
+def test_predict_writes_a_row_a_well(project):
+    command(project, "predict", CHAMPION, "data/plate", "--out", "scores.csv", "--patches", "p.csv")
+    wells, patches = pd.read_csv(project / "scores.csv"), pd.read_csv(project / "p.csv")
+    layout = pd.read_csv(project / "data/plate/layout.csv")
+    assert sorted(wells["well"]) == sorted(layout["well"])
+    assert len(patches) == 4 * len(wells)
+    names = [name for name in wells if name.startswith("probability_")]
+    usable = wells[wells["faulty_share"] < 1]
+    assert len(names) == 3
+    assert usable[names].sum(axis=1).to_numpy() == pytest.approx(1.0)
+    best = usable[names].idxmax(axis=1).str.removeprefix("probability_")
+    assert (best == usable["stimulation"]).all()

@@ -136,11 +136,20 @@ def test_feature_shape_is_what_the_features_are_flattened_from() -> None:
 
 
 def test_regressor_head_is_the_study_s_with_a_kernel_that_cannot_be_negative() -> None:
-    head = models.build_regressor_head(10)
+    head = models.build_regressor_head((1, 2, 5), local=False)
     assert head.count_params() == (10 * 128 + 128) + (128 * 64 + 64) + (64 + 1)
     last = head.layers[-1]
     assert isinstance(last.kernel_constraint, keras.constraints.NonNeg)
     assert head.output_shape == (None, 1)
+
+
+def test_a_local_head_judges_each_position_alike() -> None:
+    head = models.build_regressor_head((2, 2, 3))
+    maps = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(np.float32)
+    moved = maps[:, [2, 0, 3, 1]]
+    made = head.predict(maps.reshape(5, 12), verbose=0)
+    assert np.ptp(made) > 0
+    np.testing.assert_allclose(head.predict(moved.reshape(5, 12), verbose=0), made, rtol=1e-5)
 
 
 def test_a_copy_shares_no_weights() -> None:

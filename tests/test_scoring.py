@@ -45,7 +45,7 @@ def scorer_of(kind: str, **changes: Any) -> Scorer:
     encoder = models.build_encoder("compact", SIZE)
     shape = models.feature_shape(encoder)
     if kind == "regressor":
-        return Scorer(models.join(encoder, models.build_regressor_head(int(np.prod(shape)))), card)
+        return Scorer(models.join(encoder, models.build_regressor_head(shape)), card)
     head = models.build_classifier_head(
         shape, classes=len(card.classes), units=8, depth=1, dropout=0.0, normalise=True, pooled=True
     )

@@ -41,7 +41,7 @@ class Effect:
     hill: float
 
     def inhibition(self, concentration_um: float) -> float:
-        """Inhibition in [0, 1] at a concentration in uM, by Hill's equation.
+        """Inhibition in [0, 1] at a concentration in uM, by Hill's equation; 0 without one (NaN).
 
         Examples
         --------
@@ -50,7 +50,7 @@ class Effect:
         """
         if not concentration_um > 0:
             return 0.0
-        return self.largest / (1 + (self.ic50_um / concentration_um) ** self.hill)
+        return float(self.largest / (1 + (self.ic50_um / concentration_um) ** self.hill))
 
 
 NONE = Effect(largest=0.0, ic50_um=1.0, hill=1.0)
@@ -74,6 +74,10 @@ def draw_effect(compound: str, rng: np.random.Generator, *, active: bool = False
         return NONE
     chance = rng.random()
     low, high = np.log(IC50_UM)
-    ic50_um, hill, largest = np.exp(rng.uniform(low, high)), rng.uniform(*HILL), rng.uniform(*LARGEST)
+    ic50_um, hill, largest = (
+        np.exp(rng.uniform(low, high)),
+        rng.uniform(*HILL),
+        rng.uniform(*LARGEST),
+    )
     inhibits = active or compound in FOLLOWED_UP or chance < ACTIVE_SHARE
     return Effect(float(largest) if inhibits else 0.0, float(ic50_um), float(hill))

@@ -32,8 +32,8 @@ def estimate(
 ) -> NDArray[np.float64]:
     """Fit the light that all fields of a plate and channel share.
 
-    Each field is divided by its own mean, so that a dense well does not weigh more; the median
-    over the fields leaves out what is in one field only; and the surface of second order through
+    Each field is divided by its own mean, so that a dense well does not weigh more; the mean of
+    the middle half of the fields leaves out what is in one field only; and the surface of second order through
     it leaves out what is left of the cells. Averaging over a plate and smoothing is the
     correction that [1]_ found to hold for high-throughput screens.
 
@@ -55,7 +55,7 @@ def estimate(
        high-throughput microscopy", Journal of Microscopy 256 (2014).
     """
     levels = np.maximum(means.mean(axis=(1, 2), keepdims=True), 1e-9)
-    typical = np.median(means / levels, axis=0)
+    typical = _middle_mean(means / levels)
     rows = (np.arange(typical.shape[0]) + 0.5) * block / shape[0]
     columns = (np.arange(typical.shape[1]) + 0.5) * block / shape[1]
     y, x = np.meshgrid(2 * rows - 1, 2 * columns - 1, indexing="ij")
@@ -87,6 +87,12 @@ def correct(
     """Divide a plane by the flat field; rounded, at most the camera's maximum, dtype kept."""
     even = np.rint(plane / flat)
     return np.minimum(even, maximum, out=even).astype(plane.dtype)
+
+
+def _middle_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the first axis without its lowest and highest quarter."""
+    quarter = len(values) // 4
+    return np.asarray(np.sort(values, axis=0)[quarter : len(values) - quarter].mean(axis=0))
 
 
 def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

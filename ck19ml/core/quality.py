@@ -24,7 +24,7 @@ BACKGROUND_PERCENTILE = 10
 MIN_CELL_UM2 = {"dc": 18.0, "tcell": 40.0}
 """Smaller pieces of a mask are no cells: the instrument's own sieves (DOMAIN.md, step 7)."""
 
-SAMPLED = 4
+SAMPLED = 8
 """Focus and background are measured on one row, or pixel, in so many: enough for millions."""
 
 

@@ -16,27 +16,27 @@ HARMONICS = (2, 3, 5)
 
 @dataclass(frozen=True)
 class Camera:
-    """How light becomes grey values.
+    """How light becomes grey values; all are assumptions that fit a 12-bit camera.
 
     Attributes
     ----------
     background : float
-        Grey value of a view without cells. It lies well below 255, the level that the study
-        raises its images to (DOMAIN.md, the study's processing, step 2).
+        Grey value of a view without cells. With its noise it lies well below 255, the level that
+        the study raises its images to (DOMAIN.md, the study's processing, step 2).
+    offset : float
+        Part of the background that is electronic and carries no shot noise, grey values.
     gain : float
         Grey values per photo-electron; shot noise has the variance gain x signal.
     read_noise : float
         Standard deviation of the noise in the dark, grey values.
-    offset : float
-        Part of the background that is electronic and carries no shot noise, grey values.
     blur_px : float
         Standard deviation of the point spread, pixels.
     """
 
     background: float = 170.0
+    offset: float = 100.0
     gain: float = 0.6
     read_noise: float = 4.0
-    offset: float = 100.0
     blur_px: float = 0.8
 
 
@@ -56,6 +56,9 @@ class Cells:
         Height of each wave of the outline, as a share of the radius (see `HARMONICS`).
     phases : ndarray of float64, (n, 3)
         Turn of each wave, radians.
+    profile : float
+        Exponent of the fall of light from 1 in the middle to 0 on the outline: the light is
+        (1 - (distance / radius)^2)^profile.
     """
 
     y: NDArray[np.float64]
@@ -130,7 +133,7 @@ def _inside(
 
 @lru_cache(maxsize=64)
 def _disc(reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Steps from a centre to every pixel within reach."""
+    """Return the steps from a centre to every pixel within reach."""
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     near = y**2 + x**2 <= (reach + 0.5) ** 2
     return y[near].astype(np.intp), x[near].astype(np.intp)
@@ -163,14 +166,7 @@ def expose(
     spread += np.float32(camera.read_noise**2)
     noise *= np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
     grey += noise
-    return np.clip(np.rint(grey, out=grey), 0, WHITE, out=grey).astype(np.uint16)
-
-
-def blind(
-    values: NDArray[np.uint16], hidden: NDArray[np.bool_], level: int
-) -> NDArray[np.uint16]:
-    """Keep the values at or below a level where the view is hidden, as behind a droplet."""
-    return np.where(hidden, np.minimum(values, np.uint16(level)), values)
+    return _read_out(grey)
 
 
 def brightfield(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint16]:
@@ -188,4 +184,11 @@ def brightfield(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np
     body = ndimage.gaussian_filter(mask.astype(np.float32), 1.0, truncate=3.0)
     rim = body * (1 - body)
     grey = 2000 + 120 * body - 1800 * rim + 25 * rng.standard_normal(mask.shape, np.float32)
-    return np.clip(np.rint(grey), 0, WHITE).astype(np.uint16)
+    return _read_out(grey)
+
+
+def _read_out(grey: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Round to the 12 bits of the camera, in place up to the last step."""
+    np.rint(grey, out=grey)
+    np.clip(grey, 0, WHITE, out=grey)
+    return grey.astype(np.uint16)

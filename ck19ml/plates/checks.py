@@ -30,8 +30,9 @@ def check(source: Source) -> Checked:
     The size of a plate's fields is the one that most of them have.
     """
     plate = source.plate
-    problems = list(plate.problems) + _without_labels(source)
-    unlabelled = {(problem.well, problem.field) for problem in problems}
+    unlabelled = _without_labels(source)
+    problems = [*plate.problems, *unlabelled]
+    wells = {problem.well for problem in unlabelled}
     shapes: dict[Field, Shape] = {}
     for field in plate.fields:
         try:
@@ -42,7 +43,7 @@ def check(source: Source) -> Checked:
     shape = counts.most_common(1)[0][0] if counts else (0, 0)
     problems += [_odd(field, found, shape) for field, found in shapes.items() if found != shape]
     good = [field for field, found in shapes.items() if found == shape]
-    kept = tuple(field for field in good if (field.well, field.field) not in unlabelled)
+    kept = tuple(field for field in good if field.well not in wells)
     return Checked(kept, tuple(sorted(problems)), shape)
 
 

@@ -47,6 +47,11 @@ class Task:
     light: Light | None = None
 
     @property
+    def block(self) -> int:
+        """Side of the blocks for the illumination; small fields have 16 or more of them."""
+        return max(1, min(illumination.BLOCK, min(self.shape) // 16))
+
+    @property
     def patches(self) -> int:
         """Number of patches of the field."""
         rows, columns = grid_shape(*self.shape, self.preparation.patch_size)
@@ -66,18 +71,22 @@ def as_problem(field: Field, error: ImageError) -> Problem:
     return Problem(field.plate, field.well, field.field, error.path, error.kind, str(error))
 
 
-def measure_light(task: Task) -> NDArray[np.float64] | None:
-    """Average a field over blocks for `core.illumination.estimate`; None if it is unreadable.
+def measure_light(task: Task) -> tuple[int, NDArray[np.float64] | None]:
+    """Average a field over blocks for `core.illumination.estimate`.
 
     Returns
     -------
-    ndarray, (2, rows, columns), float64
+    index : int
+        The task's.
+    means : ndarray, (2, rows, columns), float64, or None
+        None if the field cannot be read.
     """
     try:
         image = read_field(task.field, task.description)
     except ImageError:
-        return None  # the pass that follows reports it
-    return np.stack([illumination.block_means(image[..., channel]) for channel in (0, 1)])
+        return task.index, None  # the pass that follows reports it
+    means = [illumination.block_means(image[..., channel], task.block) for channel in (0, 1)]
+    return task.index, np.stack(means)
 
 
 def prepare_field(task: Task) -> Outcome:
@@ -135,7 +144,7 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
     columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **asdict(overlap.score(masks))}
     measured = quality.measure(
         raw,
-        _mosaic(masks, task.shape, size),
+        np.moveaxis(np.stack([_mosaic(part, task.shape, size) for part in found]), 0, -1),
         maximum=2**task.description.bit_depth - 1,
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
@@ -162,7 +171,7 @@ def _even(task: Task, plane: NDArray[np.uint16], channel: int) -> NDArray[Any]:
 
 
 def _mosaic(masks: NDArray[np.bool_], shape: tuple[int, int], size: int) -> NDArray[np.bool_]:
-    """Put patches together again, so that a cell on a border is one cell."""
+    """Put the patches of a channel together again, so that a cell on a border is one cell."""
     rows, columns = grid_shape(*shape, size)
-    grid = masks.reshape(rows, columns, size, size, 2).swapaxes(1, 2)
-    return grid.reshape(rows * size, columns * size, 2)
+    grid = masks.reshape(rows, columns, size, size).swapaxes(1, 2)
+    return grid.reshape(rows * size, columns * size)

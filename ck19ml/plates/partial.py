@@ -21,6 +21,9 @@ PROGRESS = "progress"
 """Folder inside the partial one; one file a finished field, and the fingerprint of them all."""
 
 
+FINGERPRINT = "fingerprint"
+
+
 @dataclass(frozen=True)
 class Record:
     """What is known of a finished field beside its arrays.
@@ -89,20 +92,26 @@ def begin(folder: Path, fingerprint: str, grid: Grid) -> int:
         Number of fields that were finished before; what another fingerprint made is removed.
     """
     progress = folder / PROGRESS
-    if _fingerprint(progress) == fingerprint and has_arrays(folder, **asdict(grid)):
+    if load_note(folder, FINGERPRINT) == fingerprint and has_arrays(folder, **asdict(grid)):
         return sum(path.stem.isdigit() for path in progress.glob("*.json"))
     clear(folder)
     create_arrays(folder, **asdict(grid))
     progress.mkdir()
-    _write(progress / "fingerprint.json", fingerprint)
+    save_note(folder, FINGERPRINT, fingerprint)
     return 0
 
 
-def _fingerprint(progress: Path) -> str:
+def save_note(folder: Path, name: str, content: Any) -> None:
+    """Keep a JSON-like value that all fields share."""
+    _write(folder / PROGRESS / f"{name}.json", content)
+
+
+def load_note(folder: Path, name: str) -> Any:
+    """Read what `save_note` kept; None where there is nothing that can be read."""
     try:
-        return str(json.loads((progress / "fingerprint.json").read_text(encoding="utf-8")))
+        return json.loads((folder / PROGRESS / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ""
+        return None
 
 
 def clear(folder: Path) -> None:
@@ -114,6 +123,12 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
+def remove(folder: Path) -> None:
+    """Remove the held folder with all that is in it."""
+    clear(folder)
+    folder.rmdir()
+
+
 def finish(folder: Path) -> None:
     """Remove what only the work needed."""
     shutil.rmtree(folder / PROGRESS)
@@ -121,16 +136,30 @@ def finish(folder: Path) -> None:
 
 def save_record(folder: Path, index: int, record: Record) -> None:
     """Note a field as finished, after its arrays were written."""
-    _write(folder / PROGRESS / f"{index}.json", asdict(record))
+    save_note(folder, str(index), asdict(record))
 
 
 def load_record(folder: Path, index: int) -> Record | None:
     """Read the record of a field; None where there is none that can be read."""
+    found = load_note(folder, str(index))
     try:
-        text = (folder / PROGRESS / f"{index}.json").read_text(encoding="utf-8")
-        return Record(**json.loads(text))
-    except (OSError, ValueError, TypeError):
+        return Record(**found)
+    except TypeError:
         return None
+
+
+def need_record(folder: Path, index: int) -> Record:
+    """Read the record of a field that has just been finished.
+
+    Raises
+    ------
+    OSError
+        If it is gone.
+    """
+    record = load_record(folder, index)
+    if record is None:
+        raise OSError(f"the record of field {index} is gone from {folder / PROGRESS}")
+    return record
 
 
 def is_finished(folder: Path, index: int, patches: int) -> bool:

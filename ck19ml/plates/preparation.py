@@ -1,7 +1,7 @@
 """What a preparation is made from and how: plates with their layouts, and its parameters."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,7 @@ class Preparation:
     mask: str = "otsu"
     patch_size: int = 192
     illumination: bool = False
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)
     saturated_limit: float = SATURATED_LIMIT
     keep_empty: bool = True
 
@@ -88,7 +88,7 @@ def in_order(sources: Sequence[Source]) -> list[Source]:
     """
     held: dict[str, Plate] = {}
     for plate in (source.plate for source in sources):
-        for name in sorted({field.plate for field in plate.fields} or {plate.name}):
+        for name in sorted({each.plate for each in plate.fields} or {plate.name}):
             if name in held:
                 raise PlateError(
                     f"expected plates of different names, found {name!r} in {held[name].folder} "
@@ -103,6 +103,11 @@ def in_order(sources: Sequence[Source]) -> list[Source]:
                 f"{_camera(plate)}; prepare it as a dataset of its own"
             )
     return sorted(sources, key=lambda source: source.plate.name)
+
+
+def folders(sources: Sequence[Source]) -> str:
+    """Name the plates' folders."""
+    return ", ".join(str(source.plate.folder) for source in sources)
 
 
 def source_fingerprint(sources: Sequence[Source]) -> str:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +12,24 @@ import tifffile
 from numpy.typing import NDArray
 
 import ck19ml
-from ck19ml.core import overlap, patches
-from ck19ml.core.effects import NONE, Effect, draw_effect
-from ck19ml.core.rendering import brightfield as draw_brightfield
+from ck19ml.core import overlap, patches, rendering
+from ck19ml.core.effects import Effect
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import Parameters
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.simulated_wells import (
+    inhibitions,
+    is_odd,
+    normalise,
+    true_effects,
+    well_generator,
+)
 
 FIELD = 1
 """One field a well (DOMAIN.md, the raw data)."""
 
-LAYOUT_COLUMNS = ["well", "stimulation", "compound", "concentration_um", "control"]
-
-WELL = r"[A-P](?:0[1-9]|1\d|2[0-4])"
-"""Wells of a 384-well plate: rows A-P, columns 01-24."""
+RECORD = "simulation.json"
+"""The file by which a simulated plate is known."""
 
 
 def simulate_plate(
@@ -52,8 +56,8 @@ def simulate_plate(
         `truth.parquet` (one row a patch), `wells.parquet` (one row a well), `simulation.json`.
     layout : DataFrame
         One row a well: well (`A03`), stimulation, and where there are any compound,
-        concentration_um, control. DMSO and vehicle controls have no effect. On a layout with several
-        concentrations every compound inhibits, on one with a single concentration some do.
+        concentration_um, control. DMSO and vehicle controls have no effect. On a layout with
+        several concentrations every compound inhibits, on one with a single one some do.
     plate : str
         Name of the plate, the first part of the file names.
     size : int
@@ -81,14 +85,15 @@ def simulate_plate(
     """
     parameters = Parameters()
     wells = normalise(layout)
-    _check(wells, parameters, size, seed)
+    _check(wells, parameters, plate, size, seed)
     _check_target(out, overwrite)
     effects = true_effects(wells, seed)
     partial = out.parent / f".{out.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _write(partial, wells, effects, parameters, plate, size, seed, brightfield, progress)
+        order = _Order(wells, effects, parameters, plate, size, seed, brightfield)
+        _write(partial, order, progress)
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out)
@@ -97,55 +102,13 @@ def simulate_plate(
     return out
 
 
-def normalise(layout: pd.DataFrame) -> pd.DataFrame:
-    """Bring a layout to its five columns; what is missing is empty text or NaN.
-
-    Raises
-    ------
-    PlateError
-        If a column that is needed is missing, or a well is no well or named twice.
-    """
-    missing = [name for name in ("well", "stimulation") if name not in layout]
-    if missing:
-        raise PlateError(
-            f"expected the layout columns well and stimulation, found no {', '.join(missing)}; "
-            "add or rename the columns"
-        )
-    wells = layout.reindex(columns=LAYOUT_COLUMNS).reset_index(drop=True)
-    for name in ("well", "stimulation", "compound", "control"):
-        wells[name] = [_text(value) for value in wells[name]]
-    wells["concentration_um"] = pd.to_numeric(wells["concentration_um"]).astype(float)
-    wrong = wells.loc[~wells["well"].str.fullmatch(WELL) | wells["well"].duplicated(), "well"]
-    if len(wells) == 0 or len(wrong):
-        raise PlateError(
-            f"expected wells A01 to P24, each once, found {', '.join(wrong[:5]) or 'none'}; "
-            "correct the layout's column well"
-        )
-    return wells
-
-
-def _text(value: object) -> str:
-    """Text of a cell of the layout; a number that lost its integer type to a gap gets it back."""
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def _check(wells: pd.DataFrame, parameters: Parameters, size: int, seed: int) -> None:
+def _check(wells: pd.DataFrame, parameters: Parameters, plate: str, size: int, seed: int) -> None:
     for stimulation in wells["stimulation"].unique():
         parameters.condition(stimulation)
-    if size < patches.PATCH_SIZE or seed < 0:
+    if size < patches.PATCH_SIZE or seed < 0 or "/" in plate:
         raise ConfigError(
-            f"expected a size of at least {patches.PATCH_SIZE} pixels and a seed of at least 0, "
-            f"found size {size} and seed {seed}; correct them"
-        )
-    lost = wells.loc[_treated(wells) & wells["concentration_um"].isna(), "well"]
-    if len(lost):
-        raise PlateError(
-            f"expected a concentration with each compound, found none in {', '.join(lost[:5])}"
-            f" ({len(lost)} wells); fill the layout's column concentration_um"
+            f"expected a size of at least {patches.PATCH_SIZE} pixels, a seed of at least 0 and a "
+            f"plate's name without a slash, found {size}, {seed} and {plate!r}; correct them"
         )
 
 
@@ -156,100 +119,72 @@ def _check_target(out: Path, overwrite: bool) -> None:
         raise PlateError(
             f"expected no folder {out}, found one; choose another name or overwrite it"
         )
-    if not out.is_dir() or (any(out.iterdir()) and not (out / "simulation.json").is_file()):
+    if not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file()):
         raise PlateError(
-            f"expected a simulated plate to overwrite in {out}, found no simulation.json there; "
+            f"expected a simulated plate to overwrite in {out}, found no {RECORD} there; "
             "choose another name or remove it yourself"
         )
 
 
-def _treated(wells: pd.DataFrame) -> "pd.Series[bool]":
-    """Wells with a compound that is not the vehicle."""
-    return ~wells["compound"].isin(["", "DMSO"]) & (wells["control"] != "vehicle")
+@dataclass(frozen=True)
+class _Order:
+    """What is to be simulated."""
+
+    wells: pd.DataFrame
+    effects: dict[str, Effect]
+    parameters: Parameters
+    plate: str
+    size: int
+    seed: int
+    brightfield: bool
 
 
-def true_effects(wells: pd.DataFrame, seed: int) -> dict[str, Effect]:
-    """Draw the true effect of each compound of a normalised layout.
-
-    Each compound's generator depends on the seed and its name alone.
-    """
-    treated = wells[_treated(wells)]
-    series = treated["concentration_um"].nunique() > 1
-    return {
-        compound: draw_effect(
-            compound, np.random.default_rng([seed, *compound.encode()]), active=series
-        )
-        for compound in treated["compound"].unique()
-    }
-
-
-def inhibitions(wells: pd.DataFrame, seed: int) -> list[float]:
-    """Inhibition in [0, 1] of each well of a normalised layout; untreated and vehicle have none."""
-    effects = true_effects(wells, seed)
-    return [
-        effects.get(compound, NONE).inhibition(concentration) if treated else 0.0
-        for compound, concentration, treated in zip(
-            wells["compound"], wells["concentration_um"], _treated(wells), strict=True
-        )
-    ]
-
-
-def well_generator(well: str, seed: int) -> np.random.Generator:
-    """Return the generator of one well, which depends on the seed and the well's name alone."""
-    return np.random.default_rng([seed, ord(well[0]) - ord("A"), int(well[1:])])
-
-
-def is_odd(well: str, seed: int, every: int) -> bool:
-    """Tell whether a well is odd: one in `every`, spread evenly over rows and columns."""
-    row, column = ord(well[0]) - ord("A"), int(well[1:])
-    return every > 0 and (column + 3 * row + seed) % every == 0
-
-
-def _write(
-    folder: Path,
-    wells: pd.DataFrame,
-    effects: dict[str, Effect],
-    parameters: Parameters,
-    plate: str,
-    size: int,
-    seed: int,
-    brightfield: bool,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+def _write(folder: Path, order: _Order, progress: Callable[[int, int], None] | None) -> None:
     truths, rows = [], []
-    treated = _treated(wells)
-    for done, well in enumerate(wells.itertuples(index=False), 1):
-        effect = effects[well.compound] if treated.iloc[done - 1] else NONE
-        inhibition = effect.inhibition(well.concentration_um)
-        rng = well_generator(well.well, seed)
-        odd = is_odd(well.well, seed, parameters.odd_every)
-        view = simulate_field(
-            well.stimulation, parameters, size, rng, inhibition=inhibition, odd=odd
-        )
-        channels = {"FITC": view.tcell, "TexasRed": view.dc}
-        if brightfield:
-            channels["Brightfield"] = draw_brightfield(view.dc_mask | view.tcell_mask, rng)
-        for channel, values in channels.items():
-            _write_tiff(folder / file_name(plate, well.well, channel), values, parameters.pixel_um)
-        truths.append(_patch_truth(plate, well.well, view))
-        rows.append(_well_truth(plate, well.well, view) | {"inhibition": inhibition, "odd": odd})
+    shares = inhibitions(order.wells, order.effects)
+    for done, (well, share) in enumerate(zip(order.wells.itertuples(), shares, strict=True), 1):
+        view, odd = _write_well(folder, order, str(well.well), str(well.stimulation), share)
+        truths.append(_patch_truth(order.plate, str(well.well), view))
+        truth = _well_truth(order.plate, str(well.well), view)
+        rows.append(truth | {"inhibition": share, "odd": odd})
         if progress:
-            progress(done, len(wells))
-    wells.to_csv(folder / "layout.csv", index=False)
+            progress(done, len(order.wells))
+    order.wells.to_csv(folder / "layout.csv", index=False, lineterminator="\n")
     pd.concat(truths, ignore_index=True).to_parquet(folder / "truth.parquet", index=False)
-    described = wells.merge(pd.DataFrame(rows), on="well", validate="one_to_one")
+    described = order.wells.merge(pd.DataFrame(rows), on="well", validate="one_to_one")
     described.to_parquet(folder / "wells.parquet", index=False)
-    record = {
+    (folder / RECORD).write_text(json.dumps(_record(order), indent=2) + "\n", encoding="utf-8")
+
+
+def _write_well(
+    folder: Path, order: _Order, well: str, stimulation: str, inhibition: float
+) -> tuple[SimulatedField, bool]:
+    rng = well_generator(well, order.seed)
+    odd = is_odd(order.plate, well, order.seed, order.parameters.odd_every)
+    view = simulate_field(
+        stimulation, order.parameters, order.size, rng, inhibition=inhibition, odd=odd
+    )
+    channels = {"FITC": view.tcell, "TexasRed": view.dc}
+    if order.brightfield:
+        channels["Brightfield"] = rendering.brightfield(view.dc_mask | view.tcell_mask, rng)
+    for channel, values in channels.items():
+        path = folder / file_name(order.plate, well, channel)
+        _write_tiff(path, values, order.parameters.pixel_um)
+    return view, odd
+
+
+def _record(order: _Order) -> dict[str, object]:
+    """Everything that the plate follows from, and the true effects."""
+    return {
         "software": f"ck19ml {ck19ml.__version__}",
-        "plate": plate,
-        "seed": seed,
-        "size": size,
-        "brightfield": brightfield,
-        "inhibitors": sorted(name for name, effect in effects.items() if effect.largest > 0),
-        "effects": {name: asdict(effect) for name, effect in effects.items()},
-        "parameters": asdict(parameters),
+        "plate": order.plate,
+        "seed": order.seed,
+        "size": order.size,
+        "brightfield": order.brightfield,
+        "inhibitors": [name for name, effect in order.effects.items() if effect.largest > 0],
+        "effects": {name: asdict(effect) for name, effect in order.effects.items()},
+        "parameters": asdict(order.parameters),
     }
-    (folder / "simulation.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
 def file_name(plate: str, well: str, channel: str) -> str:
@@ -278,7 +213,8 @@ def _write_tiff(path: Path, values: NDArray[np.uint16], pixel_um: float) -> None
 
 def _patch_truth(plate: str, well: str, view: SimulatedField) -> pd.DataFrame:
     """Areas and overlap of the true masks, one row a patch."""
-    measured = overlap.score(patches.cut(np.stack([view.dc_mask, view.tcell_mask], axis=-1)))
+    cut = patches.cut(np.stack([view.dc_mask, view.tcell_mask], axis=-1))
+    measured = overlap.score(cut.astype(bool, copy=False))
     faulty = patches.is_faulty(patches.cut(np.stack([view.dc, view.tcell], axis=-1)))
     table = pd.DataFrame({**asdict(measured), "faulty": faulty})
     table.insert(0, "plate", plate)
@@ -289,8 +225,8 @@ def _patch_truth(plate: str, well: str, view: SimulatedField) -> pd.DataFrame:
 
 
 def _well_truth(plate: str, well: str, view: SimulatedField) -> dict[str, object]:
-    """What is true of the whole field."""
-    both = np.count_nonzero(view.dc_mask & view.tcell_mask)
+    """Describe the whole field: true cells, areas and contacts."""
+    both = int(np.count_nonzero(view.dc_mask & view.tcell_mask))
     return {
         "plate": plate,
         "well": well,
@@ -299,7 +235,7 @@ def _well_truth(plate: str, well: str, view: SimulatedField) -> dict[str, object
         "dc_count": view.dc_count,
         "tcell_area_um2": view.tcell_area_um2,
         "dc_area_um2": view.dc_area_um2,
-        "tcell_overlap": both / max(np.count_nonzero(view.tcell_mask), 1),
+        "tcell_overlap": both / max(int(np.count_nonzero(view.tcell_mask)), 1),
         "contacts": view.contacts,
         "contact_probability": view.contact_probability,
         "view": view.view,

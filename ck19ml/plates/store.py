@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from ck19ml.errors import ConfigError, PlateError
 
@@ -170,7 +170,8 @@ def create_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str
             shape=shape,
             chunks=(patches, size, size, 2),
             dtype=kind,
-            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
+            # Blosc reads beyond the end of a chunk that was cut short; a checksum tells.
+            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()],
         )
 
 

@@ -1,20 +1,42 @@
 """Simulate a plate and prepare its dataset."""
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ck19ml.config import PrepareConfig, SimulateConfig
+from ck19ml.core.quality import MEASURES, Thresholds
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.plates.folder import Plate, find_plate
-from ck19ml.plates.layouts import choose_wells, confounding, read_layout
-from ck19ml.plates.prepare import is_prepared, prepare_dataset
+from ck19ml.plates.layouts import choose_wells, read_layout
+from ck19ml.plates.preparation import Preparation, Source
+from ck19ml.plates.prepare import open_prepared, prepare_plates
+from ck19ml.plates.problems import PlateProblems
+from ck19ml.plates.running import Runner, local
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
+from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.progress import bar, say
+
+CELLS = {"dc": "DC", "tcell": "T cell"}
+QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
+    f"{name}_{channel}": text.format(cell)
+    for channel, cell in CELLS.items()
+    for name, text in {
+        "focus": "focus of {} (variance of the Laplacian / mean)",
+        "saturated": "saturated pixels of {} (%)",
+        "background": "background of {} (grey value)",
+        "cells": "{}s counted",
+        "cell_area_um2": "mean area of a {} (µm²)",
+    }.items()
+}
+"""What stands at the colour bar of each of `core.quality.MEASURES`."""
 
 BUILTIN = ("ck19", "ck21", "ck22")
 LAYOUT_NAMES = ("layout.csv", "layout.xlsx")
@@ -81,28 +103,98 @@ def plate_layout(plate: Plate, path: Path | None) -> pd.DataFrame:
     )
 
 
-def prepared(plate: Plate, target: Path, config: PrepareConfig) -> Dataset | None:
-    """Open the plate's dataset if these parameters made it; None where there is none."""
-    layout = plate_layout(plate, config.layout)
-    return is_prepared(plate, layout, target, mask=config.mask, patch_size=config.patch_size)
+Plates = Plate | Sequence[Plate]
 
 
-def prepare(plate: Plate, target: Path, config: PrepareConfig) -> Dataset:
-    """Write the dataset of a plate, in place of what stands there."""
-    layout = plate_layout(plate, config.layout)
+def prepared(plates: Plates, target: Path, config: PrepareConfig) -> Dataset | None:
+    """Open the plates' dataset if these parameters made it; None where there is none."""
+    sources = _sources(plates, config)
+    return open_prepared(sources, target, _preparation(config), skip_bad=config.skip_bad)
+
+
+def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
+    """Write the dataset of plates, in place of what stands there.
+
+    Raises
+    ------
+    PlateProblems
+        If fields have problems and the config does not skip them; the report is printed before.
+    """
     with bar(f"preparing {target.name}") as progress:
-        dataset = prepare_dataset(
-            plate,
-            layout,
-            target,
-            mask=config.mask,
-            patch_size=config.patch_size,
-            workers=config.workers,
-            progress=progress,
-        )
-    for sentence in confounding(layout[layout["well"].isin(plate.wells)]):
+        try:
+            dataset = prepare_plates(
+                _sources(plates, config),
+                target,
+                _preparation(config),
+                skip_bad=config.skip_bad,
+                run=_runner(config),
+                progress=progress,
+                say=say,
+            )
+        except PlateProblems as problems:
+            for line in problems.report:
+                say(line)
+            raise
+    for sentence in dataset.info["confounding"]:
         say(f"note: {sentence}")
+    if dataset.info["skipped"]:
+        say(f"note: {dataset.info['skipped']} fields were skipped, see {target / 'skipped.csv'}")
     return dataset
+
+
+def _runner(config: PrepareConfig) -> Runner:
+    if config.scheduler is None:
+        return local(config.workers)
+    from ck19ml.distributed import cluster
+
+    return cluster(config.scheduler)
+
+
+def _sources(plates: Plates, config: PrepareConfig) -> list[Source]:
+    each = [plates] if isinstance(plates, Plate) else list(plates)
+    if config.layout and len(each) > 1:
+        raise ConfigError(
+            f"expected each plate's own layout in its folder, found --layout for {len(each)} "
+            "plates; leave it out, or prepare the plates one by one"
+        )
+    return [Source(plate, plate_layout(plate, config.layout)) for plate in each]
+
+
+def _preparation(config: PrepareConfig) -> Preparation:
+    return Preparation(
+        mask=config.mask,
+        patch_size=config.patch_size,
+        illumination=config.illumination,
+        thresholds=Thresholds(**config.quality.model_dump()),
+        saturated_limit=config.saturated_limit,
+        keep_empty=config.keep_empty,
+    )
+
+
+def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+    """Draw each number of the fields' quality on its plate, the mean of a well's fields.
+
+    Yields
+    ------
+    name : str
+        ``quality-PLATE-NUMBER``.
+    figure : Figure
+    """
+    from ck19ml.plots import plate_heatmap
+
+    for plate, fields in dataset.fields.groupby("plate"):
+        wells = fields.groupby("well")[list(MEASURES)].mean()
+        names = list(wells.index)
+        for measure in MEASURES:
+            share = measure.startswith(("saturated", "faulty"))
+            figure = plate_heatmap(
+                names,
+                wells[measure],
+                label=QUALITY_LABELS[measure],
+                plate_format=plate_format(names),
+                percent=share,
+            )
+            yield f"quality-{re.sub(r'[^A-Za-z0-9_.-]+', '-', str(plate))}-{measure}", figure
 
 
 def dataset_figures(dataset: Dataset) -> dict[str, float]:
@@ -118,17 +210,21 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
     return figures | {f"dataset/mean_overlap_{name}": float(v) for name, v in means.items()}
 
 
-def prepare_command(folder: Path, target: Path, config: PrepareConfig, overwrite: bool) -> Outcome:
-    """Prepare a plate as a tracked run, unless it is done already."""
+def prepare_command(
+    folders: Sequence[Path], target: Path, config: PrepareConfig, overwrite: bool
+) -> Outcome:
+    """Prepare plates as a tracked run, unless it is done already."""
     from ck19ml.tracking import runs
 
-    plate = find_plate(folder)
-    done = None if overwrite else prepared(plate, target, config)
+    plates = [find_plate(folder, strict=False) for folder in folders]
+    done = None if overwrite else prepared(plates, target, config)
     if done is not None:
-        lines = [f"{target}: already prepared from {folder} by these parameters; nothing to do"]
+        made_from = done.info["source"]
+        lines = [f"{target}: already prepared from {made_from} by these parameters; nothing to do"]
         return Outcome(lines, _summary(done))
-    with runs.start(f"prepare {plate.name}", "prepare", config.model_dump(mode="json")) as run:
-        dataset = prepare(plate, target, config)
+    names = ", ".join(plate.name for plate in plates)
+    with runs.start(f"prepare {names}", "prepare", config.model_dump(mode="json")) as run:
+        dataset = prepare(plates, target, config)
         describe_dataset(run, dataset)
     return Outcome([f"{target}: {_sentence(dataset)}"], _summary(dataset))
 
@@ -140,6 +236,9 @@ def describe_dataset(run: Any, dataset: Dataset) -> None:
     )
     run.metrics(dataset_figures(dataset))
     run.json("dataset", dataset.info)
+    run.table("fields", dataset.fields)
+    for name, figure in quality_figures(dataset):
+        run.figure(name, figure)
 
 
 def _sentence(dataset: Dataset) -> str:

@@ -9,6 +9,7 @@ from ck19ml import __version__, models, plots
 from ck19ml.classifier import (
     HeadSettings,
     Part,
+    RegressorSettings,
     train_classifier,
     train_regressor,
 )
@@ -157,7 +158,7 @@ def regressor_command(config: RegressorConfig) -> Outcome:
 def regressor_step(
     config: RegressorConfig, split: Split, encoder: Any, mark: str | None = None
 ) -> Trained:
-    """Train the study's regressor on an encoder in a run of its own.
+    """Train a regressor of the overlap on an encoder in a run of its own.
 
     Parameters
     ----------
@@ -168,14 +169,10 @@ def regressor_step(
     with runs.start(
         f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
     ) as run:
-        settings = HeadSettings(
-            units=128,
-            depth=2,
+        settings = RegressorSettings(
             dropout=config.dropout,
-            normalise=False,
-            pooled=False,
+            local=config.head == "local",
             fine_tune=config.fine_tune,
-            class_weights=False,
             fit=fit_settings(config.fit),
         )
         parts = {role: _part(split, role, config, labels=False) for role in ("train", "validation")}

@@ -162,9 +162,18 @@ def test_a_dataset_that_is_not_whole_is_refused(written: Path, damage: str) -> N
     assert "\n" not in message
 
 
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut, flip_a_bit])
 @pytest.mark.parametrize("name", ["patches", "masks"])
-def test_damaged_pixels_are_refused_when_they_are_read(written: Path, name: str) -> None:
-    cut(chunk(written, name))
+def test_damaged_pixels_are_refused_when_they_are_read(
+    written: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(chunk(written, name))
     dataset = open_dataset(written)
     read = dataset.read if name == "patches" else dataset.read_masks
     with pytest.raises(PlateError, match=r"plate\.zarr: expected a complete dataset"):

@@ -206,7 +206,10 @@ def test_a_run_without_a_model_is_said(version: Version) -> None:
 def test_regressors_and_autoencoders_are_logged_too() -> None:
     training.seed_everything(3)
     regressor = Scorer(
-        models.join(models.build_encoder("compact", SIZE), models.build_regressor_head(64)),
+        models.join(
+            models.build_encoder("compact", SIZE),
+            models.build_regressor_head((SIZE // 16, SIZE // 16, 16)),
+        ),
         replace(CARD, kind="regressor"),
     )
     autoencoder = Scorer(

@@ -216,7 +216,7 @@ def test_a_champion_of_another_split_is_measured_on_the_wells_that_it_has_not_se
     rows = rows_of(dataset, fresh)
     rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
     theirs = well_losses("classifier", evaluate(scorer, dataset, rows), fresh)
-    losses = {mark: 0.0 for mark in other.hashes("validation")}  # on seen wells it does not count
+    losses = dict.fromkeys(other.hashes("validation"), 0.0)  # on seen wells it does not count
     losses |= {mark: value * factor for mark, value in theirs.items()}
     second = shelf.version()
     decision = decide(second, "classifier", losses, dataset)

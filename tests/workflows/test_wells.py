@@ -38,8 +38,8 @@ def test_no_well_stands_on_two_sides_and_none_is_lost(split: Split) -> None:
 
 
 def test_each_stimulation_stands_in_each_role_in_the_same_share(split: Split) -> None:
-    counts = split.wells.groupby(["stimulation", "role"]).size().unstack()
-    assert (counts[["train", "validation", "test"]] == [6, 2, 2]).all(axis=None)
+    counts = pd.crosstab(split.wells["stimulation"], split.wells["role"])
+    assert (counts[list(ROLES)] == [6, 2, 2]).all(axis=None)
 
 
 def test_classes_stand_from_the_weakest_interaction_to_the_strongest(split: Split) -> None:
@@ -89,7 +89,7 @@ def test_a_role_with_nothing_usable_is_refused(tiny_dataset: Dataset, split: Spl
     names = split.wells.loc[split.wells["role"] == "test", "well"]
     spoiled = replace(split, dataset=faulty_in(tiny_dataset, *names))
     assert len(spoiled.rows("test", faulty=True)) == 24
-    with pytest.raises(ConfigError, match="usable patches in the test wells .* faulty ones only"):
+    with pytest.raises(ConfigError, match=r"usable patches in the test wells .* faulty ones only"):
         spoiled.rows("test")
 
 
@@ -113,7 +113,7 @@ def test_faulty_is_a_class_where_it_is_asked_for(tiny_dataset: Dataset) -> None:
 
 
 def test_an_unknown_class_is_refused(tiny_dataset: Dataset) -> None:
-    with pytest.raises(ConfigError, match="Unstimulated, OVA, ConA.*found 'Oxa'"):
+    with pytest.raises(ConfigError, match=r"Unstimulated, OVA, ConA.*found 'Oxa'"):
         split_dataset(tiny_dataset, SplitConfig(), ["ConA", "Oxa"])
 
 

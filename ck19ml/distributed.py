@@ -1,0 +1,68 @@
+"""Work on a Dask cluster: the only module that knows Dask."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from dask import config as dask_config
+from distributed import Client, as_completed
+from distributed.scheduler import KilledWorker
+
+from ck19ml.errors import ConfigError
+from ck19ml.plates.running import Runner, Stopped
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+PATIENCE = "10s"
+"""How long a scheduler may take to answer."""
+
+SUBMITTED = 1000
+"""Tasks in flight at most: the scheduler holds them all."""
+
+
+def cluster(address: str) -> Runner:
+    """Return a runner that sends each task to a worker of a Dask cluster.
+
+    The workers need this package, and the plate and the dataset under the same paths as here. A
+    task of a worker that is lost is done by another; a task that outlives several workers is
+    given up, since it may be what kills them.
+
+    Parameters
+    ----------
+    address : str
+        The scheduler's, such as ``tcp://10.0.0.1:8786``.
+
+    Raises
+    ------
+    ConfigError
+        When it is called, if no scheduler answers there.
+    """
+
+    def run(work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+        with _connect(address) as client:
+            try:
+                for start in range(0, len(tasks), SUBMITTED):
+                    part = tasks[start : start + SUBMITTED]
+                    # pure=False: a task writes files, so an earlier one's result does not stand in
+                    futures = client.map(work, part, pure=False)
+                    for _, result in as_completed(futures, loop=client.loop, with_results=True):
+                        yield result
+            except KilledWorker as error:
+                raise Stopped(
+                    f"expected the workers of {address} to finish each field, found that several "
+                    "ended on one (too little memory?); run the same command again to go on"
+                ) from error
+
+    return run
+
+
+def _connect(address: str) -> Any:
+    try:
+        with dask_config.set({"distributed.comm.timeouts.connect": PATIENCE}):
+            return Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ConfigError(
+            f"expected a Dask scheduler at {address}, found none ({reason}); start one by "
+            "'dask scheduler', or leave out --scheduler"
+        ) from error

@@ -1,0 +1,93 @@
+"""The tables of a dataset: one row a patch, and one row a field."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ck19ml.core import quality
+from ck19ml.core.fingerprint import fingerprint
+from ck19ml.plates.folder import Field
+from ck19ml.plates.partial import Record
+from ck19ml.plates.preparation import Preparation, Source
+from ck19ml.plates.wells import column, row_letter
+
+LABELS = ["stimulation", "compound", "concentration_um", "control"]
+FIRST = ["plate", "well", "row", "column", "field", "patch", "y", "x", *LABELS]
+KEYS = ["plate", "well", "field"]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a dataset's tables hold.
+
+    Attributes
+    ----------
+    table : DataFrame, one row a patch
+    fields : DataFrame, one row a field
+    labels : DataFrame, one row a well
+        plate, and the columns of a layout.
+    """
+
+    table: pd.DataFrame
+    fields: pd.DataFrame
+    labels: pd.DataFrame
+
+    def content_hash(self, parameters: dict[str, Any]) -> str:
+        """Hash all patches, their places and labels, and the parameters."""
+        hashes = self.fields[[*KEYS, "sha256"]].to_dict("split")["data"]
+        return fingerprint(hashes, self.labels.to_csv(index=False), parameters)
+
+
+def describe(
+    sources: Sequence[Source],
+    fields: Sequence[Field],
+    records: Sequence[Record],
+    preparation: Preparation,
+) -> Tables:
+    """Build the tables of the fields from their records and their plates' layouts."""
+    each = pd.DataFrame([_field_row(*pair) for pair in zip(fields, records, strict=True)])
+    each["flagged"] = ""
+    maximum = 2 ** sources[0].plate.description.bit_depth - 1
+    for _, group in each.groupby("plate"):
+        each.loc[group.index, "flagged"] = quality.flags(group, preparation.thresholds, maximum)
+    labels = _labels(sources, each)
+    table = pd.concat(map(_patch_rows, fields, records), ignore_index=True)
+    table = table.merge(labels, on=["plate", "well"], how="left", validate="m:1")
+    table = table[FIRST + [name for name in table.columns if name not in FIRST]]
+    return Tables(table.astype({"y": "int32", "x": "int32"}), each, labels)
+
+
+def _labels(sources: Sequence[Source], fields: pd.DataFrame) -> pd.DataFrame:
+    """Return the labels of the plates' wells; one folder may hold the files of several plates."""
+    parts = []
+    for source in sources:
+        names = sorted({field.plate for field in source.plate.fields})
+        parts += [source.labels[["well", *LABELS]].assign(plate=name) for name in names]
+    labels = pd.concat(parts, ignore_index=True)
+    held = labels.merge(fields[["plate", "well"]].drop_duplicates(), on=["plate", "well"])
+    return held[["plate", "well", *LABELS]].reset_index(drop=True)
+
+
+def _field_row(field: Field, record: Record) -> dict[str, Any]:
+    return {
+        "plate": field.plate,
+        "well": field.well,
+        "field": field.field,
+        "sha256": record.sha256,
+        **record.quality,
+        "empty": record.empty,
+    }
+
+
+def _patch_rows(field: Field, record: Record) -> pd.DataFrame:
+    place = {
+        "plate": field.plate,
+        "well": field.well,
+        "row": row_letter(field.well),
+        "column": column(field.well),
+        "field": field.field,
+        "patch": range(len(record.columns["y"])),
+    }
+    return pd.DataFrame({**place, **record.columns})

@@ -1,0 +1,135 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.quality import (
+    MEASURES,
+    Thresholds,
+    background_level,
+    cells,
+    flags,
+    focus,
+    measure,
+    saturated_share,
+)
+
+
+class TestFocus:
+    def test_by_hand(self) -> None:
+        # Laplacian of the two inner pixels: -32 and 8, variance 400; mean of all twelve 8 / 12.
+        plane = np.array([[0, 0, 0, 0], [0, 8, 0, 0], [0, 0, 0, 0]], np.uint16)
+        assert focus(plane) == pytest.approx(600)
+
+    @pytest.mark.parametrize(
+        "plane",
+        [np.full((9, 9), 7, np.uint16), np.zeros((9, 9), np.uint8), np.arange(4).reshape(2, 2)],
+    )
+    def test_where_there_is_nothing_to_see_it_is_zero(self, plane: np.ndarray) -> None:
+        assert focus(plane) == 0
+
+    def test_a_slope_is_no_structure(self) -> None:
+        assert focus(np.add.outer(3 * np.arange(9), 5 * np.arange(8))) == 0
+
+    def test_large_values_do_not_wrap_around(self) -> None:
+        plane = np.zeros((3, 4), np.uint16)
+        plane[1, 1] = 65535
+        assert focus(plane) == pytest.approx(((5 * 65535) / 2) ** 2 / (65535 / 12))
+
+    def test_blur_lowers_it_and_more_blur_more(self) -> None:
+        rng = np.random.default_rng(0)
+        sharp = 4000 * (rng.random((256, 256)) < 0.01)
+        planes = [ndimage.gaussian_filter(sharp.astype(float), s) for s in (1, 2, 4)]
+        found = [focus(plane.round().astype(np.uint16)) for plane in planes]
+        assert found[0] > 4 * found[1] > 16 * found[2] > 0
+
+    def test_some_rows_stand_for_all(self) -> None:
+        plane = np.random.default_rng(0).integers(0, 4096, (512, 512)).astype(np.uint16)
+        assert focus(plane, step=4) == pytest.approx(focus(plane), rel=0.02)
+
+    @given(st.integers(3, 12), st.integers(1, 5))
+    def test_any_height_goes_with_any_step(self, height: int, step: int) -> None:
+        plane = np.random.default_rng(height).integers(0, 99, (height, 7))
+        assert np.isfinite(focus(plane, step))
+
+
+def test_saturated_share_by_hand() -> None:
+    assert saturated_share(np.array([[4095, 4094], [0, 4095]]), 4095) == 0.5
+    assert saturated_share(np.zeros((2, 2)), 255) == 0
+
+
+def test_background_is_the_tenth_percentile() -> None:
+    assert background_level(np.arange(101).reshape(1, 101)) == 10
+    plane = np.full((8, 8), 9)
+    plane[::4, ::4] = 5
+    assert background_level(plane) == 5 + 4 * (background_level(plane) > 5)
+    assert background_level(plane, step=4) == 5
+
+
+class TestCells:
+    def test_by_hand(self) -> None:
+        mask = np.array([[1, 1, 0, 0, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 0]], bool)
+        # One piece of three that touches at a corner, one single pixel, one of four.
+        assert cells(mask, 1) == (3, pytest.approx(8 / 3))
+        assert cells(mask, 2) == (2, 3.5)
+        assert cells(mask, 4) == (1, 4)
+
+    @pytest.mark.parametrize(("mask", "least"), [(np.zeros((3, 3)), 1), (np.eye(3), 4)])
+    def test_without_a_cell_the_area_is_not_a_number(self, mask: np.ndarray, least: int) -> None:
+        count, area = cells(mask.astype(bool), least)
+        assert count == 0
+        assert np.isnan(area)
+
+
+def test_a_field_is_measured_channel_by_channel() -> None:
+    field = np.full((20, 20, 2), 100, np.uint16)
+    field[:5, :, TCELL] = 4095
+    masks = np.zeros((20, 20, 2), bool)
+    masks[2:12, 2:12, DC] = True  # 100 pixels of 4 um2
+    masks[0:3, 0:3, TCELL] = True  # 9 pixels, 36 um2: below the sieve of 40
+    found = measure(field, masks, maximum=4095, faulty_share=0.25, pixel_size_um=2.0)
+    assert tuple(found) == MEASURES
+    assert (found["cells_dc"], found["cell_area_um2_dc"]) == (1, 400)
+    assert found["cells_tcell"] == 0
+    assert (found["saturated_dc"], found["saturated_tcell"]) == (0, 0.25)
+    assert (found["background_dc"], found["background_tcell"]) == (100, 100)
+    assert (found["focus_dc"], found["faulty_share"]) == (0, 0.25)
+    assert found["focus_tcell"] > 0
+
+
+class TestFlags:
+    GOOD = dict.fromkeys(MEASURES, 0.0) | {
+        "focus_dc": 10.0, "focus_tcell": 10.0, "cells_dc": 100.0, "cells_tcell": 100.0,
+    }  # fmt: skip
+
+    def flagged(self, thresholds: Thresholds | None = None, **changes: float) -> str:
+        fields = pd.DataFrame([self.GOOD] * 3 + [self.GOOD | changes], index=[4, 5, 6, 9])
+        found = flags(fields, thresholds or Thresholds(), maximum=1000)
+        assert found[:3] == ["", "", ""]
+        return found[3]
+
+    @pytest.mark.parametrize(
+        ("changes", "reasons"),
+        [
+            ({}, ""),
+            ({"saturated_dc": 0.011}, "saturated_dc"),
+            ({"saturated_dc": 0.01}, ""),
+            ({"background_tcell": 251}, "background_tcell"),
+            ({"background_tcell": 250}, ""),
+            ({"faulty_share": 0.6}, "faulty"),
+            ({"focus_dc": 2.9}, "focus_dc"),
+            ({"focus_dc": 3}, ""),
+            ({"cells_tcell": 19}, "cells_tcell"),
+            ({"faulty_share": 1, "cells_dc": 0}, "faulty; cells_dc"),
+        ],
+    )
+    def test_what_is_beyond_a_threshold_is_named(
+        self, changes: dict[str, float], reasons: str
+    ) -> None:
+        assert self.flagged(**changes) == reasons
+
+    def test_zero_switches_a_relative_threshold_off(self) -> None:
+        assert self.flagged(Thresholds(focus=0, cells=0), focus_dc=0, cells_dc=0) == ""

@@ -1,0 +1,304 @@
+"""One small tuning from plate to champion, told once and looked at by many tests."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from mlflow import MlflowClient
+from numpy.typing import NDArray
+
+from ck19ml.config import AutoencoderSettings, FitConfig, SpaceConfig, TuneConfig
+from ck19ml.plates.folder import find_plate
+from ck19ml.plates.store import open_dataset
+from ck19ml.scoring import Card
+from ck19ml.tracking import registry
+from ck19ml.tracking.runs import Run
+from ck19ml.workflows import trials
+from ck19ml.workflows.evaluate import evaluate_command
+from ck19ml.workflows.tune import tune_command
+from ck19ml.workflows.wells import split_dataset
+from tests.conftest import forget_tracking_client
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # MLflow warns of its own types when it is imported.
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+
+CHAMPION = "models:/ck19-classifier@champion"
+KINDS = ("tune", "prepare", "autoencoder", "regressor", "trial")
+FIRST = {
+    "units": 32, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False,
+    "learning_rate": 0.001, "batch_size": 32, "class_weights": False, "fine_tune": True,
+}  # fmt: skip
+
+
+def config_of(plate: Path, folder: Path, number: int) -> TuneConfig:
+    return TuneConfig(
+        plate=plate,
+        dataset=folder / "plate.zarr",
+        autoencoder=AutoencoderSettings(fit=FitConfig(epochs=1, batch_size=16)),
+        regressor_fit=FitConfig(epochs=1),
+        trials=number,
+        # The first trial trains the encoder too, the others are heads on stored features.
+        first=FIRST,
+        space=SpaceConfig(fine_tune=[True, False], units=[16, 32], depth=[1]),
+        epochs=2,
+        fine_tune_epochs=1,
+    )
+
+
+@contextmanager
+def store_in(folder: Path) -> Iterator[None]:
+    """Work in a folder with an MLflow store of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+            patch.delenv(name, raising=False)
+        forget_tracking_client()
+        yield
+        forget_tracking_client()
+
+
+@dataclass
+class Chapter:
+    """What stood in the store after one call of the command."""
+
+    outcome: dict[str, Any]
+    kinds: dict[str, int]
+    versions: dict[str, int]
+    parents: list[str]
+    parent_state: str
+    states: list[str]
+    parameters: list[dict[str, str]]
+    values: list[float | None]
+
+
+@dataclass
+class Story:
+    """A tuning in several calls, and the models that came of it."""
+
+    chapters: dict[str, Chapter] = field(default_factory=dict)
+    encoder: list[NDArray[Any]] = field(default_factory=list)
+    champion: list[NDArray[Any]] = field(default_factory=list)
+    cards: dict[str, Card] = field(default_factory=dict)
+    logged: dict[str, float] = field(default_factory=dict)
+    evaluated: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, list[str]] = field(default_factory=dict)
+
+
+def look(outcome: dict[str, Any]) -> Chapter:
+    client = MlflowClient()
+    every = list(client.search_runs(["0"]))
+    counts = Counter(run.data.tags.get("ck19ml.kind") for run in every)
+    parents = [run for run in every if run.data.tags.get("ck19ml.kind") == "tune"]
+    children = Run(parents[0].info.run_id).children("trial")
+    found = [client.get_run(child.id) for child in children]
+    models = client.search_registered_models()
+    versions = {
+        model.name: len(client.search_model_versions(f"name = '{model.name}'")) for model in models
+    }
+    return Chapter(
+        outcome,
+        {kind: counts[kind] for kind in KINDS},
+        versions,
+        [run.info.run_id for run in parents],
+        parents[0].info.status,
+        [run.info.status for run in found],
+        [run.data.params for run in found],
+        [run.data.metrics.get("validation/log_loss") for run in found],
+    )
+
+
+def remember_models(story: Story, parent: Run) -> None:
+    encoder_run = parent.tag("ck19ml.autoencoder_run")
+    assert encoder_run is not None
+    autoencoder = registry.load_model(registry.model_uri(Run(encoder_run)))
+    champion = registry.load_model(CHAMPION)
+    regressor = registry.load_model("models:/ck19-regressor@champion")
+    story.encoder = autoencoder.encoder.get_weights()
+    story.champion = champion.network.get_weights()
+    story.cards = {scorer.card.kind: scorer.card for scorer in (autoencoder, regressor, champion)}
+    story.logged = parent.logged
+
+
+def interrupt_at(call: int) -> Any:
+    """Train as always, but be interrupted in one call."""
+    real, calls = trials.train_classifier, [0]
+
+    def train(*arguments: Any, **named: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == call:
+            raise KeyboardInterrupt
+        return real(*arguments, **named)
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def story(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Interrupted in the second trial, gone on with, run again, evaluated, raised by one."""
+    folder = tmp_path_factory.mktemp("tune")
+    two, three = (config_of(tiny_plate, folder, number) for number in (2, 3))
+    story = Story()
+    with store_in(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trials, "train_classifier", interrupt_at(2))
+            with pytest.raises(KeyboardInterrupt):
+                tune_command(two, None)
+        story.chapters["interrupted"] = look({})
+        story.chapters["done"] = look(tune_command(two, None).data)
+        parent = Run(story.chapters["done"].parents[0])
+        remember_models(story, parent)
+        story.chapters["again"] = look(tune_command(two, None).data)
+        story.evaluated = evaluate_command(CHAMPION, two.dataset, None).data
+        story.chapters["raised"] = look(tune_command(three, None).data)
+        split = split_dataset(open_dataset(two.dataset), two.split)
+        story.split = split.fingerprints() | {
+            "test names": list(split.wells.loc[split.wells["role"] == "test", "well"])
+        }
+    return story
+
+
+@pytest.fixture(scope="module")
+def noise(story: Story, tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The same tuning on the same plate but for the pixels of its test wells."""
+    folder = tmp_path_factory.mktemp("noise")
+    shutil.copytree(tiny_plate, folder / "tiny")
+    rng = np.random.default_rng(0)
+    for each in find_plate(folder / "tiny").fields:
+        if each.well in story.split["test names"]:
+            for path in (each.dc, each.tcell):
+                shape = tifffile.imread(path).shape
+                tifffile.imwrite(path, rng.integers(0, 4096, shape, dtype=np.uint16))
+    told = Story()
+    config = config_of(folder / "tiny", folder, 2)
+    with store_in(folder):
+        told.chapters["done"] = look(tune_command(config, None).data)
+        remember_models(told, Run(told.chapters["done"].parents[0]))
+        split = split_dataset(open_dataset(config.dataset), config.split)
+        told.split = split.fingerprints() | {
+            "test names": list(split.wells.loc[split.wells["role"] == "test", "well"])
+        }
+    return told
+
+
+def test_an_interrupted_tuning_says_so(story: Story) -> None:
+    chapter = story.chapters["interrupted"]
+    assert chapter.parent_state == "KILLED"
+    assert chapter.states == ["FINISHED", "KILLED"]
+    assert chapter.kinds == {
+        "tune": 1, "prepare": 1, "autoencoder": 1, "regressor": 0, "trial": 2,
+    }  # fmt: skip
+
+
+def test_it_goes_on_under_the_same_parent_to_exactly_the_budget(story: Story) -> None:
+    before, chapter = story.chapters["interrupted"], story.chapters["done"]
+    assert chapter.parents == before.parents
+    assert chapter.parent_state == "FINISHED"
+    assert chapter.states == ["FINISHED", "KILLED", "FINISHED"]
+    assert (chapter.outcome["trials"], chapter.outcome["added"]) == (2, 1)
+    assert chapter.outcome["failed"] == 0
+    assert chapter.parameters[2] == chapter.parameters[1], "the interrupted one is tried again"
+
+
+def test_what_was_done_before_the_interrupt_is_not_done_again(story: Story) -> None:
+    assert story.chapters["done"].kinds == {
+        "tune": 1, "prepare": 1, "autoencoder": 1, "regressor": 1, "trial": 3,
+    }  # fmt: skip
+
+
+def test_the_first_trial_is_the_one_asked_for(story: Story) -> None:
+    wanted = {name: str(value) for name, value in FIRST.items()}
+    assert story.chapters["done"].parameters[0] == wanted
+
+
+def test_the_best_trial_is_the_one_with_the_smallest_loss(story: Story) -> None:
+    chapter = story.chapters["done"]
+    losses = {i: value for i, value in enumerate(chapter.values) if value is not None}
+    assert sorted(losses) == [0, 2]
+    assert chapter.outcome["best_trial"] == min(losses, key=lambda i: losses[i])
+
+
+def test_run_again_it_adds_nothing(story: Story) -> None:
+    before, chapter = story.chapters["done"], story.chapters["again"]
+    assert chapter.kinds == before.kinds
+    assert chapter.versions == before.versions
+    assert chapter.outcome["added"] == 0
+    assert chapter.outcome["model"] == before.outcome["model"]
+    assert (chapter.parents, chapter.parent_state) == (before.parents, "FINISHED")
+    assert chapter.states == before.states
+    same = {key: value for key, value in before.outcome.items() if key.startswith("test/")}
+    assert same == {k: v for k, v in chapter.outcome.items() if k.startswith("test/")}
+
+
+def test_raised_by_one_it_adds_one_under_the_same_parent(story: Story) -> None:
+    before, chapter = story.chapters["again"], story.chapters["raised"]
+    assert (chapter.outcome["trials"], chapter.outcome["added"]) == (3, 1)
+    assert chapter.parents == before.parents
+    assert chapter.states == [*before.states, "FINISHED"]
+    assert chapter.parent_state == "FINISHED"
+    assert chapter.kinds == before.kinds | {"trial": 4}
+
+
+def test_each_model_is_registered_with_a_champion(story: Story) -> None:
+    done, raised = story.chapters["done"].versions, story.chapters["raised"].versions
+    assert done == {"ck19-autoencoder": 1, "ck19-classifier": 1, "ck19-regressor": 1}
+    assert raised["ck19-autoencoder"] == raised["ck19-regressor"] == 1
+    assert story.chapters["done"].outcome["promoted"] is True
+
+
+def test_the_logged_test_metrics_are_those_of_the_registered_champion(story: Story) -> None:
+    logged = {name: v for name, v in story.logged.items() if name.startswith("test/")}
+    again = {name: v for name, v in story.evaluated.items() if name.startswith("test/")}
+    assert {"test/accuracy", "test/well_accuracy", "test/overlap_mse"} <= set(logged)
+    assert set(again) == set(logged)
+    for name, value in logged.items():
+        assert again[name] == pytest.approx(value, abs=1e-6), name
+    assert story.evaluated["wells"] == sorted(story.split["test names"])
+
+
+def test_no_card_counts_a_test_well_among_what_was_seen(story: Story) -> None:
+    assert set(story.cards) == {"autoencoder", "regressor", "classifier"}
+    assert len(story.split["test"]) == 6
+    for card in story.cards.values():
+        assert card.seen == {*story.split["train"], *story.split["validation"]}
+        assert not card.seen & set(story.split["test"])
+        assert sorted(card.wells["test"]) == sorted(story.split["test"])
+
+
+def test_only_the_test_wells_differ_in_the_plate_with_noise(story: Story, noise: Story) -> None:
+    for role in ("train", "validation", "test names"):
+        assert noise.split[role] == story.split[role]
+    assert not set(noise.split["test"]) & set(story.split["test"])
+
+
+def test_no_step_before_the_test_has_seen_a_test_well(story: Story, noise: Story) -> None:
+    """Noise in place of the test wells changes nothing but the test metrics."""
+    first, second = story.chapters["done"], noise.chapters["done"]
+    complete = [i for i, state in enumerate(first.states) if state == "FINISHED"]
+    assert [first.parameters[i] for i in complete] == second.parameters
+    assert [first.values[i] for i in complete] == second.values
+    for mine, theirs in zip(story.encoder, noise.encoder, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for mine, theirs in zip(story.champion, noise.champion, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    baselines = [told.cards["classifier"].baselines for told in (story, noise)]
+    assert baselines[0] == baselines[1]
+
+
+def test_the_test_metrics_do_see_the_test_wells(story: Story, noise: Story) -> None:
+    for name in ("test/log_loss", "test/overlap_mse"):
+        assert noise.logged[name] != pytest.approx(story.logged[name], rel=1e-3)
+    for name in ("train/log_loss", "train/accuracy"):
+        assert noise.logged[name] == pytest.approx(story.logged[name], abs=1e-9)
