@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from ck19ml import __version__
@@ -16,7 +15,6 @@ from ck19ml.errors import Ck19Error, ConfigError
 app = typer.Typer(
     name="ck19ml",
     help="Experiments on two-channel fluorescence plates of T cells and dendritic cells.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -268,12 +266,14 @@ def ui(
 
 @app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Experiments on two-channel fluorescence plates of T cells and dendritic cells."""
     if version:
         print(f"ck19ml {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:
@@ -295,7 +295,7 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        if isinstance(error, click.ClickException):
+        if hasattr(error, "format_message"):  # a usage error; Typer carries its own click
             print(f"error: {error.format_message()}", file=sys.stderr)
             return 2
         text = " ".join(str(error).split())

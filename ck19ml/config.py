@@ -250,6 +250,15 @@ ChoicesOrRange = Annotated[
 ]
 
 
+TRIAL_LIMITS: dict[str, tuple[float, float]] = {
+    "units": (1, 65_537),
+    "depth": (0, 17),
+    "dropout": (0, 1),
+    "learning_rate": (1e-12, 1e3),
+    "batch_size": (1, 65_537),
+}
+
+
 class SpaceConfig(Frozen):
     """What the tuning searches over: for each, choices or a range."""
 
@@ -262,6 +271,19 @@ class SpaceConfig(Frozen):
     batch_size: ChoicesOrRange = [32, 64, 128]
     class_weights: Choices = [False, True]
     fine_tune: Choices = [False, True]
+
+    @model_validator(mode="after")
+    def every_trial_can_be_built(self) -> Self:
+        """Refuse values that no head or training takes."""
+        for name, (low, high) in TRIAL_LIMITS.items():
+            value = getattr(self, name)
+            values = [value.low, value.high] if isinstance(value, Range) else value
+            wrong = [v for v in values if not low <= v < high]
+            if wrong:
+                raise ValueError(
+                    f"{name}: expected values from {low} to below {high}, found {wrong[0]}"
+                )
+        return self
 
 
 class TuneConfig(Frozen):

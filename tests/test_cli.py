@@ -154,28 +154,17 @@ class TestGuard:
         assert {kind.exit_code for kind in (Ck19Error, *Ck19Error.__subclasses__())} == {1, 2}
 
 
-unknown_to_guard = pytest.mark.xfail(
-    strict=True,
-    reason="cli._guard knows click's exceptions; typer 0.29 raises those of its own copy of click",
-)
-
-
 class TestWrongUsage:
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
             (["prepare", "plate"], "dataset"),
-            *(
-                pytest.param(*case, marks=unknown_to_guard)
-                for case in [
-                    (["nosuch"], "nosuch"),
-                    (["simulate"], "out"),
-                    (["predict", "models:/a/1", "plate"], "--out"),
-                    (["simulate", "out", "--sizes", "64"], "--sizes"),
-                    (["simulate", "out", "--size", "many"], "--size"),
-                    (["tune", "--trials", "many"], "--trials"),
-                ]
-            ),
+            (["nosuch"], "nosuch"),
+            (["simulate"], "out"),
+            (["predict", "models:/a/1", "plate"], "--out"),
+            (["simulate", "out", "--sizes", "64"], "--sizes"),
+            (["simulate", "out", "--size", "many"], "--size"),
+            (["tune", "--trials", "many"], "--trials"),
         ],
     )
     def test_it_ends_in_one_line_and_exit_code_2(
@@ -189,7 +178,6 @@ class TestWrongUsage:
         assert "unexpected" not in err
         assert list(workplace.iterdir()) == []
 
-    @unknown_to_guard
     def test_without_a_command_the_help_is_shown(self, main: Main) -> None:
         code, out, err = main()
         assert code in (0, 2)

@@ -62,8 +62,10 @@ def fields(count: int = 2, height: int = 70, width: int = 100) -> NDArray[np.uin
     return values.astype(np.uint16)
 
 
-@pytest.mark.parametrize("kind", ["classifier", "regressor", "autoencoder"])
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "masked"),
+    [("classifier", False), ("classifier", True), ("regressor", False), ("autoencoder", True)],
+)
 def test_a_saved_model_comes_back_as_it_was(kind: str, masked: bool, tmp_path: Path) -> None:
     scorer = scorer_of(kind, masked=masked)
     folder = scorer.save(tmp_path / "model")

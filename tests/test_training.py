@@ -51,6 +51,7 @@ def test_fit_learns_a_line_and_says_what_it_did() -> None:
     np.testing.assert_allclose(bias, 0, atol=0.3)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_fit() -> None:
     def once(seed: int) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         network = linear(seed)

@@ -130,7 +130,8 @@ def cells(mask: NDArray[np.bool_], min_area_px: float) -> tuple[int, float]:
     (2, 2.0)
     """
     pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    areas = np.bincount(pieces[mask])[1:]
+    # The few pixels of the mask by their index: many times as fast as a boolean selection.
+    areas = np.bincount(pieces.ravel()[np.flatnonzero(mask)])[1:]
     areas = areas[areas >= min_area_px]
     return len(areas), float(areas.mean()) if len(areas) else float("nan")
 

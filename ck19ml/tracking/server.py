@@ -109,5 +109,5 @@ def serve_ui(port: int) -> None:
     uri = mlflow.get_tracking_uri()
     mark_experiment(experiment_id())
     print(f"MLflow UI on http://127.0.0.1:{port} (store: {without_password(uri)})", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
-    subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], check=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--workers", "1"]
+    subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port)], check=True)

@@ -1,68 +1,22 @@
-"""Evaluate a registered model on a dataset, and score plates with it."""
+"""Evaluate a registered model on a dataset, and score plates with it.
 
-import os
-import tempfile
+What costs nothing to check is checked here, before Keras and MLflow are loaded.
+"""
+
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from ck19ml.errors import PlateError
-from ck19ml.evaluation import evaluate, unseen_rows
-from ck19ml.plates.folder import Plate, find_plate, read_field
-from ck19ml.plates.store import Dataset, open_dataset
-from ck19ml.scoring import FAULTY, Scorer
-from ck19ml.tracking import registry, runs
-from ck19ml.workflows.data import Outcome, plate_layout
-from ck19ml.workflows.figures import (
-    Figures,
-    classifier_figures,
-    publish,
-    reconstruction_figure,
-    regressor_figures,
-    umap_figure,
-)
-from ck19ml.workflows.progress import bar
-from ck19ml.workflows.train import describe
+from ck19ml.plates.folder import find_plate
+from ck19ml.plates.store import open_dataset
+from ck19ml.workflows.data import Outcome
 
 
 def evaluate_command(uri: str, path: Path, figures: Path | None) -> Outcome:
     """Evaluate a model on the wells of a dataset that it has not seen, in a tracked run."""
     dataset = open_dataset(path)
-    scorer = registry.load_model(uri)
-    rows = unseen_rows(dataset, scorer.card)
-    if FAULTY not in scorer.card.classes:
-        rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
-    if not len(rows):
-        raise PlateError(f"expected usable patches in {path}, found faulty ones only")
-    config = {"model": uri, "dataset": str(path)}
-    with runs.start(f"evaluate {scorer.card.kind}", "evaluate", config) as run:
-        evaluation = evaluate(scorer, dataset, rows)
-        run.dataset(dataset.table, name=dataset.name, source=str(path), digest=dataset.content_hash)
-        metrics = evaluation.metrics("test")
-        run.metrics(metrics)
-        run.table("test_wells", evaluation.wells)
-        run.table("test_patches", evaluation.patches)
-        written = publish(_figures(scorer, dataset, rows, evaluation), run, figures)
-        description = describe(scorer.card, evaluation)
-        run.describe(description)
-    lines = [line for line in description.splitlines() if line]
-    lines += [f"wrote {len(written)} figures to {figures}"] if figures else []
-    wells = sorted(evaluation.wells["well"])
-    return Outcome(
-        [*lines, f"run {run.id}"],
-        {"run": run.id, "model": uri, "wells": wells, **metrics, "figures": written},
-    )
+    from ck19ml.workflows.scored import evaluate_model
 
-
-def _figures(scorer: Scorer, dataset: Dataset, rows: Any, evaluation: Any) -> Figures:
-    if scorer.card.kind == "autoencoder":
-        figures = reconstruction_figure(scorer, dataset, rows)
-    elif scorer.card.kind == "regressor":
-        figures = regressor_figures(evaluation)
-    else:
-        figures = classifier_figures(evaluation, scorer.card.classes)
-    return figures | umap_figure(scorer, dataset, rows, scorer.card.seed)
+    return evaluate_model(uri, dataset, figures)
 
 
 def predict_command(
@@ -75,73 +29,6 @@ def predict_command(
         if not path.parent.is_dir():
             raise PlateError(f"expected the folder {path.parent}, found none; make it first")
     plate = find_plate(folder)
-    scorer = registry.load_model(uri)
-    _require_same_camera(plate, scorer)
-    wells, each = _score(scorer, plate)
-    try:
-        labels = plate_layout(plate, None).rename(columns={"stimulation": "layout_stimulation"})
-        wells = wells.merge(labels, on="well", how="left")
-    except PlateError:
-        pass  # a plate without a layout is scored all the same
-    _write(wells, out)
-    lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
-    if patches is not None:
-        _write(each, patches)
-        lines.append(f"{patches}: scores of {len(each)} patches")
-    data = {"out": str(out), "wells": len(wells), "model": uri}
-    if "stimulation" in wells:
-        data["predicted"] = wells["stimulation"].value_counts().to_dict()
-    return Outcome(lines, data)
+    from ck19ml.workflows.scored import predict_plate
 
-
-def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from ck19ml.core import masks as mask_methods
-    from ck19ml.core import overlap
-
-    fields: list[pd.DataFrame] = []
-    with bar(f"scoring {plate.name}") as progress:
-        for done, field in enumerate(plate.fields, start=1):
-            raw = scorer.cut(read_field(field, plate.description))
-            outputs = scorer.outputs(raw)
-            masks = mask_methods.METHODS[scorer.card.mask](raw, scorer.card.background)
-            table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
-                                  "patch": range(len(raw)), "faulty": scorer.faulty(raw),
-                                  "overlap": overlap.score(masks).overlap})  # fmt: skip
-            values = outputs.reshape(len(outputs), -1)
-            fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))
-            progress(done, len(plate.fields))
-    patches = pd.concat(fields, ignore_index=True)
-    rows = []
-    for (name, well), group in patches.groupby(["plate", "well"], sort=True):
-        summary = scorer.summary(
-            group[scorer.output_names()].to_numpy("float32"), group["faulty"].to_numpy(bool)
-        )
-        usable = group.loc[~group["faulty"], "overlap"]
-        rows.append({"plate": name, "well": well, **summary, "overlap": usable.mean()})
-    return pd.DataFrame(rows), patches
-
-
-def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
-    mine = (plate.description.bit_depth, plate.description.level)
-    wanted = (scorer.card.bit_depth, scorer.card.background)
-    if mine != wanted:
-        raise PlateError(
-            f"{plate.folder}: expected {wanted[0]}-bit values with background {wanted[1]} as the "
-            f"model was trained on, found {mine[0]} bits and {mine[1]}; correct plate.yaml or use "
-            "a model of this camera"
-        )
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV table whole or not at all."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        raise PlateError(
-            f"expected to write {path}, found: {error.strerror}; make the folder writable or "
-            "choose another"
-        ) from error
+    return predict_plate(uri, plate, out, patches)

@@ -86,7 +86,7 @@ class TestCells:
 
 def test_a_field_is_measured_channel_by_channel() -> None:
     field = np.full((20, 20, 2), 100, np.uint16)
-    field[:5, :, TCELL] = 4095
+    field[:, :5, TCELL] = 4095
     masks = np.zeros((20, 20, 2), bool)
     masks[2:12, 2:12, DC] = True  # 100 pixels of 4 um2
     masks[0:3, 0:3, TCELL] = True  # 9 pixels, 36 um2: below the sieve of 40

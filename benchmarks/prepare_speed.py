@@ -1,0 +1,170 @@
+"""How fast `prepare` is, beside the study's procedure and beside reading the files.
+
+    python benchmarks/prepare_speed.py            # some minutes, 24 and 96 wells of 2048 x 2048
+    python benchmarks/prepare_speed.py --short    # some seconds
+
+On the same wells, each in a process of its own, one after the other: (a) the study's procedure
+(DOMAIN.md, steps 1-6): patches, min-max, OpenCV k-means with 10 attempts, at most 10 iterations
+and eps 1.0 on each channel, overlap; (b) reading the files and nothing else; (c) `prepare` with
+one and with two processes. Times are of the work, without the start of the interpreter, but with
+the start of worker processes. Memory is the largest sum of the resident memory of the process and
+its children, seen every 20 ms. Everything that is written is deleted at the end.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+STUDY_FIELDS = 2
+"""The study's procedure takes the same time for each field: a few stand for all."""
+
+TARGETS = {"study": 60.0, "reading": 3.0, "memory_mb": 700.0}
+
+
+def study(folder: Path, fields: int) -> None:
+    """Do steps 1 to 6 of the study's processing, patch by patch."""
+    import cv2
+
+    from ck19ml.core.overlap import score
+    from ck19ml.core.patches import cut, raise_background, rescale
+    from ck19ml.plates.folder import find_plate, read_field
+
+    plate = find_plate(folder)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
+    for field in plate.fields[:fields]:
+        patches = rescale(raise_background(cut(read_field(field, plate.description))))
+        masks = np.zeros(patches.shape, bool)
+        for index, channel in np.ndindex(len(patches), 2):
+            values = patches[index, :, :, channel].reshape(-1, 1)
+            _, labels, centres = cv2.kmeans(values, 2, None, criteria, 10, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+            masks[index, :, :, channel] = (labels == centres.argmax()).reshape(masks.shape[1:3])
+        score(masks)
+
+
+def reading(folder: Path) -> None:
+    """Read the pixels of all files."""
+    import tifffile
+
+    for path in sorted(folder.glob("*.tif")):
+        tifffile.imread(path)
+
+
+def prepare(folder: Path, target: Path, workers: int) -> None:
+    """Prepare the plate."""
+    from ck19ml.plates.folder import find_plate
+    from ck19ml.plates.layouts import read_layout
+    from ck19ml.plates.preparation import Preparation, Source
+    from ck19ml.plates.prepare import prepare_plates
+    from ck19ml.plates.running import local
+
+    source = Source(find_plate(folder), read_layout(folder / "layout.csv"))
+    prepare_plates([source], target, Preparation(), run=local(workers))
+
+
+def child(arguments: list[str]) -> None:
+    """Do one piece of work in this process and print how long it took."""
+    what, folder, rest = arguments[0], Path(arguments[1]), arguments[2:]
+    if what == "study":
+        import cv2
+
+        cv2.setNumThreads(1)
+    import ck19ml.plates.prepare  # noqa: F401 - importing is not the work
+
+    start = time.perf_counter()
+    if what == "study":
+        study(folder, int(rest[0]))
+    elif what == "reading":
+        reading(folder)
+    else:
+        prepare(folder, Path(rest[0]), int(rest[1]))
+    print(json.dumps(time.perf_counter() - start))
+
+
+def measure(*arguments: object) -> tuple[float, float]:
+    """Run a piece of work in a process of its own: seconds, and megabytes at most."""
+    command = [sys.executable, __file__, "--child", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peak = [0.0]
+    watch = threading.Thread(target=_watch, args=(process.pid, peak))
+    watch.start()
+    out, _ = process.communicate()
+    watch.join()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return float(json.loads(out)), peak[0] / 2**20
+
+
+def _watch(pid: int, peak: list[float]) -> None:
+    while True:
+        try:
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+            peak[0] = max(peak[0], sum(member.memory_info().rss for member in family))
+        except psutil.NoSuchProcess:
+            return
+        if family[0].status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.02)
+
+
+def simulate(folder: Path, wells: int, size: int) -> None:
+    """Write a plate of so many wells; wells beyond the first dozen are copies of these."""
+    from ck19ml.plates.builtin_layouts import builtin_layout
+    from ck19ml.plates.layouts import choose_wells, write_layout
+    from ck19ml.plates.simulation import file_name, simulate_plate
+
+    layout = choose_wells(builtin_layout("ck19"), wells)
+    first = choose_wells(layout, min(wells, 12))
+    simulate_plate(folder, first, size=size)
+    own = list(first["well"])
+    for number, well in enumerate(sorted(set(layout["well"]) - set(own))):
+        for channel in ("FITC", "TexasRed"):
+            source = folder / file_name("CK19", own[number % len(own)], channel)
+            (folder / file_name("CK19", well, channel)).write_bytes(source.read_bytes())
+    write_layout(layout, folder / "layout.csv")
+
+
+def compare(wells: int, size: int, fields: int, folder: Path) -> None:
+    """Measure all of it on one plate and print it."""
+    plate = folder / f"plate{wells}"
+    simulate(plate, wells, size)
+    reading(plate)  # the files are in the system's cache for all that follows
+    slow = measure("study", plate, fields)
+    read = min(measure("reading", plate) for _ in range(3))
+    print(f"{wells} wells of {size} x {size}:")
+    print(f"  (a) study, {fields} fields     {slow[0] / fields:8.3f} s a field")
+    print(f"  (b) reading            {read[0] / wells:8.4f} s a field")
+    for workers in (1, 2):
+        seconds, memory = measure("prepare", plate, folder / f"d{workers}.zarr", workers)
+        own = seconds / wells
+        print(
+            f"  (c) prepare, {workers} process(es) {own:8.4f} s a field, "
+            f"{slow[0] / fields / own:6.1f} times as fast as (a) (target {TARGETS['study']:g}), "
+            f"{own / (read[0] / wells):5.1f} times (b) (target {TARGETS['reading']:g}), "
+            f"{memory:.0f} MB at most (target {TARGETS['memory_mb']:g})"
+        )
+
+
+def main() -> None:
+    """Measure on 24 and 96 wells, or with ``--short`` on 6 small ones."""
+    parser = argparse.ArgumentParser(description="How fast prepare is.")
+    parser.add_argument("--short", action="store_true")
+    short = parser.parse_args().short
+    plates = [(6, 576)] if short else [(24, 2048), (96, 2048)]
+    for wells, size in plates:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(wells, size, STUDY_FIELDS, Path(folder))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2:])
+    else:
+        main()
