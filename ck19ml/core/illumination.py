@@ -33,9 +33,9 @@ def estimate(
     """Fit the light that all fields of a plate and channel share.
 
     Each field is divided by its own mean, so that a dense well does not weigh more; the mean of
-    the middle half of the fields leaves out what is in one field only; and the surface of second order through
-    it leaves out what is left of the cells. Averaging over a plate and smoothing is the
-    correction that [1]_ found to hold for high-throughput screens.
+    the middle half of the fields leaves out what is in one field only; and the surface of second
+    order through it leaves out what is left of the cells. Averaging over a plate and smoothing is
+    the correction that [1]_ found to hold for high-throughput screens.
 
     Parameters
     ----------
