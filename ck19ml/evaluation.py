@@ -74,6 +74,12 @@ def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
             f"expected a dataset of patches of {card.patch_size} pixels as the model takes, found "
             f"{dataset.parameters['patch_size']} in {dataset.path}; prepare it with this size"
         )
+    if dataset.illumination != card.illumination:
+        raise PlateError(
+            f"expected a dataset {'with' if card.illumination else 'without'} corrected "
+            f"illumination as the model was trained on, found the opposite in {dataset.path}; "
+            f"prepare it {'with' if card.illumination else 'without'} --illumination"
+        )
     wells = dataset.wells
     unseen = wells[~wells["sha256"].isin(card.seen)]
     if unseen.empty:

@@ -40,6 +40,9 @@ class Card:
         Overlap at or above which cells count as interacting.
     wells : dict
         For each role, the fingerprints (`Dataset.wells`) of its wells.
+    illumination : bool
+        Whether the fields were corrected for uneven illumination, which takes a whole plate:
+        such a model scores prepared datasets only.
     baselines : dict
         `baselines.Baselines` of the training wells, as JSON.
     dataset : dict
@@ -60,6 +63,7 @@ class Card:
     dataset: dict[str, str]
     seed: int
     software: str
+    illumination: bool = False
     baselines: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 

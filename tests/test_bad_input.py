@@ -296,9 +296,6 @@ def test_bad_input(
     assert contents(work) == before
 
 
-@pytest.mark.xfail(
-    strict=True, reason="plates/simulation.py lets the OSError of a folder it cannot make through"
-)
 def test_a_plate_below_a_file(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

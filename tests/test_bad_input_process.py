@@ -146,13 +146,7 @@ def without_override() -> tuple[str, ...]:
     "arguments",
     [
         "prepare {work}/plate {work}/empty/new.zarr --patch-size 16",
-        pytest.param(
-            "simulate {work}/empty/new --layout {work}/plate/layout.csv --size 192",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="plates/simulation.py lets the OSError of a folder it cannot make through",
-            ),
-        ),
+        "simulate {work}/empty/new --layout {work}/plate/layout.csv --size 192",
     ],
 )
 def test_a_folder_without_the_permission_to_write(work: Path, store: Path, arguments: str) -> None:

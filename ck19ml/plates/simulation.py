@@ -81,7 +81,8 @@ def simulate_plate(
     ConfigError
         If a stimulation is not known, the size is below one patch or the seed is negative.
     PlateError
-        If the layout is not what it must be, or the folder exists and may not be replaced.
+        If the layout is not what it must be, or the folder exists and may not be replaced,
+        or cannot be written.
     """
     parameters = Parameters()
     wells = normalise(layout)
@@ -90,13 +91,18 @@ def simulate_plate(
     effects = true_effects(wells, seed)
     partial = out.parent / f".{out.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     try:
+        partial.mkdir(parents=True)
         order = _Order(wells, effects, parameters, plate, size, seed, brightfield)
         _write(partial, order, progress)
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out)
+    except OSError as error:
+        raise PlateError(
+            f"expected to write the plate {out}, found: {error.strerror or error}; make the "
+            "folder writable or choose another"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out
@@ -117,7 +123,7 @@ def _check_target(out: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise PlateError(
-            f"expected no folder {out}, found one; choose another name or overwrite it"
+            f"expected no folder {out}, found one; choose another name or add --overwrite"
         )
     if not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file()):
         raise PlateError(

@@ -76,6 +76,11 @@ class Dataset:
         return dict(self.info["parameters"])
 
     @property
+    def illumination(self) -> bool:
+        """Whether the fields were corrected for uneven illumination."""
+        return bool(self.info.get("preparation", {}).get("illumination", False))
+
+    @property
     def wells(self) -> pd.DataFrame:
         """One row a well: plate, well, stimulation, sha256 over its fields' hashes."""
         hashes = self.fields.groupby(["plate", "well"], sort=True)["sha256"].agg("+".join)

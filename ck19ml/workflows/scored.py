@@ -114,6 +114,11 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
+    if scorer.card.illumination:
+        raise PlateError(
+            f"{plate.folder}: expected a model trained without corrected illumination, found one "
+            "trained with it; prepare the plate with --illumination and use 'evaluate'"
+        )
     mine = (plate.description.bit_depth, plate.description.level)
     wanted = (scorer.card.bit_depth, scorer.card.background)
     if mine != wanted:

@@ -359,6 +359,7 @@ def card(
         dataset={"name": dataset.name, "content_hash": dataset.content_hash},
         seed=seed,
         software=f"ck19ml {__version__}",
+        illumination=dataset.illumination,
         baselines={} if kind == "autoencoder" else asdict(split.baselines(*roles)),
         **dataset.parameters,
     )

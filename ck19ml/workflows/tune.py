@@ -27,7 +27,7 @@ def tune_command(config: TuneConfig, storage: Path | None) -> Outcome:
     _require_first_in_space(config)
     if config.simulate is not None and not config.plate.exists():
         say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
-    plate = find_plate(config.plate)
+    plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
     dataset = prepared(plate, config.dataset, config.prepare)
     # Beside the dataset, where the next call looks for it.
     journal = storage or config.dataset.with_suffix(".study") / "optuna.journal"
