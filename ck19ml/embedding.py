@@ -9,6 +9,10 @@ MOST_POINTS = 2000
 """Patches drawn at most: more hide one another on half a page."""
 
 
+FEWEST_POINTS = 3
+"""So few have no neighbourhoods to map: their first two features are shown instead."""
+
+
 def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     """Map features, (n, features), to two dimensions by UMAP, (n, 2), float32.
 
@@ -16,6 +20,8 @@ def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     ----------
     .. [1] McInnes, Healy and Melville, "UMAP", arXiv:1802.03426.
     """
+    if len(features) <= FEWEST_POINTS:
+        return np.asarray(features[:, :2], dtype=np.float32)
     from umap import UMAP  # takes seconds to import, and few runs draw a map
 
     neighbours = min(15, len(features) - 1)

@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -171,9 +172,9 @@ class Study:
         space: Space,
         watcher: Watcher,
     ) -> None:
-        # A seed of its own for each trial: a study that was interrupted draws as one that
-        # was not.
-        finished = len(self.inner.get_trials(deepcopy=False))
+        # A seed of its own for each trial that counts: a study that was interrupted draws as
+        # one that was not.
+        finished = len(self.inner.get_trials(deepcopy=False)) - len(self._interrupted)
         self.inner.sampler = optuna.samplers.TPESampler(
             seed=self.seed + finished, n_startup_trials=STARTUP_TRIALS, multivariate=True
         )
@@ -187,20 +188,26 @@ class Study:
                 raise optuna.TrialPruned
 
         try:
-            value, notes = objective(trial.number, parameters, report)
-            trial.set_user_attr(NOTES, notes)
-            self.inner.tell(trial, value)
-            watcher.ended(trial.number, "complete", None)
+            state, error = self._conclude(trial, objective(trial.number, parameters, report))
         except optuna.TrialPruned:
             self.inner.tell(trial, state=TrialState.PRUNED)
-            watcher.ended(trial.number, "pruned", None)
-        except (TrialFailed, MemoryError) as error:
+            state, error = "pruned", None
+        except (TrialFailed, MemoryError) as failure:
             self.inner.tell(trial, state=TrialState.FAIL)
-            watcher.ended(trial.number, "fail", str(error) or type(error).__name__)
+            state, error = "fail", str(failure) or type(failure).__name__
         except BaseException:
             self._give_up(trial.number)
             watcher.ended(trial.number, INTERRUPTED, "its parameters are tried again")
             raise
+        watcher.ended(trial.number, state, error)
+
+    def _conclude(self, trial: optuna.Trial, result: tuple[float, Notes]) -> tuple[str, str | None]:
+        value, notes = result
+        if not math.isfinite(value):
+            raise TrialFailed(f"expected a finite value, found {value}")
+        trial.set_user_attr(NOTES, notes)
+        self.inner.tell(trial, value)
+        return "complete", None
 
     def recover(self) -> list[int]:
         """Fail the trials that a dead process left running, and queue them again.

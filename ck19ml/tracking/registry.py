@@ -131,18 +131,19 @@ def load_model(uri: str) -> Scorer:
         If there is no such model, or it is not one of this project's.
     """
     client()
-    try:
-        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
-        flavor = Model.load(str(folder)).flavors["python_function"]
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise TrackingError(
-            f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
-            "train one with 'ck19ml tune'"
-        ) from error
-    if flavor.get("loader_module") != LOADER:
-        raise TrackingError(
-            f"expected a model that ck19ml registered at {uri}, found one loaded by "
-            f"{flavor.get('loader_module')}; give the URI of its 'model', not of its 'network'"
-        )
-    return load_scorer(folder / flavor["data"])
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=place)
+            flavor = Model.load(found).flavors["python_function"]
+        except Exception as error:
+            reason = " ".join(str(error).split())[:160]
+            raise TrackingError(
+                f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
+                "train one with 'ck19ml tune'"
+            ) from error
+        if flavor.get("loader_module") != LOADER:
+            raise TrackingError(
+                f"expected a model that ck19ml registered at {uri}, found one loaded by "
+                f"{flavor.get('loader_module')}; give the URI of its 'model', not of its 'network'"
+            )
+        return load_scorer(Path(found) / flavor["data"])

@@ -87,13 +87,13 @@ def decide(
 def _compare(
     champion: Version, kind: str, losses: Mapping[str, float], dataset: Dataset
 ) -> Decision:
-    theirs = _losses_of(champion, kind, list(losses), dataset)
+    theirs, why = _losses_of(champion, kind, list(losses), dataset)
     common = sorted(set(losses) & set(theirs))
     if not common:
         return Decision(
             False,
-            f"version {champion.number} stays: it has seen every validation well, so the two "
-            "cannot be compared; set promote to always to replace it",
+            f"version {champion.number} stays: {why}, so the two cannot be compared; set promote "
+            "to always to replace it",
         )
     mine = float(np.mean([losses[well] for well in common]))
     other = float(np.mean([theirs[well] for well in common]))
@@ -107,19 +107,20 @@ def _compare(
 
 def _losses_of(
     champion: Version, kind: str, wells: list[str], dataset: Dataset
-) -> dict[str, float]:
+) -> tuple[dict[str, float], str]:
+    """Losses of the champion on these wells; where there are none, the reason."""
     text = champion.run.text(f"{_record(champion)}.json")
     known: dict[str, float] = {} if text is None else json.loads(text)["wells"]
     if set(wells) <= set(known):
-        return {well: known[well] for well in wells}
+        return {well: known[well] for well in wells}, ""
     scorer = registry.load_model(champion.uri)
     table = dataset.wells
     fresh = table[table["sha256"].isin(set(wells) - scorer.card.seen)]
-    same_size = dataset.parameters["patch_size"] == scorer.card.patch_size
-    same_classes = kind != "classifier" or set(fresh["stimulation"]) <= set(scorer.card.classes)
-    if fresh.empty or not same_size or not same_classes:
-        return {}
-    return _measure(scorer, kind, dataset, fresh)
+    if dataset.parameters["patch_size"] != scorer.card.patch_size:
+        return {}, f"it takes patches of {scorer.card.patch_size} pixels"
+    if kind == "classifier" and not set(fresh["stimulation"]) <= set(scorer.card.classes):
+        return {}, f"it tells {', '.join(scorer.card.classes)} apart"
+    return _measure(scorer, kind, dataset, fresh), "it has seen every validation well"
 
 
 def _measure(scorer: Scorer, kind: str, dataset: Dataset, wells: pd.DataFrame) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Which wells a step may see: the split of a dataset, and its patches in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -66,8 +66,13 @@ class Split:
         rows = self.rows(*roles)
         table = self.dataset.table.iloc[rows]
         well = table.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
-        return fit_baselines(
+        fitted = fit_baselines(
             table["overlap"].to_numpy(np.float64), self.labels(rows), well, self.classes
+        )
+        # A faulty patch has overlap 0 by definition (DOMAIN.md), and none is among these rows.
+        by_class = zip(self.classes, fitted.class_overlap, strict=True)
+        return replace(
+            fitted, class_overlap=[0.0 if name == FAULTY else value for name, value in by_class]
         )
 
 
