@@ -15,11 +15,14 @@ $(STAMP): requirements.lock pyproject.toml
 tune: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" mlflow run . -e tune --env-manager local
 
+# Two workers; a file's tests stay together, as they share what they made.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: setup
 	$(BIN)/ruff check .
