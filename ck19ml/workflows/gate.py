@@ -73,7 +73,7 @@ def decide(
     elif always:
         decision = Decision(True, f"promoted without comparison to version {champion.number}")
     else:
-        decision = _compare(champion, kind, losses, dataset)
+        decision = _compare(champion, version, kind, losses, dataset)
     version.run.json(_record(version), {"loss": LOSS[kind], "wells": dict(losses)})
     if decision.promoted:
         registry.promote(version)
@@ -85,8 +85,14 @@ def decide(
 
 
 def _compare(
-    champion: Version, kind: str, losses: Mapping[str, float], dataset: Dataset
+    champion: Version, version: Version, kind: str, losses: Mapping[str, float], dataset: Dataset
 ) -> Decision:
+    if kind == "autoencoder" and champion.tags.get("masked") != version.tags.get("masked"):
+        return Decision(
+            False,
+            f"version {champion.number} stays: of the two one sees masked images, which are easier "
+            "to reconstruct; set promote to always to replace it",
+        )
     theirs, why = _losses_of(champion, kind, list(losses), dataset)
     common = sorted(set(losses) & set(theirs))
     if not common:

@@ -251,8 +251,8 @@ def finish(
     run.table("test_patches", evaluations["test"].patches)
     publish(figures, run, None)
     description = describe(scorer.card, evaluations["test"])
-    version = registry.log_model(run, scorer, f"ck19-{kind}", {"dataset": dataset.content_hash},
-                                 description)  # fmt: skip
+    tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
+    version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
     decision = decide(version, kind, losses, dataset, always=always)
     run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
     description += f"\n\n{version.name} version {version.number}: {decision.reason}."

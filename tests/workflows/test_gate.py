@@ -107,9 +107,9 @@ class Shelf:
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
 
-    def version(self) -> Version:
-        made = mlflow.register_model(registry.model_uri(self.run), self.name)
-        return Version(self.name, str(made.version), self.run, {})
+    def version(self, **tags: str) -> Version:
+        made = mlflow.register_model(registry.model_uri(self.run), self.name, tags=tags)
+        return Version(self.name, str(made.version), self.run, tags)
 
     @property
     def champion(self) -> str:
@@ -152,6 +152,18 @@ def test_the_first_version_becomes_champion(shelf: Shelf, split: Split, dataset:
     assert decision == Decision(True, "there was no champion")
     assert shelf.champion == version.number
     assert shelf.challenger is None
+
+
+@pytest.mark.slow
+def test_a_masked_autoencoder_does_not_replace_one_of_whole_images(
+    shelf: Shelf, split: Split, dataset: Dataset
+) -> None:
+    whole, masked = shelf.version(masked="false"), shelf.version(masked="true")
+    decide(whole, "autoencoder", validation(split, 1.0), dataset)
+    decision = decide(masked, "autoencoder", validation(split, 0.1), dataset)
+    assert not decision.promoted
+    assert "masked" in decision.reason
+    assert (shelf.champion, shelf.challenger) == (whole.number, masked.number)
 
 
 @pytest.mark.slow
