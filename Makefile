@@ -32,7 +32,7 @@ check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/prepare_speed.py --short
-	$(BIN)/python benchmarks/simulator_fidelity.py --wells 6
+	$(BIN)/python benchmarks/simulator_fidelity.py --wells 60
 
 ui: setup
 	$(BIN)/ck19ml ui
