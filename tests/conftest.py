@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,31 @@ def tiny_dataset(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     )
 
 
+@contextmanager
+def tracking_store(folder: Path) -> Iterator[Path]:
+    """Make a folder the current directory, with an MLflow store of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+            patch.delenv(name, raising=False)
+        forget_tracking_client()
+        yield folder
+        forget_tracking_client()
+
+
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workplace(tmp_path: Path) -> Iterator[Path]:
     """An empty current directory with an MLflow store of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    forget_tracking_client()
-    yield tmp_path
-    forget_tracking_client()
+    with tracking_store(tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One store for all tests of a file: MLflow takes seconds to make one."""
+    with tracking_store(tmp_path_factory.mktemp("store")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,6 @@ from ck19ml.classifier import (
 )
 from ck19ml.training import FitSettings, Patches, predict
 
-# Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 SIZE = 32
 
 

@@ -7,9 +7,6 @@ import pytest
 from ck19ml import models
 from ck19ml.training import seed_everything
 
-# Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 SLIDES_HEAD = {"units": 128, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False}
 
 

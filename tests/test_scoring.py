@@ -16,9 +16,6 @@ from ck19ml.core.patches import cut, raise_background
 from ck19ml.errors import PlateError
 from ck19ml.scoring import Card, Scorer, load_scorer, stimulations, without_faulty
 
-# Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 SIZE = 32
 CLASSES = ["Unstimulated", "OVA", "ConA"]
 CARD = Card(

@@ -10,9 +10,6 @@ from ck19ml import models, training
 from ck19ml.errors import TrialFailed
 from ck19ml.training import Batches, FitSettings, Patches, class_weights, fit, predict
 
-# Keras 3.15 reads TensorFlow's variables in a way that NumPy 2.4 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 

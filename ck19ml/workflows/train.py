@@ -206,9 +206,9 @@ def _finish_supervised(
     config: ClassifierConfig | RegressorConfig,
 ) -> Trained:
     log_fit(run, result, config.fit.epochs)
-    faulty = len(split.classes) > split.wells["stimulation"].nunique()
     evaluations = {
-        role: evaluate(scorer, split.dataset, split.rows(role, faulty=faulty)) for role in ROLES
+        role: evaluate(scorer, split.dataset, split.rows(role, faulty=split.faulty_class))
+        for role in ROLES
     }
     test = evaluations["test"]
     draw = regressor_figures if scorer.card.kind == "regressor" else None
@@ -391,7 +391,6 @@ def log_fit(run: Run, result: Fit, planned: int) -> None:
 def _part(
     split: Split, role: str, config: ClassifierConfig | RegressorConfig, *, labels: bool
 ) -> Part:
-    faulty = len(split.classes) > split.wells["stimulation"].nunique()
-    rows = split.rows(role, faulty=faulty)
+    rows = split.rows(role, faulty=split.faulty_class)
     patches = load_patches(split.dataset, rows, masked=config.masked)
     return Part(patches, split.labels(rows) if labels else split.overlap(rows))

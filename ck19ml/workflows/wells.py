@@ -45,6 +45,11 @@ class Split:
             )
         return rows
 
+    @property
+    def faulty_class(self) -> bool:
+        """Whether ``Faulty`` is a class of its own."""
+        return FAULTY in self.classes
+
     def hashes(self, role: str) -> list[str]:
         """Fingerprints of the wells of a role."""
         return list(self.wells.loc[self.wells["role"] == role, "sha256"])

@@ -1,5 +1,4 @@
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,15 +15,8 @@ from ck19ml.errors import TrackingError
 from ck19ml.scoring import Card, Scorer
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
-from tests.conftest import forget_tracking_client
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    # MLflow warns of its own types when it is imported.
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("store")]
 
 SIZE = 32
 NAME = "ck19-classifier"
@@ -42,20 +34,6 @@ CARD = Card(
     seed=7,
     software="ck19ml 0",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One store for all tests of this file: MLflow takes seconds to make one."""
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-            patch.delenv(name, raising=False)
-        forget_tracking_client()
-        yield folder
-        forget_tracking_client()
 
 
 def new_scorer(seed: int) -> Scorer:

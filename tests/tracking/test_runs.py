@@ -22,24 +22,9 @@ from ck19ml.tracking import runs, server
 from ck19ml.tracking.runs import Run
 from tests.conftest import forget_tracking_client
 
-# MLflow 3.17 configures SQLAlchemy in a way that SQLAlchemy 2.1 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
+pytestmark = pytest.mark.usefixtures("store")
 
 CONFIG = {"seed": 1, "fit": {"epochs": 3, "batch_size": 32}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One store for all tests of this file: MLflow takes seconds to make one."""
-    folder = tmp_path_factory.mktemp("tracking")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-            patch.delenv(name, raising=False)
-        forget_tracking_client()
-        yield folder
-        forget_tracking_client()
 
 
 @pytest.fixture(autouse=True)

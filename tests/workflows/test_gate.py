@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,6 @@ from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.gate import Decision, decide, well_losses
 from ck19ml.workflows.wells import Split, split_dataset
-from tests.conftest import forget_tracking_client
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    # MLflow warns of its own types when it is imported.
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
-]
 
 WELLS = pd.DataFrame(
     {"plate": ["P", "P"], "well": ["A01", "A02"], "sha256": ["hash of A01", "hash of A02"]}
@@ -58,20 +49,6 @@ def test_a_regressor_s_loss_of_a_well_is_its_mean_squared_error() -> None:
 def test_an_autoencoder_s_loss_of_a_well_is_its_mean_reconstruction_loss() -> None:
     losses = well_losses("autoencoder", patches(bce=[0.1, 0.3, 0.7]), WELLS)
     assert losses == pytest.approx({"hash of A01": 0.2, "hash of A02": 0.7})
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One store for all tests of this file: MLflow takes seconds to make one."""
-    folder = tmp_path_factory.mktemp("gate")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-            patch.delenv(name, raising=False)
-        forget_tracking_client()
-        yield folder
-        forget_tracking_client()
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +22,9 @@ from ck19ml.workflows import trials
 from ck19ml.workflows.evaluate import evaluate_command
 from ck19ml.workflows.tune import tune_command
 from ck19ml.workflows.wells import split_dataset
-from tests.conftest import forget_tracking_client
+from tests.conftest import tracking_store
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    # MLflow warns of its own types when it is imported.
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
-]
+pytestmark = pytest.mark.slow
 
 CHAMPION = "models:/ck19-classifier@champion"
 KINDS = ("tune", "prepare", "autoencoder", "regressor", "trial")
@@ -55,19 +47,6 @@ def config_of(plate: Path, folder: Path, number: int) -> TuneConfig:
         epochs=2,
         fine_tune_epochs=1,
     )
-
-
-@contextmanager
-def store_in(folder: Path) -> Iterator[None]:
-    """Work in a folder with an MLflow store of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-            patch.delenv(name, raising=False)
-        forget_tracking_client()
-        yield
-        forget_tracking_client()
 
 
 @dataclass
@@ -151,7 +130,7 @@ def story(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("tune")
     two, three = (config_of(tiny_plate, folder, number) for number in (2, 3))
     story = Story()
-    with store_in(folder):
+    with tracking_store(folder):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(trials, "train_classifier", interrupt_at(2))
             with pytest.raises(KeyboardInterrupt):
@@ -183,7 +162,7 @@ def noise(story: Story, tiny_plate: Path, tmp_path_factory: pytest.TempPathFacto
                 tifffile.imwrite(path, rng.integers(0, 4096, shape, dtype=np.uint16))
     told = Story()
     config = config_of(folder / "tiny", folder, 2)
-    with store_in(folder):
+    with tracking_store(folder):
         told.chapters["done"] = look(tune_command(config, None).data)
         remember_models(told, Run(told.chapters["done"].parents[0]))
         split = split_dataset(open_dataset(config.dataset), config.split)
