@@ -197,7 +197,7 @@ class TestWrongUsage:
 def test_one_parameter_of_mlproject_may_hold_several_overrides(
     values: list[str] | None, overrides: list[str]
 ) -> None:
-    assert cli._overrides(values) == overrides
+    assert cli.options.overrides(values) == overrides
 
 
 class TestJson:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.cli import _plates_and_dataset
+from ck19ml.cli.plates import _plates_and_dataset
 from ck19ml.config import PrepareConfig
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.folder import find_plate

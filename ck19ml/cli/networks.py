@@ -1,0 +1,75 @@
+"""Commands that train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ck19ml.cli.options import Config, Debug, Json, Set, overrides, show
+
+
+def autoencoder(
+    config: Config = Path("experiments/autoencoder.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train an autoencoder on a dataset and register it."""
+    from ck19ml.config import AutoencoderConfig, load_config
+
+    loaded = load_config(AutoencoderConfig, config, overrides(set_))
+    from ck19ml.workflows import train
+
+    show(json, train.autoencoder_command(loaded))
+
+
+def classifier(
+    config: Config = Path("experiments/classifier.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train a classifier of the stimulation on an encoder and register it."""
+    from ck19ml.config import ClassifierConfig, load_config
+
+    loaded = load_config(ClassifierConfig, config, overrides(set_))
+    from ck19ml.workflows import train
+
+    show(json, train.classifier_command(loaded))
+
+
+def regressor(
+    config: Config = Path("experiments/regressor.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train a regressor of the overlap on an encoder and register it."""
+    from ck19ml.config import RegressorConfig, load_config
+
+    loaded = load_config(RegressorConfig, config, overrides(set_))
+    from ck19ml.workflows import train
+
+    show(json, train.regressor_command(loaded))
+
+
+def tune(
+    config: Config = Path("experiments/tune.yaml"),
+    trials: Annotated[
+        int | None, typer.Option(help="Trials that the study has when it ends.", show_default=False)
+    ] = None,
+    storage: Annotated[
+        str, typer.Option(help="Optuna's journal file; by default beside the dataset.")
+    ] = "",
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the main job: plate to tuned, registered, evaluated champion."""
+    from ck19ml.config import TuneConfig, load_config
+
+    changes = overrides(set_) + ([] if trials is None else [f"trials={trials}"])
+    loaded = load_config(TuneConfig, config, changes)
+    from ck19ml.workflows import tune as workflow
+
+    show(json, workflow.tune_command(loaded, Path(storage) if storage else None))

@@ -1,0 +1,35 @@
+"""Options that commands share, and how their outcome is printed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", help="Override a key of the config: key.path=value.", show_default=False
+    ),
+]
+Config = Annotated[Path, typer.Option("--config", "-c", help="Experiment file.")]
+Model = Annotated[str, typer.Argument(help="MLflow model URI, models:/ck19-classifier@champion.")]
+
+
+def show(as_json: bool, outcome: Any) -> None:
+    """Print an outcome: lines for people, or with --json one object on stdout."""
+    for line in outcome.lines:
+        print(line, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(outcome.data))
+
+
+def overrides(values: list[str] | None) -> list[str]:
+    """Split overrides at semicolons: MLproject passes them all as one parameter."""
+    return [part.strip() for value in values or [] for part in value.split(";") if part.strip()]

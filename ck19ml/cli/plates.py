@@ -1,0 +1,110 @@
+"""Commands on plates and datasets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ck19ml.cli.options import Debug, Json, Overwrite, show
+from ck19ml.errors import ConfigError
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder of the new plate.")],
+    layout: Annotated[str, typer.Option(help="ck19, ck21, ck22 or a layout file.")] = "ck19",
+    wells: Annotated[str, typer.Option(help="Number of wells, or all.")] = "all",
+    size: Annotated[int, typer.Option(help="Side of a field in pixels.")] = 2048,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 2211,
+    brightfield: Annotated[bool, typer.Option(help="Write a brightfield image too.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a simulated plate: TIFFs, layout and truth."""
+    from ck19ml.config import SimulateConfig, build_config
+    from ck19ml.workflows import data
+
+    content: dict[str, Any] = {"layout": layout, "size": size, "seed": seed}
+    content |= {"brightfield": brightfield, "wells": None if wells == "all" else wells}
+    config = build_config(SimulateConfig, content, "simulate")
+    show(json, data.simulate(out, config, overwrite=overwrite))
+
+
+def layout(
+    file: Annotated[Path, typer.Argument(help="Layout: .xlsx, .csv or wellmap .toml.")],
+    out: Annotated[str, typer.Option(help="Write the layout as a CSV table.")] = "",
+    figure: Annotated[str, typer.Option(help="Draw the plate: .png, .svg or .pdf.")] = "",
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a plate layout says, to confirm or to correct it."""
+    from ck19ml.workflows import layout as workflow
+
+    table, picture = (Path(name) if name else None for name in (out, figure))
+    show(json, workflow.layout_command(file, table, picture, overwrite))
+
+
+def prepare(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PLATE [PLATE ...] DATASET",
+            help="Plate folders (TIFFs and a layout each), then the dataset to write, NAME.zarr.",
+        ),
+    ],
+    layout: Annotated[str, typer.Option(help="Layout file, instead of the folder's own.")] = "",
+    mask: Annotated[str, typer.Option(help="Mask method.")] = "otsu",
+    patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 192,
+    illumination: Annotated[
+        bool, typer.Option("--illumination", help="Correct uneven illumination.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without the fields that have problems.")
+    ] = False,
+    keep_empty: Annotated[
+        bool, typer.Option("--keep-empty", help="Keep fields that show nothing, as faulty.")
+    ] = False,
+    saturated_limit: Annotated[
+        float, typer.Option(help="Share of saturated pixels that makes a field a problem.")
+    ] = 0.05,
+    quality: Annotated[
+        str, typer.Option(help="Thresholds of the flags, as in {focus: 0.3, faulty: 0.5}.")
+    ] = "",
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    scheduler: Annotated[str, typer.Option(help="Dask cluster that works instead, tcp://...")] = "",
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Turn plate folders into one dataset of patches, masks and overlap."""
+    from ck19ml.config import prepare_config
+    from ck19ml.workflows import data
+
+    plates, dataset = _plates_and_dataset(paths)
+    config = prepare_config(
+        {
+            "mask": mask,
+            "patch_size": patch_size,
+            "layout": layout or None,
+            "illumination": illumination,
+            "skip_bad": skip_bad,
+            "keep_empty": keep_empty,
+            "saturated_limit": saturated_limit,
+            "workers": workers,
+            "scheduler": scheduler or None,
+        },
+        quality,
+    )
+    show(json, data.prepare_command(plates, dataset, config, overwrite))
+
+
+def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:
+    if len(paths) < 2:
+        raise ConfigError(
+            f"expected one plate folder or more and then the dataset, found {paths[0]!r} only; "
+            "add the dataset's name"
+        )
+    # MLproject passes several folders as one parameter, separated by spaces.
+    each = [[name] if Path(name).exists() else name.split() for name in paths[:-1]]
+    return [Path(name) for names in each for name in names], Path(paths[-1])

@@ -1,0 +1,47 @@
+"""Commands that use trained models."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ck19ml.cli.options import Debug, Json, Model, Overwrite, show
+
+
+def evaluate(
+    model: Model,
+    dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
+    figures: Annotated[str, typer.Option(help="Also write the figures into this folder.")] = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate a model on the wells of a dataset that it has not seen."""
+    from ck19ml.workflows import evaluate as workflow
+
+    show(json, workflow.evaluate_command(model, dataset, Path(figures) if figures else None))
+
+
+def predict(
+    model: Model,
+    plate: Annotated[Path, typer.Argument(help="Plate folder.")],
+    out: Annotated[Path, typer.Option(help="Table to write: one row a well.")],
+    patches: Annotated[str, typer.Option(help="Table to write: one row a patch.")] = "",
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score the wells of a plate folder with a model."""
+    from ck19ml.workflows import evaluate as workflow
+
+    each = Path(patches) if patches else None
+    show(json, workflow.predict_command(model, plate, out, patches=each, overwrite=overwrite))
+
+
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    debug: Debug = False,
+) -> None:
+    """Open the MLflow UI on the project's own store."""
+    from ck19ml.tracking.server import serve_ui
+
+    serve_ui(port)

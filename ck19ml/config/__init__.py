@@ -1,0 +1,37 @@
+"""Configs of the commands: frozen, with unknown keys refused."""
+
+from ck19ml.config.base import SEED, Classes, Frozen, Seed
+from ck19ml.config.data import PrepareConfig, QualityConfig, SimulateConfig, SplitConfig
+from ck19ml.config.loading import build_config, load_config, prepare_config
+from ck19ml.config.networks import (
+    AutoencoderConfig,
+    AutoencoderSettings,
+    ClassifierConfig,
+    FitConfig,
+    HeadConfig,
+    RegressorConfig,
+)
+from ck19ml.config.tune import Range, SpaceConfig, TuneConfig
+
+__all__ = [
+    "SEED",
+    "AutoencoderConfig",
+    "AutoencoderSettings",
+    "Classes",
+    "ClassifierConfig",
+    "FitConfig",
+    "Frozen",
+    "HeadConfig",
+    "PrepareConfig",
+    "QualityConfig",
+    "Range",
+    "RegressorConfig",
+    "Seed",
+    "SimulateConfig",
+    "SpaceConfig",
+    "SplitConfig",
+    "TuneConfig",
+    "build_config",
+    "load_config",
+    "prepare_config",
+]

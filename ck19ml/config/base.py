@@ -1,0 +1,26 @@
+"""What all configs share."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+SEED = 2211
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What numpy, Python and Keras all take."""
+
+
+def _each_once(names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"expected each class once, found {twice[0]} twice")
+    return names
+
+
+Classes = Annotated[list[str], Field(min_length=2), AfterValidator(_each_once)]
+
+
+class Frozen(BaseModel):
+    """Base of all configs: values cannot change, and every key must be known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,84 @@
+"""Configs of plates and datasets: simulate, prepare, split."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ck19ml.config.base import SEED, Frozen, Seed
+
+
+class SimulateConfig(Frozen):
+    """A plate to simulate where there is none.
+
+    Attributes
+    ----------
+    layout : str
+        ck19, ck21, ck22, or a layout file.
+    wells : int, optional
+        Number of wells, about the same for each stimulation; all by default.
+    size : int
+        Side of a field in pixels.
+    """
+
+    layout: str = "ck19"
+    wells: int | None = Field(default=None, ge=3)
+    size: int = Field(default=2048, ge=64)
+    seed: Seed = SEED
+    brightfield: bool = False
+
+
+class QualityConfig(Frozen):
+    """Beyond these a field is flagged and kept, see `core.quality.Thresholds`."""
+
+    saturated: float = Field(default=0.01, ge=0, le=1)
+    background: float = Field(default=0.25, ge=0, le=1)
+    faulty: float = Field(default=0.5, ge=0, le=1)
+    focus: float = Field(default=0.3, ge=0)
+    cells: float = Field(default=0.2, ge=0)
+
+
+class PrepareConfig(Frozen):
+    """How fields become patches and masks.
+
+    Attributes
+    ----------
+    layout : Path, optional
+        Replaces the plate folder's own.
+    illumination : bool
+        Whether uneven illumination is corrected.
+    skip_bad : bool
+        Whether to go on without the fields that have problems.
+    saturated_limit : float
+        Share of pixels at the camera's maximum above which a field is a problem.
+    keep_empty : bool
+        Whether a field that shows nothing is kept as faulty, as the study did, or a problem.
+    """
+
+    mask: Literal["otsu"] = "otsu"
+    patch_size: int = Field(default=192, ge=16, multiple_of=16)
+    layout: Path | None = None
+    illumination: bool = False
+    quality: QualityConfig = QualityConfig()
+    skip_bad: bool = False
+    saturated_limit: float = Field(default=0.05, ge=0, le=1)
+    keep_empty: bool = True
+    workers: int = Field(default=1, ge=1)
+    scheduler: str | None = None
+
+
+class SplitConfig(Frozen):
+    """Fractions of the wells of each stimulation."""
+
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+    seed: Seed = SEED
+
+    @model_validator(mode="after")
+    def fractions_leave_training_wells(self) -> Self:
+        """Refuse fractions that leave nothing to train on."""
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation + test must be below 1, found {self.validation + self.test}"
+            )
+        return self

@@ -1,0 +1,112 @@
+"""Read configs: YAML, overrides, and errors in words."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from ck19ml.config.base import Frozen
+from ck19ml.config.data import PrepareConfig
+from ck19ml.errors import ConfigError
+
+C = TypeVar("C", bound=Frozen)
+
+
+def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
+    """Read a YAML config and apply overrides of the form ``key.path=value``.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, a key is unknown (the nearest known one is named), or a
+        value is out of range.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"expected a config at {path}, found: {error.strerror}; check the path"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"expected YAML in {path}, found: {reason}; correct it") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"expected keys and values in {path}, found {type(content).__name__}")
+    for override in overrides:
+        _apply(content, override)
+    return build_config(kind, content, str(path))
+
+
+def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
+    """Validate a config's content; see `load_config`."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(kind, error)}") from error
+
+
+def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
+    """Build the config of ``prepare`` from its options; `quality` is a mapping in YAML."""
+    try:
+        thresholds = yaml.safe_load(quality) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"quality: expected YAML as in {{focus: 0.3}}, found {quality!r}"
+        ) from error
+    return build_config(PrepareConfig, content | {"quality": thresholds}, "prepare")
+
+
+UNION_PARTS = ("choices", "range", "float", "int", "bool")
+"""What pydantic adds to a key to say which member of a union it tried."""
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"expected -s key.path=value, found '{override}'; write for example "
+                          "-s fit.epochs=3")  # fmt: skip
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"expected a value as in YAML, found '{override}'") from error
+    inner = content
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"expected keys below '{key}', found a value; check '{override}'")
+    inner[keys[-1]] = value
+
+
+def _explain(kind: type[Frozen], error: ValidationError) -> str:
+    # An unknown key before what else is wrong: misspelt, it is why another one is missing.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    where = [str(part) for part in first["loc"] if part not in UNION_PARTS]
+    key = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(kind, where[:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
+        return f"expected a known key, found '{key}'; {hint}"
+    says_it = first["type"] in ("missing", "value_error")
+    found = "" if says_it else f", found {str(first['input'])[:80]!r}"
+    return f"{key or 'config'}: {first['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _known_keys(kind: type[Frozen], where: Sequence[str]) -> list[str]:
+    for part in where:
+        field = kind.model_fields.get(part)
+        kind = next(_models(field.annotation if field else None), kind)
+    return list(kind.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[Frozen]]:
+    """Find the configs inside an annotation such as ``Choices | Range`` or ``Range | None``."""
+    inner = get_args(annotation)
+    if not inner and isinstance(annotation, type) and issubclass(annotation, Frozen):
+        yield annotation
+    for part in inner:
+        yield from _models(part)

@@ -1,0 +1,112 @@
+"""Configs of the networks: autoencoder, classifier, regressor."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ck19ml.config.base import SEED, Classes, Frozen, Seed
+from ck19ml.config.data import SplitConfig
+
+
+class FitConfig(Frozen):
+    """How a network is fitted, see `training.FitSettings`."""
+
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    patience: int = Field(default=5, ge=1)
+    reduce_patience: int = Field(default=3, ge=1)
+
+
+class AutoencoderSettings(Frozen):
+    """An autoencoder without its data, as it stands inside a tuning config."""
+
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fit: FitConfig = FitConfig()
+
+
+class AutoencoderConfig(AutoencoderSettings):
+    """The command ``autoencoder``."""
+
+    dataset: Path
+    split: SplitConfig = SplitConfig()
+    seed: Seed = SEED
+
+
+class HeadConfig(Frozen):
+    """The layers on top of the encoder; the defaults are the slides' classifier."""
+
+    units: int = Field(default=128, ge=1)
+    depth: int = Field(default=1, ge=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    normalise: bool = False
+    pooled: bool = False
+
+
+class ClassifierConfig(Frozen):
+    """The command ``classifier``.
+
+    Attributes
+    ----------
+    encoder : str, optional
+        MLflow URI of an autoencoder; by default a fresh encoder of `architecture`, which is
+        trained together with the head.
+    classes : list of str, optional
+        Stimulations to tell apart; all of the dataset by default. Wells of others are left out.
+    faulty_class : bool
+        Whether ``Faulty`` is a class of its own (the slides) or left out.
+    interaction_threshold : float
+        Overlap from which cells count as interacting; 0.2 in the slides.
+    """
+
+    dataset: Path
+    encoder: str | None = "models:/ck19-autoencoder@champion"
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fine_tune: bool = False
+    classes: Classes | None = None
+    faulty_class: bool = False
+    class_weights: bool = False
+    head: HeadConfig = HeadConfig()
+    fit: FitConfig = FitConfig(epochs=10, batch_size=64)
+    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    split: SplitConfig = SplitConfig()
+    seed: Seed = SEED
+
+    @model_validator(mode="after")
+    def a_fresh_encoder_is_trained(self) -> Self:
+        """Refuse to freeze an encoder that nothing has trained."""
+        if self.encoder is None and not self.fine_tune:
+            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+        return self
+
+
+class RegressorConfig(Frozen):
+    """The command ``regressor``: a head on an encoder, see `ClassifierConfig`.
+
+    Attributes
+    ----------
+    head : {'local', 'study'}
+        See `models.build_regressor_head`.
+    """
+
+    dataset: Path
+    encoder: str | None = "models:/ck19-autoencoder@champion"
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fine_tune: bool = False
+    head: Literal["local", "study"] = "local"
+    dropout: float = Field(default=0.15, ge=0, lt=1)
+    fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
+    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    split: SplitConfig = SplitConfig()
+    seed: Seed = SEED
+
+    @model_validator(mode="after")
+    def a_fresh_encoder_is_trained(self) -> Self:
+        """Refuse to freeze an encoder that nothing has trained."""
+        if self.encoder is None and not self.fine_tune:
+            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+        return self

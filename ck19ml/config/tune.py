@@ -1,0 +1,117 @@
+"""Config of the tuning: its search space and its budget."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ck19ml.config.base import SEED, Classes, Frozen, Seed
+from ck19ml.config.data import PrepareConfig, SimulateConfig, SplitConfig
+from ck19ml.config.networks import AutoencoderSettings, FitConfig
+
+
+class Range(Frozen):
+    """A range of the search space; whole numbers where both ends are."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def low_is_below_high(self) -> Self:
+        """Refuse an empty range, and a logarithm of what is not positive."""
+        if not self.low < self.high or (self.log and self.low <= 0):
+            found = f"low {self.low}, high {self.high}"
+            raise ValueError(f"expected low < high (and low > 0 with log), found {found}")
+        return self
+
+
+Choices = Annotated[list[float | int | bool], Field(min_length=1)]
+
+
+def _choices_or_range(value: Any) -> str:
+    return "range" if isinstance(value, dict | Range) else "choices"
+
+
+# Told apart before they are checked, so that an error speaks of the one that was meant.
+ChoicesOrRange = Annotated[
+    Annotated[Choices, Tag("choices")] | Annotated[Range, Tag("range")],
+    Discriminator(_choices_or_range),
+]
+
+
+TRIAL_LIMITS: dict[str, tuple[float, float]] = {
+    "units": (1, 65_537),
+    "depth": (0, 17),
+    "dropout": (0, 1),
+    "learning_rate": (1e-12, 1e3),
+    "batch_size": (1, 65_537),
+}
+
+
+class SpaceConfig(Frozen):
+    """What the tuning searches over: for each, choices or a range."""
+
+    units: ChoicesOrRange = [32, 64, 128, 256]
+    depth: ChoicesOrRange = [1, 2]
+    dropout: ChoicesOrRange = Range(low=0.0, high=0.6)
+    normalise: Choices = [False, True]
+    pooled: Choices = [False, True]
+    learning_rate: ChoicesOrRange = Range(low=1e-4, high=1e-2, log=True)
+    batch_size: ChoicesOrRange = [32, 64, 128]
+    class_weights: Choices = [False, True]
+    fine_tune: Choices = [False, True]
+
+    @model_validator(mode="after")
+    def every_trial_can_be_built(self) -> Self:
+        """Refuse values that no head or training takes."""
+        for name, (low, high) in TRIAL_LIMITS.items():
+            value = getattr(self, name)
+            values = [value.low, value.high] if isinstance(value, Range) else value
+            wrong = [v for v in values if not low <= v < high]
+            if wrong:
+                raise ValueError(
+                    f"{name}: expected values from {low} to below {high}, found {wrong[0]}"
+                )
+        return self
+
+
+class TuneConfig(Frozen):
+    """The command ``tune``: from a plate folder to a registered champion.
+
+    Attributes
+    ----------
+    plate : Path
+        Plate folder; where it does not exist, `simulate` makes it.
+    dataset : Path
+        Where the plate's dataset is or will be.
+    trials : int
+        Trials that the study has when it ends, complete and pruned.
+    failures : int
+        Failed trials after which the study stops.
+    first : dict
+        Parameters of the first trial: the slides' classifier.
+    epochs, fine_tune_epochs : int
+        At most, of a trial on stored features and of one that trains the encoder too.
+    promote : {'better', 'always'}
+        Whether the champion is replaced only by a better model.
+    """
+
+    plate: Path = Path("data/plate")
+    simulate: SimulateConfig | None = None
+    dataset: Path = Path("data/plate.zarr")
+    prepare: PrepareConfig = PrepareConfig()
+    split: SplitConfig = SplitConfig()
+    autoencoder: AutoencoderSettings = AutoencoderSettings()
+    regressor_fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
+    classes: Classes | None = None
+    trials: int = Field(default=20, ge=1)
+    failures: int = Field(default=10, ge=0)
+    space: SpaceConfig = SpaceConfig()
+    first: dict[str, float | int | bool] = {}
+    epochs: int = Field(default=30, ge=1)
+    fine_tune_epochs: int = Field(default=4, ge=1)
+    patience: int = Field(default=5, ge=1)
+    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    promote: Literal["better", "always"] = "better"
+    seed: Seed = SEED
