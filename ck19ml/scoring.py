@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core import masks as mask_methods
+from ck19ml import masking
 from ck19ml.core.metrics import well_probabilities
 from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.errors import PlateError
@@ -125,7 +125,7 @@ class Scorer:
     def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
         """Bring patches to the form that the network was trained on (`training.Patches`)."""
         card = self.card
-        masks = mask_methods.METHODS[card.mask](raw, card.background) if card.masked else None
+        masks = masking.method(card.mask)(raw, card.background) if card.masked else None
         return Patches(raw, masks)
 
     def cut(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:

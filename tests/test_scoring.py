@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ck19ml import models, training
-from ck19ml.core import masks as mask_methods
+from ck19ml import masking, models, training
 from ck19ml.core.metrics import well_probabilities
 from ck19ml.core.patches import cut, raise_background
 from ck19ml.errors import PlateError
@@ -123,7 +122,7 @@ def test_a_masked_model_sees_nothing_outside_the_masks() -> None:
     raw = scorer.cut(fields()[0])
     patches = scorer.patches(raw)
     assert patches.masks is not None
-    np.testing.assert_array_equal(patches.masks, mask_methods.METHODS["otsu"](raw, 255))
+    np.testing.assert_array_equal(patches.masks, masking.METHODS["otsu"](raw, 255))
     assert np.all(patches.batch(slice(None))[~patches.masks] == 0)
     assert scorer_of("classifier").patches(raw).masks is None
 

@@ -29,12 +29,16 @@ def otsu_threshold(values: NDArray[np.integer]) -> int:
     2
     """
     low = int(values.min())
-    counts = np.bincount(values.ravel().astype(np.intp) - low)
+    # Most pixels of a patch that was raised to the background have its lowest value: they are
+    # counted without being listed.
+    above = values[values > low]
+    counts = np.bincount(above - np.array(low, above.dtype))
+    if above.size == 0:
+        return low
+    counts[0] = values.size - above.size
     levels = np.flatnonzero(counts)
     weights = counts[levels].astype(np.float64)
     below = np.cumsum(weights)[:-1]
-    if below.size == 0:
-        return low
     moment = np.cumsum(weights * levels)
     total, total_moment = below[-1] + weights[-1], moment[-1]
     # Between-class variance times total squared: no division until the last step.
@@ -65,7 +69,3 @@ def otsu(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bo
                 plane, max(otsu_threshold(plane), background), out=masks[index, :, :, channel]
             )
     return masks
-
-
-METHODS = {"otsu": otsu}
-"""Mask methods by the name that configs and the command line use."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ck19ml import masking
 from ck19ml.core import illumination, overlap, quality
-from ck19ml.core import masks as mask_methods
 from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
 from ck19ml.plates import partial
 from ck19ml.plates.description import PlateDescription
@@ -134,9 +134,9 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
     size, level = task.preparation.patch_size, task.description.level
     # Channels lie apart in memory until the end: each step looks at one channel at a time.
     planes = [_even(task, raw[..., channel], channel) for channel in (0, 1)]
-    apart = np.stack([raise_background(cut(plane, size), level) for plane in planes])
+    apart: NDArray[Any] = np.stack([raise_background(cut(plane, size), level) for plane in planes])
     patches: NDArray[Any] = np.moveaxis(apart, 0, -1)
-    method = mask_methods.METHODS[task.preparation.mask]
+    method = masking.method(task.preparation.mask)
     found = np.stack([method(part[..., None], level)[..., 0] for part in apart])
     masks = np.moveaxis(found, 0, -1)
     faulty = is_faulty(patches, level)

@@ -87,7 +87,7 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
 
 
 def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from ck19ml.core import masks as mask_methods
+    from ck19ml import masking
     from ck19ml.core import overlap
 
     fields: list[pd.DataFrame] = []
@@ -95,7 +95,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
         for done, field in enumerate(plate.fields, start=1):
             raw = scorer.cut(read_field(field, plate.description))
             outputs = scorer.outputs(raw)
-            masks = mask_methods.METHODS[scorer.card.mask](raw, scorer.card.background)
+            masks = masking.method(scorer.card.mask)(raw, scorer.card.background)
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(raw)), "faulty": scorer.faulty(raw),
                                   "overlap": overlap.score(masks).overlap})  # fmt: skip

@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.filters import threshold_otsu
 from sklearn.cluster import KMeans
 
-from ck19ml.core.masks import METHODS, otsu, otsu_threshold
+from ck19ml.core.masks import otsu, otsu_threshold
 
 LEVEL = 255
 STUDY_CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
@@ -92,42 +92,6 @@ def test_two_means_of_opencv_is_never_better(seed: int) -> None:
     _, labels, _ = cv2.kmeans(scaled, 2, None, STUDY_CRITERIA, 10, cv2.KMEANS_PP_CENTERS)
     found = within(values, labels.ravel() == 1)
     assert within(values, values > otsu_threshold(values)) <= found + 1e-6
-
-
-@pytest.mark.parametrize("method", sorted(METHODS))
-class TestEveryMethod:
-    """What configs and the command line may expect of a mask method, whichever it is."""
-
-    def test_masks_have_the_shape_of_the_patches(self, method: str) -> None:
-        patches = np.stack([cells(1), cells(2)], axis=-1)[None]
-        masks = METHODS[method](patches, LEVEL)
-        assert masks.shape == patches.shape
-        assert masks.dtype == bool
-
-    def test_a_cell_free_patch_has_an_empty_mask(self, method: str) -> None:
-        assert not METHODS[method](np.full((2, 8, 8, 2), LEVEL, np.uint16), LEVEL).any()
-
-    def test_noise_below_the_background_has_an_empty_mask(self, method: str) -> None:
-        noise = np.random.default_rng(0).integers(200, LEVEL + 1, (1, 16, 16, 2)).astype(np.uint16)
-        assert not METHODS[method](noise, LEVEL).any()
-
-    def test_a_bright_disc_is_found_in_its_channel_only(self, method: str) -> None:
-        patches = np.full((1, 9, 9, 2), LEVEL, np.uint16)
-        patches[0, 2:5, 3:6, 1] = 2000
-        masks = METHODS[method](patches, LEVEL)
-        np.testing.assert_array_equal(masks, patches > LEVEL)
-
-    def test_a_patch_is_masked_alike_in_any_company(self, method: str) -> None:
-        one, other = (np.stack([cells(s), cells(s + 1)], -1)[None] for s in (3, 5))
-        both = METHODS[method](np.concatenate([one, other]), LEVEL)
-        np.testing.assert_array_equal(both[:1], METHODS[method](one, LEVEL))
-        np.testing.assert_array_equal(both[1:], METHODS[method](other, LEVEL))
-
-    def test_patches_stay_as_they_are(self, method: str) -> None:
-        patches = np.stack([cells(1), cells(2)], axis=-1)[None]
-        before = patches.copy()
-        METHODS[method](patches, LEVEL)
-        np.testing.assert_array_equal(patches, before)
 
 
 @settings(max_examples=30)
