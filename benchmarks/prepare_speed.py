@@ -6,9 +6,8 @@
 On the same wells, each in a process of its own, one after the other: (a) the study's procedure
 (DOMAIN.md, steps 1-6): patches, min-max, OpenCV k-means with 10 attempts, at most 10 iterations
 and eps 1.0 on each channel, overlap; (b) reading the files and nothing else; (c) `prepare` with
-one and with two processes. Times are of the work, without the start of the interpreter, but with
-the start of worker processes. Memory is the largest sum of the resident memory of the process and
-its children, seen every 20 ms. Everything that is written is deleted at the end.
+one and with two workers. Times are of the work, without the start of the interpreter. Memory is the largest sum of the resident memory of the process and
+its children, seen every 20 ms. (d) is the command `ck19ml prepare` as a user runs it. Everything that is written is deleted at the end.
 """
 
 import argparse
@@ -90,16 +89,22 @@ def child(arguments: list[str]) -> None:
 
 def measure(*arguments: object) -> tuple[float, float]:
     """Run a piece of work in a process of its own: seconds, and megabytes at most."""
-    command = [sys.executable, __file__, "--child", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    _, memory, out = watch([sys.executable, __file__, "--child", *map(str, arguments)])
+    return float(json.loads(out)), memory
+
+
+def watch(command: list[str], folder: Path | None = None) -> tuple[float, float, str]:
+    """Run a command in a folder: seconds, megabytes at most, and what it printed."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     peak = [0.0]
-    watch = threading.Thread(target=_watch, args=(process.pid, peak))
-    watch.start()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peak))
+    watcher.start()
     out, _ = process.communicate()
-    watch.join()
+    watcher.join()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return float(json.loads(out)), peak[0] / 2**20
+    return time.perf_counter() - start, peak[0] / 2**20, out
 
 
 def _watch(pid: int, peak: list[float]) -> None:
@@ -145,11 +150,17 @@ def compare(wells: int, size: int, fields: int, folder: Path) -> None:
         seconds, memory = measure("prepare", plate, folder / f"d{workers}.zarr", workers)
         own = seconds / wells
         print(
-            f"  (c) prepare, {workers} process(es) {own:8.4f} s a field, "
+            f"  (c) prepare, {workers} worker(s)  {own:8.4f} s a field, "
             f"{slow[0] / fields / own:6.1f} times as fast as (a) (target {TARGETS['study']:g}), "
             f"{own / (read[0] / wells):5.1f} times (b) (target {TARGETS['reading']:g}), "
             f"{memory:.0f} MB at most (target {TARGETS['memory_mb']:g})"
         )
+    command = [sys.executable, "-m", "ck19ml", "prepare", str(plate), str(folder / "whole.zarr")]
+    seconds, memory, _ = watch([*command, "--keep-empty", "--workers", "2"], folder)
+    print(
+        f"  (d) the whole command, with start-up, MLflow run and figures, 2 workers: "
+        f"{seconds:.1f} s, {memory:.0f} MB at most (target {TARGETS['memory_mb']:g})"
+    )
 
 
 def main() -> None:

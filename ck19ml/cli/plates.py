@@ -71,7 +71,7 @@ def prepare(
     quality: Annotated[
         str, typer.Option(help="Thresholds of the flags, as in {focus: 0.3, faulty: 0.5}.")
     ] = "",
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option(help="Fields worked on at a time.")] = 1,
     scheduler: Annotated[str, typer.Option(help="Dask cluster that works instead, tcp://...")] = "",
     overwrite: Overwrite = False,
     json: Json = False,

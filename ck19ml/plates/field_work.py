@@ -1,9 +1,11 @@
-"""The work on one field: read, cut, mask, measure, write; done in worker processes."""
+"""The work on one field: read, cut, mask, measure, write; done by workers, here or elsewhere."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -134,14 +136,16 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
     size, level = task.preparation.patch_size, task.description.level
     # Channels lie apart in memory until the end: each step looks at one channel at a time.
     planes = [_even(task, raw[..., channel], channel) for channel in (0, 1)]
-    apart: NDArray[Any] = np.stack([raise_background(cut(plane, size), level) for plane in planes])
-    patches: NDArray[Any] = np.moveaxis(apart, 0, -1)
+    apart: list[NDArray[Any]] = [raise_background(cut(plane, size), level) for plane in planes]
     method = masking.method(task.preparation.mask)
-    found = np.stack([method(part[..., None], level)[..., 0] for part in apart])
-    masks = np.moveaxis(found, 0, -1)
-    faulty = is_faulty(patches, level)
+    found = [method(part[..., None], level)[..., 0] for part in apart]
+    dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
+    patches = interleave([part.astype(dtype, copy=False) for part in apart])
+    masks = interleave([part.view(np.uint8) for part in found]).view(np.bool_)
+    faulty = np.any([is_faulty(part[..., None], level) for part in apart], axis=0)
     yx = origins(*task.shape, size)
-    columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **asdict(overlap.score(masks))}
+    score = overlap.score(np.moveaxis(np.stack(found), 0, -1))
+    columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **vars(score)}
     measured = quality.measure(
         raw,
         np.moveaxis(np.stack([_mosaic(part, task.shape, size) for part in found]), 0, -1),
@@ -149,9 +153,6 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
     )
-    dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
-    patches = np.ascontiguousarray(patches, dtype=dtype)
-    masks = np.ascontiguousarray(masks)
     write_field(task.folder, task.index, patches, masks)
     record = partial.Record(
         columns={name: values.tolist() for name, values in columns.items()},
@@ -161,6 +162,19 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
         masks_sha256=partial.hash_masks(masks),
     )
     partial.save_record(task.folder, task.index, record)
+
+
+def interleave(channels: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Stack channels, (n, height, width) each, on a last axis: `numpy.stack`, four times as fast.
+
+    Parameters
+    ----------
+    channels : sequence of ndarray
+        C-contiguous, uint8 or uint16, all of one shape.
+    """
+    shape = channels[0].shape
+    merged = cv2.merge([part.reshape(-1, shape[-1]) for part in channels])
+    return np.asarray(merged).reshape(*shape, len(channels))
 
 
 def _even(task: Task, plane: NDArray[np.uint16], channel: int) -> NDArray[Any]:

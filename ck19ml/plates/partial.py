@@ -136,7 +136,7 @@ def finish(folder: Path) -> None:
 
 def save_record(folder: Path, index: int, record: Record) -> None:
     """Note a field as finished, after its arrays were written."""
-    save_note(folder, str(index), asdict(record))
+    save_note(folder, str(index), vars(record))
 
 
 def load_record(folder: Path, index: int) -> Record | None:

