@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from optuna.trial import TrialState
 
 from ck19ml import tuning
 from ck19ml.errors import Ck19Error, ConfigError, TrialFailed
@@ -361,16 +363,22 @@ def test_a_killed_process_leaves_a_study_that_goes_on_to_exactly_the_budget(stud
 
 
 @pytest.mark.slow
-def test_a_second_process_is_refused_and_let_in_when_the_first_is_gone(study: Stored) -> None:
+def test_a_second_process_joins_and_the_budget_stays_exact(study: Stored) -> None:
+    """The trial of the process that lives is not touched; that of a dead one is replaced."""
     process = hold(study, 1)
     try:
-        with pytest.raises(ConfigError, match="to be free, found another 'tune'"), study.open():
-            pass
+        with study.open() as opened:
+            assert opened.recover() == []
+            log = Log()
+            limit = time.time() + 3
+            assert opened.run(4, objective, SPACE, log, failures=0, until=limit) == 2
+            assert (opened.done, opened.running) == (3, 1), "the fourth is the other one's"
     finally:
         end(process)
     with study.open() as opened:
-        opened.recover()
-        assert opened.run(4, objective, SPACE, Log(), failures=0) == 3
+        assert opened.run(4, objective, SPACE, log, failures=0) == 1
+        assert (opened.done, opened.running) == (4, 0)
+    assert Counter(study.table()["state"]) == {"complete": 4, "interrupted": 1}
 
 
 def test_a_study_opens_at_once(study: Stored) -> None:
@@ -382,8 +390,119 @@ def test_a_study_opens_at_once(study: Stored) -> None:
     assert time.monotonic() - started < 10
 
 
-def test_a_journal_that_is_open_here_is_refused_here_too(study: Stored) -> None:
-    with study.open(), pytest.raises(ConfigError), study.open():
-        pass
+def test_a_study_that_is_open_twice_is_one_study(study: Stored) -> None:
+    with study.open() as one, study.open() as other:
+        assert one.run(2, objective, SPACE, Log(), failures=0) == 2
+        assert other.run(3, objective, SPACE, Log(), failures=0) == 1
+        assert one.done == other.done == 3
+        assert isinstance(one, Study)
+
+
+def test_a_trial_whose_processes_die_again_and_again_counts_as_failed(study: Stored) -> None:
+    """Parameters that need more memory than there is would otherwise kill without end."""
+    for _ in range(3):
+        with study.open() as opened:
+            opened._claim(2)  # and the process is gone
+    added, log = study.run(2, failures=1)
+    assert added == 2
+    assert log.begun[0][1] != FIRST
     with study.open() as opened:
-        assert isinstance(opened, Study)
+        assert (opened.done, opened.failed) == (2, 1)
+        error = opened.endings()[2].error
+    assert error == "3 processes died of these parameters"
+
+
+def test_a_process_taken_for_dead_loses_its_trial(study: Stored) -> None:
+    """It was asleep for too long: what it says of the trial comes too late."""
+
+    def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
+        if number == 0:
+            with study.open() as other:
+                [trial] = other._in(TrialState.RUNNING)
+                other._give_up(trial, died=True)
+                other.run(2, objective, SPACE, Log(), failures=0)
+        return objective(number, parameters, report)
+
+    added, log = study.run(2, run)
+    assert added == 0
+    assert log.states == ["interrupted"]
+    assert Counter(study.table()["state"]) == {"complete": 2, "interrupted": 1}
+
+
+def test_no_trial_is_started_after_the_time_limit(study: Stored) -> None:
+    with study.open() as opened:
+        log = Log()
+        assert opened.run(5, objective, SPACE, log, failures=0, until=time.time() - 1) == 0
+    assert log.begun == []
+
+
+def test_a_line_that_was_cut_short_costs_nothing_but_itself(study: Stored) -> None:
+    """A process killed, or a disk full, in the middle of a write."""
+    study.run(2)
+    with study.journal.open("ab") as file:
+        file.write(b'{"op_code":4,"worker_id":"x","stu')
+    assert study.run(4)[0] == 2
+    assert study.table()["state"].tolist() == ["complete"] * 4
+
+
+def test_a_journal_that_is_none_is_said_in_one_line(study: Stored) -> None:
+    study.journal.parent.mkdir()
+    study.journal.write_text("not a journal\nat all\n")
+    with pytest.raises(Ck19Error, match="expected Optuna's journal at"), study.open():
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_in_one_line(study: Stored, number: int) -> None:
+    with (
+        pytest.raises(Ck19Error, match=r"expected room on the disk of .*, found it full"),
+        study.open(),
+    ):
+        raise OSError(number, "no space")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:secret@host:5432/db", "postgresql://host:5432/db"),
+        ("postgresql://user@host/db?password=secret", "postgresql://host/db"),
+        ("postgresql+psycopg2://u:p%40ss@h/d", "postgresql+psycopg2://h/d"),
+        ("postgresql://u:secret@h:none/db", "postgresql://..."),
+        ("data/plate.study/optuna.journal", "data/plate.study/optuna.journal"),
+    ],
+)
+def test_a_storage_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert tuning.shown(url) == shown
+
+
+@pytest.mark.parametrize("url", ["sqlite:///study.db", "mysql://u:secret@h/d", "http://x"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="expected a file or postgresql://") as caught:
+        tuning.require_storage(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_said_in_one_line() -> None:
+    url = "postgresql://someone:secret@127.0.0.1:1/nothing"
+    with (
+        pytest.raises(
+            Ck19Error, match=r"expected the study's database at postgresql://127"
+        ) as told,
+        tuning.open_study(url, "s", seed=1, first={}),
+    ):
+        pass
+    assert "secret" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "none"])
+def test_other_pruners_keep_the_budget(tmp_path: Path, pruner: Any) -> None:
+    def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
+        for epoch in range(1, 9):
+            report(epoch, parameters["rate"] * 1000 + number - epoch / 100)
+        return parameters["rate"] * 1000, {}
+
+    with tuning.open_study(tmp_path / "j", "s", seed=1, first=FIRST, pruner=pruner) as opened:
+        assert opened.run(12, run, SPACE, Log(), failures=0) == 12
+        pruned = (opened.table()["state"] == "pruned").sum()
+    assert pruned == 0 if pruner == "none" else pruned > 0

@@ -1,0 +1,35 @@
+"""The only package that imports optuna: studies with an exact budget of trials."""
+
+from ck19ml.tuning.drawing import STARTUP_TRIALS, WARMUP_EPOCHS
+from ck19ml.tuning.kinds import (
+    Ended,
+    Notes,
+    Objective,
+    Parameters,
+    Range,
+    Report,
+    Space,
+    Trial,
+    Watcher,
+)
+from ck19ml.tuning.storage import has_password, require_storage, shown
+from ck19ml.tuning.study import Study, open_study
+
+__all__ = [
+    "STARTUP_TRIALS",
+    "WARMUP_EPOCHS",
+    "Ended",
+    "Notes",
+    "Objective",
+    "Parameters",
+    "Range",
+    "Report",
+    "Space",
+    "Study",
+    "Trial",
+    "Watcher",
+    "has_password",
+    "open_study",
+    "require_storage",
+    "shown",
+]

@@ -1,0 +1,55 @@
+"""What a study is told and what it tells: spaces, objectives, trials."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Parameters = dict[str, Any]
+Notes = dict[str, Any]
+Report = Callable[[int, float], None]
+"""Takes the epoch and the value to minimise; ends a hopeless trial by an exception."""
+
+
+class Watcher(Protocol):
+    """What the study tells of its trials."""
+
+    def started(self, number: int, parameters: Parameters) -> None:
+        """Tell that a trial starts."""
+
+    def ended(self, number: int, state: str, error: str | None) -> None:
+        """Tell that a trial is now complete, pruned, fail or interrupted."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A range of numbers; whole ones where both ends are."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+
+Space = Mapping[str, list[Any] | Range]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A complete trial; the notes are what its objective kept beside the value."""
+
+    number: int
+    parameters: Parameters
+    value: float
+    notes: Notes
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended, and when (seconds since 1970)."""
+
+    state: str
+    error: str | None
+    seconds: float | None
+
+
+Objective = Callable[[int, Parameters, Report], tuple[float, Notes]]
+"""Takes number, parameters and a report function; returns the value and JSON-like notes."""

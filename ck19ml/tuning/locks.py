@@ -1,0 +1,102 @@
+"""Locks between the processes of a study, given back however a process ends."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy
+
+PATIENCE_S = 10
+"""How long a database may take to answer."""
+
+
+class Locks(Protocol):
+    """Named locks of one study."""
+
+    def hold(self, name: str, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Wait for a lock and hold it; shared holders exclude only those that are not."""
+
+    def attempt(self, name: str) -> AbstractContextManager[bool]:
+        """Hold a lock if nobody does; yields whether it is held now."""
+
+
+class FileLocks:
+    """Locks on files: the system gives them back when a process ends, killed or not.
+
+    Parameters
+    ----------
+    folder : Path
+        One file a lock; an empty file that stays behind means nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def hold(self, name: str, *, shared: bool = False) -> Iterator[None]:
+        """Wait for a lock and hold it."""
+        with (self.folder / name).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[bool]:
+        """Hold a lock if nobody does."""
+        with (self.folder / name).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def forget(self, name: str) -> None:
+        """Remove the file of a lock that nobody will ask for again."""
+        (self.folder / name).unlink(missing_ok=True)
+
+
+class PostgresLocks:
+    """Advisory locks of PostgreSQL [1]_: given back when the connection ends.
+
+    Each lock has a connection of its own, on which the server asks after 15 s of silence
+    whether the other end still lives: a host that lost its power frees its locks within 30 s.
+    The address must be that of the server itself: a pooler that shares connections between
+    clients breaks the locks.
+
+    References
+    ----------
+    .. [1] https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS
+    """
+
+    def __init__(self, url: str, study: str) -> None:
+        alive = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+        self.study = study
+        self.engine = sqlalchemy.create_engine(
+            url,
+            poolclass=sqlalchemy.NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"connect_timeout": PATIENCE_S, "options": alive},
+        )
+
+    @contextmanager
+    def hold(self, name: str, *, shared: bool = False) -> Iterator[None]:
+        """Wait for a lock and hold it."""
+        with self.engine.connect() as connection:
+            self._ask(connection, "pg_advisory_lock" + ("_shared" if shared else ""), name)
+            yield
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[bool]:
+        """Hold a lock if nobody does."""
+        with self.engine.connect() as connection:
+            yield bool(self._ask(connection, "pg_try_advisory_lock", name))
+
+    def _ask(self, connection: Any, function: str, name: str) -> Any:
+        digest = hashlib.sha256(f"ck19ml {self.study} {name}".encode()).digest()
+        key = int.from_bytes(digest[:8], signed=True)
+        query = sqlalchemy.text(f"SELECT {function}(:key)")
+        return connection.execute(query, {"key": key}).scalar()
