@@ -6,8 +6,9 @@
 On the same wells, each in a process of its own, one after the other: (a) the study's procedure
 (DOMAIN.md, steps 1-6): patches, min-max, OpenCV k-means with 10 attempts, at most 10 iterations
 and eps 1.0 on each channel, overlap; (b) reading the files and nothing else; (c) `prepare` with
-one and with two workers. Times are of the work, without the start of the interpreter. Memory is the largest sum of the resident memory of the process and
-its children, seen every 20 ms. (d) is the command `ck19ml prepare` as a user runs it. Everything that is written is deleted at the end.
+one and with two workers. Times are of the work, without the start of the interpreter. Memory is
+the largest sum of the resident memory of the process and its children, seen every 20 ms. (d) is
+the command `ck19ml prepare` as a user runs it. Everything that is written is deleted at the end.
 """
 
 import argparse

@@ -108,3 +108,16 @@ def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:
     # MLproject passes several folders as one parameter, separated by spaces.
     each = [[name] if Path(name).exists() else name.split() for name in paths[:-1]]
     return [Path(name) for names in each for name in names], Path(paths[-1])
+
+
+def export(
+    plate: Annotated[Path, typer.Argument(help="Plate folder.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write, NAME.ome.zarr.")],
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Export a plate as OME-Zarr, to look at it in napari and other viewers."""
+    from ck19ml.workflows import export as workflow
+
+    show(json, workflow.export_command(plate, out, overwrite))

@@ -91,16 +91,20 @@ def plate_layout(plate: Plate, path: Path | None) -> pd.DataFrame:
     PlateError
         If there is none.
     """
-    description = plate.description
-    names = [description.layout] if description.layout else LAYOUT_NAMES
-    places = [path] if path else [plate.folder / name for name in names]
+    places = [path] if path else layout_places(plate)
     for place in places:
         if place.is_file():
-            return read_layout(place, description.layout_columns or None)
+            return read_layout(place, plate.description.layout_columns or None)
     raise PlateError(
         f"expected a layout at {places[0]}, found none; write one (columns well, stimulation, "
         "compound, concentration_um, control) or name it by --layout"
     )
+
+
+def layout_places(plate: Plate) -> list[Path]:
+    """Where a plate folder's own layout may stand."""
+    named = plate.description.layout
+    return [plate.folder / name for name in ([named] if named else LAYOUT_NAMES)]
 
 
 Plates = Plate | Sequence[Plate]

@@ -1,0 +1,190 @@
+"""Export a plate as OME-Zarr: what viewers such as napari open as one plate."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ck19ml.core.overlap import DC, TCELL
+from ck19ml.errors import PlateError
+from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.wells import ROWS, plate_format
+
+SMALLEST_LEVEL = 256
+"""A field is halved until its longer side is at most so many pixels."""
+
+SHOWN_PERCENTILE = 99.8
+"""What a viewer shows as brightest at first: few pixels of a field, its brightest, lie above it."""
+
+
+def export_plate(
+    plate: Plate,
+    target: Path,
+    *,
+    layout: pd.DataFrame | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write the fields of a plate with their pyramids as OME-Zarr 0.5 in the HCS layout [1]_.
+
+    Each field is an image (channel, y, x) of the plate's own grey values, with the channels DC
+    and T cell, their colours, and the pixel size. A well of the layout carries its row as
+    attributes under ``ck19ml``.
+
+    Parameters
+    ----------
+    target : Path
+        Folder to write, such as ``plate.ome.zarr``; it appears when it is complete.
+    layout : DataFrame, optional
+        See `layouts`.
+    progress : callable, optional
+        Called with the number of fields done and to do.
+
+    Raises
+    ------
+    PlateError
+        If something stands at the target, a file cannot be read, the folder holds several plates,
+        or the target cannot be written.
+
+    References
+    ----------
+    .. [1] https://ngff.openmicroscopy.org/0.5
+    """
+    _require(plate, target, overwrite)
+    new = target.with_name(f".{target.name}.new")
+    try:
+        shutil.rmtree(new, ignore_errors=True)  # of an export that was stopped
+        new.parent.mkdir(parents=True, exist_ok=True)
+        _write(plate, new, layout, progress)
+        if target.exists():
+            shutil.rmtree(target)
+        new.rename(target)
+    except OSError as error:
+        raise PlateError(
+            f"expected to write {target}, found: {error.strerror or error}; choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return target
+
+
+def _require(plate: Plate, target: Path, overwrite: bool) -> None:
+    names = sorted({field.plate for field in plate.fields})
+    if len(names) != 1:
+        raise PlateError(
+            f"{plate.folder}: expected the images of one plate, found "
+            f"{', '.join(names) or 'none'}; put each plate into a folder of its own"
+        )
+    if not target.exists():
+        return
+    if not overwrite:
+        raise PlateError(f"expected {target} to be new, found it there; add --overwrite")
+    if not (target / "zarr.json").is_file():
+        raise PlateError(
+            f"expected an OME-Zarr plate or nothing at {target}, found something else; choose "
+            "another name"
+        )
+
+
+def _write(
+    plate: Plate,
+    folder: Path,
+    layout: pd.DataFrame | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    # Imported here: ome-zarr brings dask, which nothing else in this package needs.
+    import zarr
+    from ome_zarr.format import FormatV05
+    from ome_zarr.writer import write_plate_metadata, write_well_metadata
+
+    root = zarr.open_group(folder, mode="w", zarr_format=3)
+    fields: dict[str, list[Field]] = {}
+    for field in plate.fields:
+        fields.setdefault(field.well, []).append(field)
+    rows, columns = plate_format(list(fields))
+    write_plate_metadata(
+        root,
+        rows=list(ROWS[:rows]),
+        columns=[str(column) for column in range(1, columns + 1)],
+        wells=[_well_path(well) for well in fields],
+        fmt=FormatV05(),
+        acquisitions=[{"id": 0, "maximumfieldcount": max(map(len, fields.values()))}],
+        field_count=max(map(len, fields.values())),
+        name=plate.name,
+    )
+    done = 0
+    for well, own in fields.items():
+        group = root.require_group(_well_path(well))
+        images: list[str | dict[str, Any]] = [
+            {"path": str(index), "acquisition": 0} for index in range(len(own))
+        ]
+        write_well_metadata(group, images, fmt=FormatV05())
+        _label(group, well, layout)
+        for index, field in enumerate(own):
+            _write_field(plate, field, group.require_group(str(index)))
+            done += 1
+            if progress:
+                progress(done, len(plate.fields))
+
+
+def _well_path(well: str) -> str:
+    return f"{well[0]}/{int(well[1:])}"
+
+
+def _label(group: Any, well: str, layout: pd.DataFrame | None) -> None:
+    if layout is None:
+        return
+    for row in layout[layout["well"] == well].to_dict("records"):
+        known = {str(key): value for key, value in row.items() if not pd.isna(value)}
+        group.attrs["ck19ml"] = known
+
+
+def _write_field(plate: Plate, field: Field, group: Any) -> None:
+    from ome_zarr.format import FormatV05
+    from ome_zarr.scale import Methods
+    from ome_zarr.writer import write_image
+
+    description = plate.description
+    image = np.moveaxis(read_field(field, description), -1, 0)
+    dtype = np.uint8 if description.bit_depth <= 8 else np.uint16
+    image = np.ascontiguousarray(image, dtype=dtype)
+    levels = max(0, int(np.ceil(np.log2(max(image.shape[1:]) / SMALLEST_LEVEL))))
+    size = description.pixel_size_um
+    write_image(
+        image,
+        group,
+        name=f"{field.plate} {field.well} field {field.field}",
+        axes="cyx",
+        scale={"c": 1.0, "y": size, "x": size},
+        axes_units={"y": "micrometer", "x": "micrometer"},
+        scale_factors=[2**level for level in range(1, levels + 1)],
+        method=Methods.LOCAL_MEAN,
+        storage_options={"chunks": (1, 1024, 1024)},
+        fmt=FormatV05(),
+        omero=_shown(image, 2**description.bit_depth - 1),
+    )
+
+
+def _shown(image: np.ndarray[Any, Any], maximum: int) -> dict[str, Any]:
+    """Say how a viewer shows the channels at first, in the colours of the dyes."""
+    channels = {DC: ("DC", "FF0000"), TCELL: ("T cell", "00FF00")}
+    return {
+        "channels": [
+            {
+                "label": label,
+                "color": colour,
+                "active": True,
+                "window": {
+                    "min": 0,
+                    "max": maximum,
+                    "start": int(np.percentile(image[channel, ::8, ::8], 1)),
+                    "end": int(np.percentile(image[channel, ::8, ::8], SHOWN_PERCENTILE)),
+                },
+            }
+            for channel, (label, colour) in sorted(channels.items())
+        ],
+        "rdefs": {"model": "color"},
+    }
