@@ -154,7 +154,7 @@ def fit(
     validation: Any,
     settings: FitSettings,
     *,
-    loss: str,
+    loss: str | Callable[[Any, Any], Any],
     metrics: tuple[str, ...] = (),
     report: Report | None = None,
     first_epoch: int = 1,
@@ -166,7 +166,9 @@ def fit(
     Parameters
     ----------
     train, validation : Batches, or (x, y[, sample weights]) of arrays; validation may be None
-    loss, metrics : str
+    loss : str or callable
+        A name that Keras knows, or a function of the true and the predicted tensor.
+    metrics : tuple of str
         Names that Keras knows.
     report : callable, optional
         Called after each epoch; what it raises ends the training.

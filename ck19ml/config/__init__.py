@@ -3,6 +3,7 @@
 from ck19ml.config.base import SEED, Classes, Frozen, Seed
 from ck19ml.config.data import PrepareConfig, QualityConfig, SimulateConfig, SplitConfig
 from ck19ml.config.loading import build_config, load_config, prepare_config
+from ck19ml.config.masks import MaskingConfig, MasksConfig, UnetConfig
 from ck19ml.config.networks import (
     AutoencoderConfig,
     AutoencoderSettings,
@@ -22,6 +23,8 @@ __all__ = [
     "FitConfig",
     "Frozen",
     "HeadConfig",
+    "MaskingConfig",
+    "MasksConfig",
     "PrepareConfig",
     "QualityConfig",
     "Range",
@@ -31,6 +34,7 @@ __all__ = [
     "SpaceConfig",
     "SplitConfig",
     "TuneConfig",
+    "UnetConfig",
     "build_config",
     "load_config",
     "prepare_config",

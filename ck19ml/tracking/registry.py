@@ -12,11 +12,13 @@ from mlflow.types.schema import Schema, TensorSpec
 
 import ck19ml
 from ck19ml.errors import TrackingError
+from ck19ml.mask_network import MaskNetwork, StoredMasks
 from ck19ml.scoring import Scorer, load_scorer
 from ck19ml.tracking.runs import Run
 from ck19ml.tracking.server import client
 
-LOADER = "ck19ml.scoring"
+LOADER = Scorer.__module__
+MASK_LOADER = MaskNetwork.__module__
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 REQUIREMENTS = ("keras", "numpy", "pandas", "scikit-learn", "tensorflow")
@@ -47,7 +49,7 @@ class Version:
 
 
 def log_model(
-    run: Run, scorer: Scorer, name: str, tags: dict[str, str], description: str
+    run: Run, scorer: Scorer | MaskNetwork, name: str, tags: dict[str, str], description: str
 ) -> Version:
     """Log a model twice in the active run, and register the one that takes raw fields.
 
@@ -69,7 +71,7 @@ def log_model(
         data = scorer.save(Path(folder) / "scorer")
         logged = mlflow.pyfunc.log_model(
             name="model",
-            loader_module=LOADER,
+            loader_module=type(scorer).__module__,
             data_path=str(data),
             code_paths=[str(Path(ck19ml.__file__).parent)],
             signature=signature,
@@ -85,13 +87,12 @@ def log_model(
     return Version(name, str(registered.version), run, tags)
 
 
-def _log_network(scorer: Scorer, pins: list[str]) -> None:
-    size = scorer.card.patch_size
-    output = (-1, *scorer.network.output_shape[1:])
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, size, size, 2))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), output)]),
-    )
+def _log_network(scorer: Scorer | MaskNetwork, pins: list[str]) -> None:
+    ends = []
+    for shape in (scorer.network.input_shape, scorer.network.output_shape):
+        free = tuple(-1 if side is None else side for side in shape)
+        ends.append(Schema([TensorSpec(np.dtype(np.float32), free)]))
+    signature = ModelSignature(inputs=ends[0], outputs=ends[1])
     # Without an input example: MLflow's keras flavour fails on one (mlflow/mlflow#16183).
     mlflow.keras.log_model(
         scorer.network, name="network", signature=signature, pip_requirements=pins
@@ -130,20 +131,37 @@ def load_model(uri: str) -> Scorer:
     TrackingError
         If there is no such model, or it is not one of this project's.
     """
-    client()
     with tempfile.TemporaryDirectory() as place:
-        try:
-            found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=place)
-            flavor = Model.load(found).flavors["python_function"]
-        except Exception as error:
-            reason = " ".join(str(error).split())[:160]
-            raise TrackingError(
-                f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
-                "train one with 'ck19ml tune'"
-            ) from error
-        if flavor.get("loader_module") != LOADER:
-            raise TrackingError(
-                f"expected a model that ck19ml registered at {uri}, found one loaded by "
-                f"{flavor.get('loader_module')}; give the URI of its 'model', not of its 'network'"
-            )
-        return load_scorer(Path(found) / flavor["data"])
+        return load_scorer(_fetch(uri, Path(place), LOADER, "train one with 'ck19ml tune'"))
+
+
+def fetch_masks(uri: str, place: Path) -> StoredMasks:
+    """Fetch a mask network by an MLflow model URI into an existing folder.
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model, or it is no mask network.
+    """
+    return StoredMasks(_fetch(uri, place, MASK_LOADER, "train one with 'ck19ml unet'"))
+
+
+def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
+    """Download a model; returns the folder that its loader takes."""
+    client()
+    try:
+        found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(place))
+        flavor = Model.load(found).flavors["python_function"]
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TrackingError(
+            f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
+            f"{remedy}"
+        ) from error
+    if flavor.get("loader_module") != loader:
+        what = "a mask network" if loader == MASK_LOADER else "a model"
+        raise TrackingError(
+            f"expected {what} that ck19ml registered at {uri}, found one loaded by "
+            f"{flavor.get('loader_module')}; give the URI of its 'model', not of its 'network'"
+        )
+    return Path(found) / str(flavor["data"])

@@ -1,0 +1,240 @@
+"""Train a mask network on simulated wells, register it, and say which version is the champion."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ck19ml import __version__, masking, plots, unet
+from ck19ml.config import UnetConfig
+from ck19ml.core.mask_examples import Conditions, MaskWell, Variation, crops, simulate_well
+from ck19ml.core.mask_scores import score_masks
+from ck19ml.core.metrics import Score, mean_score
+from ck19ml.core.patches import PATCH_SIZE, raise_background, rescale
+from ck19ml.mask_network import MaskCard, MaskNetwork
+from ck19ml.tracking import registry, runs
+from ck19ml.tracking.registry import Version
+from ck19ml.tracking.runs import Run
+from ck19ml.training import Fit, fit, seed_everything
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.trained import fit_settings, log_fit
+
+NAME = "ck19-unet"
+BIT_DEPTH = 12
+"""Of the simulator's camera."""
+
+ROLES = {"train": 1, "validation": 2}
+"""Stands in the seed of each well, so that no role sees another's."""
+
+EXAMPLES = 6
+
+
+@dataclass(frozen=True)
+class Wells:
+    """The wells of one role with their targets, (n, 192, 192, 2), bool, one array a well."""
+
+    wells: list[MaskWell]
+    targets: list[NDArray[np.bool_]]
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Fingerprints of the wells' pixels."""
+        return [well.sha256 for well in self.wells]
+
+
+def unet_command(config: UnetConfig) -> Outcome:
+    """Train a mask network as a tracked run and register it."""
+    name = f"unet {config.architecture}, {config.target}"
+    with runs.start(name, "unet", config.model_dump(mode="json")) as run:
+        parts = {role: simulate_wells(config, role) for role in ROLES}
+        masks, result = _train(config, parts)
+        log_fit(run, result, config.fit.epochs)
+        table = well_scores(masks, parts["validation"], config.background)
+        scores = summary(table, config.seed)
+        version = _register(run, masks, scores, table)
+        run.table("validation_wells", table)
+        run.metrics({f"validation/{key}": value for key, value in _flat(scores).items()})
+        run.figure("learning_curves", plots.learning_curves(result.history))
+        run.figure("masks", _figure(masks, parts["validation"], config))
+        promoted, reason = _gate(version, masks, parts["validation"], table, config)
+        lines = [*_lines(config, scores), f"{version.name} version {version.number}: {reason}"]
+        run.describe("\n".join(lines))
+        run.tags({"ck19ml.promoted": str(promoted).lower()})
+    lines.append(f"registered as {version.uri}, run {run.id}")
+    data = {"run": run.id, "model": version.uri, "promoted": promoted, **_flat(scores)}
+    return Outcome(lines, data)
+
+
+def simulate_wells(config: UnetConfig, role: str) -> Wells:
+    """Simulate the wells of a role, and mask them by the target's method.
+
+    Training wells vary as `config.conditions` says; so do validation wells, for the network that
+    is chosen by them has to do well under all of these conditions.
+    """
+    conditions = Conditions(**config.conditions.model_dump())
+    count = config.wells if role == "train" else config.validation_wells
+    wells = []
+    for index in range(count):
+        rng = np.random.default_rng([config.seed, ROLES[role], index])
+        degradation, parameters = conditions.draw(rng)
+        wells.append(simulate_well(index, config.size, rng, degradation, parameters))
+    return Wells(wells, [_target(well, config) for well in wells])
+
+
+def _target(well: MaskWell, config: UnetConfig) -> NDArray[np.bool_]:
+    if config.target == "truth":
+        return well.masks
+    raised = np.asarray(raise_background(well.patches, config.background))
+    return masking.method(config.target)(raised, config.background)
+
+
+def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fit]:
+    seed_everything(config.seed)
+    network = unet.build_unet(config.architecture, filters=config.filters)
+    rng = np.random.default_rng(config.seed)
+    batches = {
+        role: unet.Examples(
+            *crops(
+                np.concatenate([well.patches for well in part.wells]),
+                np.concatenate(part.targets),
+                config.crop,
+            ),
+            config.fit.batch_size,
+            background=config.background,
+            variation=Variation(**config.variation.model_dump()) if role == "train" else None,
+            rng=rng if role == "train" else None,
+        )
+        for role, part in parts.items()
+    }
+    with bar("unet") as progress:
+        result = fit(
+            network,
+            batches["train"],
+            batches["validation"],
+            fit_settings(config.fit),
+            loss=unet.bce_dice,
+            report=lambda epoch, _: progress(epoch, config.fit.epochs),
+        )
+    card = MaskCard(
+        architecture=config.architecture,
+        target=config.target,
+        patch_size=PATCH_SIZE,
+        background=config.background,
+        bit_depth=BIT_DEPTH,
+        wells={role: part.fingerprints for role, part in parts.items()},
+        seed=config.seed,
+        software=f"ck19ml {__version__}",
+    )
+    # Without optimiser and loss, which is this package's own: the file loads without it.
+    bare = unet.build_unet(config.architecture, filters=config.filters)
+    bare.set_weights(network.get_weights())
+    return MaskNetwork(bare, card), result
+
+
+def well_scores(masks: masking.Method, part: Wells, background: int) -> pd.DataFrame:
+    """Score masks against the targets: well, stimulation, sha256, iou_dc, iou_tcell, dice_...
+
+    Returns
+    -------
+    DataFrame, one row a well
+        Means over its patches, and ``iou`` and ``dice``, the means of both channels.
+    """
+    rows = []
+    for number, (well, target) in enumerate(zip(part.wells, part.targets, strict=True)):
+        raised = np.asarray(raise_background(well.patches, background))
+        score = score_masks(masks(raised, background), target)
+        row = {"well": number, "stimulation": well.stimulation, "sha256": well.sha256}
+        for key, values in (("iou", score.iou), ("dice", score.dice)):
+            dc, tcell = values.mean(axis=0).tolist()
+            row |= {key: (dc + tcell) / 2, f"{key}_dc": dc, f"{key}_tcell": tcell}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary(table: pd.DataFrame, seed: int) -> dict[str, Score]:
+    """Average the scores of `well_scores` over wells, with intervals."""
+    rng = np.random.default_rng(seed)
+    scores = {}
+    for key in ("iou", "iou_dc", "iou_tcell", "dice"):
+        values = table[key].to_numpy(np.float64)
+        scores[key] = mean_score(values, np.ones(len(values), dtype=np.intp), rng)
+    return scores
+
+
+def _flat(scores: dict[str, Score]) -> dict[str, float]:
+    flat: dict[str, float] = {}
+    for key, score in scores.items():
+        flat |= {key: score.value, f"{key}_low": score.low, f"{key}_high": score.high}
+    return flat
+
+
+def _lines(config: UnetConfig, scores: dict[str, Score]) -> list[str]:
+    against = "their true masks" if config.target == "truth" else f"the masks of {config.target}"
+    return [
+        f"unet {config.architecture} on {config.validation_wells} simulated wells of its own "
+        f"seeds, against {against}, with 95 % intervals over wells:",
+        f"- mask IoU: {scores['iou']} (DC {scores['iou_dc']}, T cell {scores['iou_tcell']})",
+        f"- Dice: {scores['dice']}",
+    ]
+
+
+def _register(
+    run: Run, masks: MaskNetwork, scores: dict[str, Score], table: pd.DataFrame
+) -> Version:
+    masks.card.scores.update({key: score.value for key, score in scores.items()})
+    tags = {"architecture": masks.card.architecture, "target": masks.card.target}
+    text = f"Masks of stained cells; mask IoU {scores['iou']} on {len(table)} simulated wells."
+    return registry.log_model(run, masks, NAME, tags, text)
+
+
+def _gate(
+    version: Version, masks: MaskNetwork, part: Wells, table: pd.DataFrame, config: UnetConfig
+) -> tuple[bool, str]:
+    """Make the version the champion if its masks come nearer to the truth on the same wells."""
+    champion = registry.champion(version.name)
+    promoted, reason = True, "champion, there was none"
+    if champion is not None:
+        promoted, reason = _beats(champion, masks, part, table, config)
+    (registry.promote if promoted else registry.challenge)(version)
+    say(f"{version.name} version {version.number}: {reason}")
+    return promoted, reason
+
+
+def _beats(
+    champion: Version, masks: MaskNetwork, part: Wells, table: pd.DataFrame, config: UnetConfig
+) -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory() as place:
+        other = registry.fetch_masks(champion.uri, Path(place)).loaded
+    if other.card.target != masks.card.target:
+        return False, (
+            f"challenger, version {champion.number} was trained towards {other.card.target}, this "
+            f"one towards {masks.card.target}"
+        )
+    theirs = well_scores(other, part, config.background)
+    # The champion may have been chosen by these wells, but it was trained on none of them.
+    unseen = ~theirs["sha256"].isin(other.card.wells["train"])
+    if not unseen.any():
+        return False, f"challenger, version {champion.number} was trained on all of these wells"
+    mine, its = table.loc[unseen, "iou"].mean(), theirs.loc[unseen, "iou"].mean()
+    better = bool(mine > its)
+    return better, (
+        f"{'champion' if better else 'challenger'}, mask IoU {mine:.4f} on {int(unseen.sum())} "
+        f"validation wells against {its:.4f} of version {champion.number}"
+    )
+
+
+def _figure(masks: MaskNetwork, part: Wells, config: UnetConfig) -> Figure:
+    """Draw patches spread over the validation wells, and their masks."""
+    chosen = np.linspace(0, len(part.wells) - 1, min(EXAMPLES, len(part.wells))).astype(int)
+    patches = np.stack([part.wells[index].patches[0] for index in chosen])
+    raised = np.asarray(raise_background(patches, config.background))
+    return plots.mask_gallery(
+        rescale(raised),
+        masks(raised, config.background),
+        [part.wells[index].stimulation for index in chosen],
+    )
