@@ -18,9 +18,9 @@ def autoencoder(
     from ck19ml.config import AutoencoderConfig, load_config
 
     loaded = load_config(AutoencoderConfig, config, overrides(set_))
-    from ck19ml.workflows import train
+    from ck19ml.workflows import autoencoder as workflow
 
-    show(json, train.autoencoder_command(loaded))
+    show(json, workflow.autoencoder_command(loaded))
 
 
 def classifier(
@@ -33,9 +33,9 @@ def classifier(
     from ck19ml.config import ClassifierConfig, load_config
 
     loaded = load_config(ClassifierConfig, config, overrides(set_))
-    from ck19ml.workflows import train
+    from ck19ml.workflows import supervised
 
-    show(json, train.classifier_command(loaded))
+    show(json, supervised.classifier_command(loaded))
 
 
 def regressor(
@@ -48,9 +48,9 @@ def regressor(
     from ck19ml.config import RegressorConfig, load_config
 
     loaded = load_config(RegressorConfig, config, overrides(set_))
-    from ck19ml.workflows import train
+    from ck19ml.workflows import supervised
 
-    show(json, train.regressor_command(loaded))
+    show(json, supervised.regressor_command(loaded))
 
 
 def tune(

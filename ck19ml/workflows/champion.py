@@ -18,7 +18,8 @@ from ck19ml.training import Patches
 from ck19ml.tuning import Trial
 from ck19ml.workflows.figures import classifier_figures, umap_figure
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.train import card, finish, log_fit, regressor_step
+from ck19ml.workflows.supervised import regressor_step
+from ck19ml.workflows.trained import card, finish, log_fit
 from ck19ml.workflows.trials import encoded_parts, settings_of
 from ck19ml.workflows.wells import Split
 

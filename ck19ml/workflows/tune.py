@@ -70,7 +70,7 @@ def _parent(study: Study) -> Run | None:
 
 
 def _tune(config: TuneConfig, dataset: Dataset, study: Study, run: Run, folder: Path) -> Outcome:
-    from ck19ml.workflows.train import autoencoder_step
+    from ck19ml.workflows.autoencoder import autoencoder_step
 
     parent = _parent(study) or run
     study.remember(PARENT, parent.id)

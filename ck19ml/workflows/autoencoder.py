@@ -1,0 +1,75 @@
+"""Train an autoencoder as a tracked run."""
+
+import numpy as np
+
+from ck19ml import models, plots
+from ck19ml.config import AutoencoderConfig, AutoencoderSettings
+from ck19ml.core.fingerprint import fingerprint
+from ck19ml.evaluation import evaluate
+from ck19ml.plates.store import open_dataset
+from ck19ml.scoring import Scorer
+from ck19ml.tracking import runs
+from ck19ml.tracking.runs import Run
+from ck19ml.training import Batches, fit, seed_everything
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.figures import reconstruction_figure
+from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.trained import ROLES, Trained, card, finish, fit_settings, log_fit
+from ck19ml.workflows.wells import Split, load_patches, split_dataset
+
+
+def autoencoder_command(config: AutoencoderConfig) -> Outcome:
+    """Train an autoencoder on its own, unless a finished run did it already."""
+    dataset = open_dataset(config.dataset)
+    split = split_dataset(dataset, config.split)
+    run, reused = autoencoder_step(config, split, config.seed)
+    how = "already trained by" if reused else "trained in"
+    return Outcome([f"autoencoder: {how} run {run.id}"], {"run": run.id, **run.logged})
+
+
+def autoencoder_step(config: AutoencoderSettings, split: Split, seed: int) -> tuple[Run, bool]:
+    """Find the finished run of this autoencoder on this data, or train it.
+
+    Returns
+    -------
+    run : Run
+    reused : bool
+        Whether the run was there before.
+    """
+    settings = config.model_dump(mode="json", include=set(AutoencoderSettings.model_fields))
+    mark = fingerprint("autoencoder", settings, seed, split.dataset.content_hash, split.classes,
+                       split.fingerprints())  # fmt: skip
+    found = runs.find_finished(mark, "autoencoder")
+    if found is not None:
+        say(f"autoencoder: run {found.id} did it already")
+        return found, True
+    name = f"autoencoder {config.architecture}{' masked' if config.masked else ''}"
+    with runs.start(
+        name, "autoencoder", config.model_dump(mode="json") | {"seed": seed}, fingerprint=mark
+    ) as run:
+        _train_autoencoder(config, split, seed, run)
+    return run, False
+
+
+def _train_autoencoder(config: AutoencoderSettings, split: Split, seed: int, run: Run) -> Trained:
+    dataset = split.dataset
+    seed_everything(seed)
+    network = models.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
+    rows = {role: split.rows(role) for role in ("train", "validation")}
+    parts = {r: load_patches(dataset, rows[r], masked=config.masked) for r in rows}
+    size = config.fit.batch_size
+    with bar("autoencoder") as progress:
+        result = fit(
+            network,
+            Batches(parts["train"], None, size, np.random.default_rng(seed)),
+            Batches(parts["validation"], None, size),
+            fit_settings(config.fit),
+            loss="binary_crossentropy",
+            report=lambda epoch, _: progress(epoch, config.fit.epochs),
+        )
+    scorer = Scorer(network, card("autoencoder", split, masked=config.masked, seed=seed))
+    log_fit(run, result, config.fit.epochs)
+    evaluations = {r: evaluate(scorer, dataset, split.rows(r)) for r in ROLES}
+    figures = reconstruction_figure(scorer, dataset, split.rows("test"))
+    figures |= {"learning_curves": plots.learning_curves(result.history)}
+    return finish(run, scorer, split, evaluations, figures)

@@ -1,0 +1,183 @@
+"""Train a classifier or a regressor on an encoder as a tracked run."""
+
+from typing import Any
+
+from ck19ml import models, plots
+from ck19ml.classifier import (
+    HeadSettings,
+    Part,
+    RegressorSettings,
+    train_classifier,
+    train_regressor,
+)
+from ck19ml.config import ClassifierConfig, RegressorConfig
+from ck19ml.errors import ConfigError
+from ck19ml.evaluation import evaluate
+from ck19ml.plates.store import open_dataset
+from ck19ml.scoring import Scorer
+from ck19ml.tracking import registry, runs
+from ck19ml.tracking.runs import Run
+from ck19ml.training import Fit, seed_everything
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.figures import classifier_figures, regressor_figures, umap_figure
+from ck19ml.workflows.progress import bar
+from ck19ml.workflows.trained import (
+    ROLES,
+    Trained,
+    card,
+    finish,
+    fit_settings,
+    log_fit,
+    outcome,
+)
+from ck19ml.workflows.wells import Split, load_patches, split_dataset
+
+
+def classifier_command(config: ClassifierConfig) -> Outcome:
+    """Train a classifier with fixed settings, and register it."""
+    dataset = open_dataset(config.dataset)
+    split = split_dataset(dataset, config.split, config.classes, faulty_class=config.faulty_class)
+    encoder = find_encoder(config, split)
+    kind = "fine-tuned" if config.fine_tune else "frozen"
+    with runs.start(f"classifier {kind}", "classifier", config.model_dump(mode="json")) as run:
+        settings = head_settings(config)
+        parts = {role: _part(split, role, config, labels=True) for role in ("train", "validation")}
+        with bar("classifier") as progress:
+            network, result = train_classifier(
+                encoder,
+                parts["train"],
+                parts["validation"],
+                settings,
+                classes=len(split.classes),
+                seed=config.seed,
+                report=lambda epoch, _: progress(epoch, config.fit.epochs),
+            )
+        scorer = Scorer(
+            network,
+            card(
+                "classifier",
+                split,
+                masked=config.masked,
+                seed=config.seed,
+                threshold=config.interaction_threshold,
+            ),
+        )
+        trained = _finish_supervised(run, scorer, split, result, config)
+    return outcome(trained)
+
+
+def regressor_command(config: RegressorConfig) -> Outcome:
+    """Train a regressor of the overlap, and register it."""
+    split = split_dataset(open_dataset(config.dataset), config.split)
+    encoder = find_encoder(config, split)
+    return outcome(regressor_step(config, split, encoder))
+
+
+def regressor_step(
+    config: RegressorConfig, split: Split, encoder: Any, mark: str | None = None
+) -> Trained:
+    """Train a regressor of the overlap on an encoder in a run of its own.
+
+    Parameters
+    ----------
+    mark : str, optional
+        Fingerprint by which the finished run is found again.
+    """
+    kind = "fine-tuned" if config.fine_tune else "frozen"
+    with runs.start(
+        f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
+    ) as run:
+        settings = RegressorSettings(
+            dropout=config.dropout,
+            local=config.head == "local",
+            fine_tune=config.fine_tune,
+            fit=fit_settings(config.fit),
+        )
+        parts = {role: _part(split, role, config, labels=False) for role in ("train", "validation")}
+        with bar("regressor") as progress:
+            network, result = train_regressor(
+                encoder,
+                parts["train"],
+                parts["validation"],
+                settings,
+                seed=config.seed,
+                report=lambda epoch, _: progress(epoch, config.fit.epochs),
+            )
+        scorer = Scorer(
+            network,
+            card(
+                "regressor",
+                split,
+                masked=config.masked,
+                seed=config.seed,
+                threshold=config.interaction_threshold,
+            ),
+        )
+        return _finish_supervised(run, scorer, split, result, config)
+
+
+def _finish_supervised(
+    run: Run,
+    scorer: Scorer,
+    split: Split,
+    result: Fit,
+    config: ClassifierConfig | RegressorConfig,
+) -> Trained:
+    log_fit(run, result, config.fit.epochs)
+    evaluations = {
+        role: evaluate(scorer, split.dataset, split.rows(role, faulty=split.faulty_class))
+        for role in ROLES
+    }
+    test = evaluations["test"]
+    draw = regressor_figures if scorer.card.kind == "regressor" else None
+    figures = draw(test) if draw else classifier_figures(test, split.classes)
+    figures |= {"learning_curves": plots.learning_curves(result.history)}
+    figures |= umap_figure(scorer, split.dataset, split.rows("test"), config.seed)
+    return finish(run, scorer, split, evaluations, figures)
+
+
+def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> Any:
+    """Load the encoder that a config names, or build a fresh one.
+
+    Raises
+    ------
+    ConfigError
+        If the encoder takes other patches, or has seen a test well of this split.
+    """
+    size = split.dataset.parameters["patch_size"]
+    if config.encoder is None:
+        seed_everything(config.seed)
+        return models.build_encoder(config.architecture, size)
+    scorer = registry.load_model(config.encoder)
+    known = scorer.card
+    if (known.patch_size, known.masked) != (size, config.masked):
+        raise ConfigError(
+            f"encoder: expected one for {'masked ' if config.masked else ''}patches of {size} "
+            f"pixels, found {config.encoder} for {'masked ' if known.masked else ''}patches of "
+            f"{known.patch_size}; train another autoencoder or change 'masked'"
+        )
+    leaked = known.seen & set(split.hashes("test"))
+    if leaked:
+        raise ConfigError(
+            f"encoder: expected one that has seen no test well, found {config.encoder}, which has "
+            f"seen {len(leaked)} of {len(split.hashes('test'))}; use the split it was trained with"
+        )
+    return scorer.encoder
+
+
+def head_settings(config: ClassifierConfig) -> HeadSettings:
+    """Take the head and its training from a config."""
+    return HeadSettings(
+        **config.head.model_dump(),
+        fine_tune=config.fine_tune,
+        class_weights=config.class_weights,
+        fit=fit_settings(config.fit),
+    )
+
+
+def _part(
+    split: Split, role: str, config: ClassifierConfig | RegressorConfig, *, labels: bool
+) -> Part:
+    rows = split.rows(role, faulty=split.faulty_class)
+    patches = load_patches(split.dataset, rows, masked=config.masked)
+    return Part(patches, split.labels(rows) if labels else split.overlap(rows))

@@ -1,0 +1,162 @@
+"""What every training ends with: figures, a registered model, the gate, and a few lines on it."""
+
+from dataclasses import asdict, dataclass
+
+from ck19ml import __version__
+from ck19ml.config import FitConfig
+from ck19ml.evaluation import Evaluation
+from ck19ml.scoring import Card, Scorer
+from ck19ml.tracking import registry
+from ck19ml.tracking.registry import Version
+from ck19ml.tracking.runs import Run
+from ck19ml.training import Fit, FitSettings
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.figures import Figures, publish
+from ck19ml.workflows.gate import decide, well_losses
+from ck19ml.workflows.wells import Split
+
+ROLES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered model, the run that made it and what it scored."""
+
+    scorer: Scorer
+    version: Version
+    run: Run
+    evaluations: dict[str, Evaluation]
+    promoted: bool
+    description: str
+    figures: Figures
+
+
+def finish(
+    run: Run,
+    scorer: Scorer,
+    split: Split,
+    evaluations: dict[str, Evaluation],
+    figures: Figures,
+    *,
+    losses: dict[str, float] | None = None,
+    always: bool = False,
+) -> Trained:
+    """Log what a run made: metrics, tables, figures, the model; then pass the gate.
+
+    Parameters
+    ----------
+    losses : dict, optional
+        What the gate compares, see `gate.decide`; by default the losses on the validation
+        wells, which the model must not have been trained on.
+    """
+    kind, dataset = scorer.card.kind, split.dataset
+    if losses is None:
+        losses = well_losses(kind, evaluations["validation"], split.wells)
+    run.dataset(
+        dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
+    )
+    metrics: dict[str, float] = {}
+    for role, evaluation in evaluations.items():
+        metrics |= evaluation.metrics(role)
+    run.metrics(metrics)
+    run.table("wells", split.wells)
+    run.table("test_wells", evaluations["test"].wells)
+    run.table("test_patches", evaluations["test"].patches)
+    publish(figures, run, None)
+    description = describe(scorer.card, evaluations["test"])
+    tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
+    version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
+    decision = decide(version, kind, losses, dataset, always=always)
+    run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
+    description += f"\n\n{version.name} version {version.number}: {decision.reason}."
+    run.describe(description)
+    return Trained(scorer, version, run, evaluations, decision.promoted, description, figures)
+
+
+def describe(card: Card, test: Evaluation) -> str:
+    """Key figures of a run in a few lines of Markdown."""
+    shown = {
+        "classifier": (
+            ("well accuracy", "well_accuracy"),
+            ("majority class", "baseline_majority_well_accuracy"),
+            ("thresholds on the mean overlap", "baseline_overlap_well_accuracy"),
+            ("patch accuracy", "accuracy"),
+            ("overlap MSE", "overlap_mse"),
+        ),
+        "regressor": (
+            ("overlap MSE", "overlap_mse"),
+            ("predicting the mean", "baseline_mean_overlap_mse"),
+            ("R2", "overlap_r2"),
+        ),
+        "autoencoder": (("binary cross-entropy", "bce"),),
+    }[card.kind]
+    where = f"{len(test.wells)} wells of {card.dataset['name']} that it has not seen"
+    lines = [f"{card.kind} on {where}, with 95 % intervals over wells:"]
+    for label, key in shown:
+        s, digits = test.scores[key], 5 if key.endswith(("mse", "bce")) else 3
+        lines.append(f"- {label}: {s.value:.{digits}f} [{s.low:.{digits}f}, {s.high:.{digits}f}]")
+    if card.kind == "classifier":
+        lines.insert(0, verdict(test))
+    return "\n".join(lines)
+
+
+def verdict(test: Evaluation) -> str:
+    """Say in one sentence whether the classifier beats the best baseline, well by well."""
+    mine = test.scores["well_accuracy"].value
+    best = max(
+        test.scores[f"baseline_{name}_well_accuracy"].value for name in ("majority", "overlap")
+    )
+    if mine > best:
+        return f"The classifier beats the best baseline: {mine:.3f} against {best:.3f} of wells."
+    return (
+        f"The classifier does NOT beat the best baseline: {mine:.3f} against {best:.3f} of wells."
+    )
+
+
+def outcome(trained: Trained) -> Outcome:
+    """Say what was trained and where to look."""
+    test = trained.evaluations["test"]
+    lines = [line for line in trained.description.splitlines() if line]
+    lines.append(f"registered as {trained.version.uri}, run {trained.run.id}")
+    return Outcome(lines, {"run": trained.run.id, "model": trained.version.uri,
+                           **test.metrics("test")})  # fmt: skip
+
+
+def card(
+    kind: str, split: Split, *, masked: bool, seed: int, threshold: float = 0.2, refit: bool = False
+) -> Card:
+    """Write the card of a model trained on this split.
+
+    Parameters
+    ----------
+    refit : bool
+        Whether the validation wells were trained on too; the baselines see the same wells.
+    """
+    dataset = split.dataset
+    roles = ("train", "validation") if refit else ("train",)
+    return Card(
+        kind=kind,
+        classes=split.classes,
+        masked=masked,
+        interaction_threshold=threshold,
+        wells=split.fingerprints(),
+        dataset={"name": dataset.name, "content_hash": dataset.content_hash},
+        seed=seed,
+        software=f"ck19ml {__version__}",
+        illumination=dataset.illumination,
+        baselines={} if kind == "autoencoder" else asdict(split.baselines(*roles)),
+        **dataset.parameters,
+    )
+
+
+def fit_settings(config: FitConfig) -> FitSettings:
+    """Take the training from a config."""
+    return FitSettings(**config.model_dump())
+
+
+def log_fit(run: Run, result: Fit, planned: int) -> None:
+    """Log the learning curves and how the training ended."""
+    run.history(result.history)
+    run.metrics({"epochs_run": len(result.history), "epochs_planned": planned,
+                 "best_epoch": result.best_epoch})  # fmt: skip
+    run.tags({"stop_reason": result.stop_reason})
