@@ -1,7 +1,5 @@
 """What `evaluate` and `predict` do once their input is known to be there."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,9 @@ from ck19ml.workflows.figures import (
     regressor_figures,
     umap_figure,
 )
+from ck19ml.workflows.output import write_csv
 from ck19ml.workflows.progress import bar
-from ck19ml.workflows.train import describe
+from ck19ml.workflows.trained import describe
 
 
 def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
@@ -75,10 +74,10 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
         wells = wells.merge(labels, on="well", how="left")
     except PlateError:
         pass  # a plate without a layout is scored all the same
-    _write(wells, out)
+    write_csv(wells, out)
     lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
     if patches is not None:
-        _write(each, patches)
+        write_csv(each, patches)
         lines.append(f"{patches}: scores of {len(each)} patches")
     data = {"out": str(out), "wells": len(wells), "model": uri}
     if "stimulation" in wells:
@@ -127,18 +126,3 @@ def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
             f"model was trained on, found {mine[0]} bits and {mine[1]}; correct plate.yaml or use "
             "a model of this camera"
         )
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV table whole or not at all."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        raise PlateError(
-            f"expected to write {path}, found: {error.strerror}; make the folder writable or "
-            "choose another"
-        ) from error
