@@ -1,0 +1,165 @@
+"""Cells of a mask: touching ones are separated, each is measured, small ones are left out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.segmentation import watershed
+
+SMOOTHING_PX = 1.0
+"""SD of the blur of the distances: the steps of an outline on the pixel grid are no cells."""
+
+APART_PX = 4
+"""Middles of cells are at least this far apart: the radius of a T cell, of which the instrument's
+mean area is 100 um2 (DOMAIN.md), at 1.34 um a pixel."""
+
+SINGLE = 1.3
+"""Pieces up to so many times the median piece's area are one cell: areas vary by a quarter, and
+two cells that touch lie beyond."""
+
+TWO_CELLS_PX = 100
+"""Larger pieces may be several cells whatever the median: two T cells of the instrument's mean area
+have 112 pixels."""
+
+EDGE = APART_PX // 2
+"""Empty pixels around each piece, so that no piece hides the middle of another's cell."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Connected pieces of a mask; pixels that touch at a corner are of one piece.
+
+    Attributes
+    ----------
+    labels : ndarray, (height, width), int32
+        Number of the piece of each pixel, from 1; 0 outside the mask.
+    boxes : ndarray, (n, 4), int32
+        Left, top, width and height of each piece.
+    areas : ndarray, (n,), int64
+        In pixels.
+    """
+
+    labels: NDArray[np.int32]
+    boxes: NDArray[np.int32]
+    areas: NDArray[np.int64]
+
+
+def pieces(mask: NDArray[np.bool_]) -> Pieces:
+    """Find the connected pieces of a mask, (height, width)."""
+    # OpenCV labels a field in a third of scipy's time.
+    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        np.ascontiguousarray(mask).view(np.uint8), 8, cv2.CV_32S, cv2.CCL_GRANA
+    )
+    found = stats[1:]
+    return Pieces(
+        np.asarray(labels, np.int32), found[:, :4], found[:, cv2.CC_STAT_AREA].astype(np.int64)
+    )
+
+
+def cell_areas(mask: NDArray[np.bool_], min_area_px: float = 0.0) -> NDArray[np.int64]:
+    """Measure the cells of a mask, of which touching ones are separated.
+
+    Parameters
+    ----------
+    mask : ndarray, (height, width), bool
+    min_area_px : float
+        Smaller cells are left out.
+
+    Returns
+    -------
+    ndarray, (n,), int64
+        Area of each cell in pixels, in no order that matters.
+
+    Examples
+    --------
+    >>> mask = np.zeros((12, 24), bool)
+    >>> mask[2:10, 2:10] = mask[2:10, 11:19] = mask[5:7, 10] = True  # two cells and a bridge
+    >>> [int(area) for area in cell_areas(mask)]
+    [64, 66]
+    """
+    found = pieces(mask)
+    several = _may_be_several(found)
+    parts = [found.areas[~several]]
+    for sheet, _ in _sheets(found, np.flatnonzero(several)):
+        parts.append(np.bincount(_split(sheet).reshape(-1))[1:])
+    areas = np.concatenate(parts).astype(np.int64)
+    return areas[areas >= min_area_px]
+
+
+def separate(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Give each cell of a mask a number, also those that touch.
+
+    Cells are told apart by the watershed of the distance to the outline: where two round cells
+    touch, their piece has a waist, and the distance a maximum on either side of it. Cells that lie
+    wholly on one another stay one.
+
+    Parameters
+    ----------
+    mask : ndarray, (height, width), bool
+
+    Returns
+    -------
+    ndarray, (height, width), int32
+        Number of the cell of each pixel, from 1; 0 outside the mask.
+    """
+    found = pieces(mask)
+    several = _may_be_several(found)
+    numbers = np.concatenate([[0], np.where(several, 0, np.cumsum(~several))]).astype(np.int32)
+    cells = numbers[found.labels]
+    last = int(numbers.max(initial=0))
+    for sheet, places in _sheets(found, np.flatnonzero(several)):
+        split = _split(sheet)
+        for column, (left, top, width, height) in places:
+            part = split[EDGE : EDGE + height, column : column + width]
+            view = cells[top : top + height, left : left + width]
+            view[part > 0] = part[part > 0] + last
+        last += int(split.max(initial=0))
+    return cells
+
+
+def _may_be_several(found: Pieces) -> NDArray[np.bool_]:
+    if not found.areas.size:
+        return np.zeros(0, bool)
+    return np.asarray(found.areas > min(SINGLE * np.median(found.areas), TWO_CELLS_PX))
+
+
+def _sheets(
+    found: Pieces, chosen: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.bool_], list[tuple[int, NDArray[np.int32]]]]]:
+    """Lay these pieces side by side: a tenth of the pixels of the field, or less, to work on.
+
+    Yields
+    ------
+    sheet : ndarray, (height, width), bool
+        Pieces of about one height, `EDGE` empty pixels around each.
+    places : list
+        For each piece its first column in the sheet, and its box in the field.
+    """
+    boxes = found.boxes[chosen]
+    heights = boxes[:, 3]
+    size = np.ceil(np.log2(np.maximum(heights, 16))).astype(int)
+    for group in np.unique(size):
+        rows = np.flatnonzero(size == group)
+        ends = np.cumsum(boxes[rows, 2] + 2 * EDGE)
+        sheet = np.zeros((int(heights[rows].max()) + 2 * EDGE, int(ends[-1])), bool)
+        places = []
+        for row, end in zip(rows, ends, strict=True):
+            left, top, width, height = boxes[row]
+            column = int(end) - width - EDGE
+            own = found.labels[top : top + height, left : left + width] == chosen[row] + 1
+            sheet[EDGE : EDGE + height, column : column + width] = own
+            places.append((column, boxes[row]))
+        yield sheet, places
+
+
+def _split(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Separate the touching cells of a mask by the watershed of the distance to the outline."""
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    smooth = cv2.GaussianBlur(distance, (0, 0), SMOOTHING_PX)
+    smooth[~mask] = 0
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * APART_PX + 1, 2 * APART_PX + 1))
+    top = (smooth == cv2.dilate(smooth, near)) & mask
+    _, middles = cv2.connectedComponents(top.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    return np.asarray(watershed(-smooth, middles, connectivity=2, mask=mask), np.int32)
