@@ -67,7 +67,26 @@ def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
     Raises
     ------
     PlateError
-        If the model has seen every well, or patches have another size than the model's.
+        If the model has seen every well, or patches are not like the model's.
+    """
+    require_fitting(dataset, card)
+    wells = dataset.wells
+    unseen = wells[~wells["sha256"].isin(card.seen)]
+    if unseen.empty:
+        raise PlateError(
+            f"expected wells in {dataset.path} that the model has not seen, found none; give a "
+            "dataset of other wells"
+        )
+    return rows_of(dataset, unseen)
+
+
+def require_fitting(dataset: Dataset, card: Card) -> None:
+    """Refuse a dataset whose patches are not like those that the model was trained on.
+
+    Raises
+    ------
+    PlateError
+        If they have another size, or only one of both has corrected illumination.
     """
     if dataset.parameters["patch_size"] != card.patch_size:
         raise PlateError(
@@ -80,14 +99,6 @@ def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
             f"illumination as the model was trained on, found the opposite in {dataset.path}; "
             f"prepare it {'with' if card.illumination else 'without'} --illumination"
         )
-    wells = dataset.wells
-    unseen = wells[~wells["sha256"].isin(card.seen)]
-    if unseen.empty:
-        raise PlateError(
-            f"expected wells in {dataset.path} that the model has not seen, found none; give a "
-            "dataset of other wells"
-        )
-    return rows_of(dataset, unseen)
 
 
 def rows_of(dataset: Dataset, wells: pd.DataFrame) -> NDArray[np.intp]:

@@ -41,6 +41,7 @@ def plate_heatmap(
     plate_format: tuple[int, int] = (16, 24),
     control: Sequence[str | None] | None = None,
     percent: bool = False,
+    diverging: bool = False,
 ) -> Figure:
     """Draw a value of each well where the well lies on the plate.
 
@@ -59,6 +60,10 @@ def plate_heatmap(
         and NaN for wells that are none.
     percent : bool
         Values are fractions, and the colour bar shows percent.
+    diverging : bool
+        Values are differences: 0 is white, and what lies below another colour than what lies
+        above. The colours end at the 98th percentile of the sizes, so that a few wells do not
+        pale the others.
 
     Raises
     ------
@@ -74,12 +79,14 @@ def plate_heatmap(
     numbers = np.asarray(values, float)
     table[places[:, 0], places[:, 1]] = np.where(np.isfinite(numbers), numbers, np.nan)
     figure, axes = _plate_axes(plate_format)
-    image = axes.imshow(np.ma.masked_invalid(table), cmap="viridis", zorder=1)
+    look = _diverging(numbers) if diverging else {"cmap": "viridis"}
+    image = axes.imshow(np.ma.masked_invalid(table), zorder=1, **look)
     without = places[~np.isfinite(numbers)]
     for place in without:
         axes.add_patch(_cell(place, facecolor=_NO_VALUE, edgecolor="white", linewidth=0.5))
     _hatch_empty(axes, places, plate_format)
-    bar = figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.01)
+    ends = "both" if diverging else "neither"
+    bar = figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.01, extend=ends)
     bar.outline.set_visible(False)
     if percent:
         style.percent_axis(bar.ax.yaxis)
@@ -89,6 +96,14 @@ def plate_heatmap(
     handles += _mark_controls(axes, places, kinds)
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def _diverging(values: NDArray[np.float64]) -> dict[str, Any]:
+    sizes = np.abs(values[np.isfinite(values)])
+    limit = float(np.percentile(sizes, 98)) if sizes.any() else 1.0
+    # Where few wells differ the percentile may be 0.
+    limit = limit or float(sizes.max())
+    return {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
 
 
 def _places(wells: Sequence[str], plate_format: tuple[int, int]) -> NDArray[np.int64]:
@@ -111,11 +126,12 @@ def _place(well: str, plate_format: tuple[int, int]) -> tuple[int, int]:
         column = int(match[2]) - 1
         if row < plate_format[0] and column < plate_format[1]:
             return row, column
-    last = f"{_row_name(plate_format[0] - 1)}{plate_format[1]:02d}"
+    last = f"{row_name(plate_format[0] - 1)}{plate_format[1]:02d}"
     raise PlateError(f"expected wells A01 to {last}, found {well!r}; give the plate's own format")
 
 
-def _row_name(row: int) -> str:
+def row_name(row: int) -> str:
+    """Name a row, counted from 0, by its letters: A to Z, then AA to AF of 1536 wells."""
     first, second = divmod(row, 26)
     return ("" if first == 0 else chr(ord("A") + first - 1)) + chr(ord("A") + second)
 
@@ -125,7 +141,7 @@ def _plate_axes(plate_format: tuple[int, int], cell: float = 0.32) -> tuple[Figu
     figure = style.new_figure(2.2 + cell * columns, 1.3 + cell * rows)
     axes = figure.subplots()
     axes.set_xticks(range(columns), [str(column + 1) for column in range(columns)])
-    axes.set_yticks(range(rows), [_row_name(row) for row in range(rows)])
+    axes.set_yticks(range(rows), [row_name(row) for row in range(rows)])
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
     axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)

@@ -91,7 +91,7 @@ def test_arrays_must_fit():
 
 @given(st.integers(0, 31), st.integers(0, 47))
 def test_every_well_of_1536_is_found(row, column):
-    well = f"{plate._row_name(row)}{column + 1}"
+    well = f"{plate.row_name(row)}{column + 1}"
     assert plate._place(well, (32, 48)) == (row, column)
 
 

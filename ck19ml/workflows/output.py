@@ -1,0 +1,59 @@
+"""Files that a command is asked to write: whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from ck19ml.errors import PlateError
+
+
+def require_new(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that stands already, and a folder that is missing.
+
+    Raises
+    ------
+    PlateError
+    """
+    if path.exists() and not (overwrite and path.is_file()):
+        what = "a folder; choose another name" if path.is_dir() else "a file; add --overwrite"
+        raise PlateError(f"expected {path} to be new, found {what}")
+    if not path.parent.is_dir():
+        raise PlateError(f"expected the folder {path.parent}, found none; make it first")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside the path to write to; it becomes the path when all went well.
+
+    Raises
+    ------
+    PlateError
+        If the folder cannot be written.
+    """
+    made = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        made = Path(name)
+        yield made
+        made.chmod(0o644)
+        made.replace(path)
+        made = None
+    except OSError as error:
+        raise PlateError(
+            f"expected to write {path}, found: {error.strerror or error}; make the folder "
+            "writable or choose another"
+        ) from error
+    finally:
+        if made is not None:
+            made.unlink(missing_ok=True)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV table whole or not at all."""
+    with replacing(path) as made:
+        table.to_csv(made, index=False, lineterminator="\n")
