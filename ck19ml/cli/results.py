@@ -37,6 +37,48 @@ def predict(
     show(json, workflow.predict_command(model, plate, out, patches=each, overwrite=overwrite))
 
 
+def screen(
+    model: Model,
+    dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
+    out: Annotated[str, typer.Option(help="Also write tables and figures into this folder.")] = "",
+    target: Annotated[
+        str, typer.Option(help="Stimulation that a classifier's score stands for.")
+    ] = "",
+    fdr: Annotated[float, typer.Option(help="False discovery rate of the hits.")] = 0.05,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Rank a plate's compounds by how they change the interaction."""
+    from ck19ml.workflows import screen as workflow
+
+    folder = Path(out) if out else None
+    show(
+        json,
+        workflow.screen_command(
+            model, dataset, folder, target=target, fdr=fdr, overwrite=overwrite
+        ),
+    )
+
+
+def features(
+    model: Model,
+    dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write: one row a well.")],
+    patches: Annotated[bool, typer.Option("--patches", help="One row a patch instead.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write an encoder's features as profiles for pycytominer."""
+    from ck19ml.workflows import features as workflow
+
+    show(
+        json,
+        workflow.features_command(model, dataset, out, patches=patches, overwrite=overwrite),
+    )
+
+
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     debug: Debug = False,

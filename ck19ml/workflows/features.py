@@ -1,0 +1,22 @@
+"""Write an encoder's features as profiles.
+
+What costs nothing to check is checked here, before Keras and MLflow are loaded.
+"""
+
+from pathlib import Path
+
+from ck19ml.errors import ConfigError
+from ck19ml.plates.store import open_dataset
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.output import require_new
+
+
+def features_command(uri: str, path: Path, out: Path, *, patches: bool, overwrite: bool) -> Outcome:
+    """Write one profile a well, or one a patch, as pycytominer reads them."""
+    if out.suffix != ".parquet":
+        raise ConfigError(f"expected a name that ends with .parquet, found {out}; rename it")
+    require_new(out, overwrite=overwrite)
+    dataset = open_dataset(path)
+    from ck19ml.workflows.profiles import write_profiles
+
+    return write_profiles(uri, dataset, out, patches=patches)

@@ -1,0 +1,106 @@
+"""From the wells of a screen to all that it found."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ck19ml.core.metrics import Score
+from ck19ml.workflows.screening.score import ScoreMeaning
+from ck19ml.workflows.screening.tables import (
+    MEASURES,
+    control_table,
+    dose_table,
+    hit_table,
+    position_table,
+    with_residuals,
+)
+from ck19ml.workflows.screening.truth import Judgement, Truth, judge_doses, judge_hits
+
+
+@dataclass(frozen=True)
+class Screen:
+    """All that a screen found.
+
+    Attributes
+    ----------
+    wells, hits, controls, doses, position : DataFrame
+        See `workflows.screening.tables`.
+    meaning : ScoreMeaning
+    fdr : float
+    truth : Truth or None
+        Of simulated plates.
+    judged : list of Judgement
+    """
+
+    wells: pd.DataFrame
+    hits: pd.DataFrame
+    controls: pd.DataFrame
+    doses: pd.DataFrame
+    position: pd.DataFrame
+    meaning: ScoreMeaning
+    fdr: float
+    truth: Truth | None
+    judged: list[Judgement]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables that are not empty, by the name of their file."""
+        named = {"hits": self.hits, "wells": self.wells, "controls": self.controls}
+        named |= {"doses": self.doses, "position": self.position}
+        return {name: table for name, table in named.items() if len(table)}
+
+
+def analyse(
+    wells: pd.DataFrame, meaning: ScoreMeaning, fdr: float, truth: Truth | None, seed: int
+) -> Screen:
+    """Go from wells to controls, compounds, dose curves and position effects."""
+    wells = with_residuals(wells)
+    hits = hit_table(wells, fdr)
+    doses = dose_table(wells)
+    judged = []
+    if truth is not None:
+        hits = hits.assign(known_inhibitor=truth.inhibits(hits)) if len(hits) else hits
+        doses = doses.assign(true_ic50_um=truth.ic50_um(doses)) if len(doses) else doses
+        judged = [
+            judge_hits(hits, truth, meaning.reference, seed) if len(hits) else Judgement(),
+            judge_doses(doses, truth, meaning.reference, seed),
+        ]
+    return Screen(
+        wells=wells,
+        hits=hits,
+        controls=control_table(wells, meaning.reference, np.random.default_rng(seed)),
+        doses=doses,
+        position=position_table(wells, hits, np.random.default_rng(seed)),
+        meaning=meaning,
+        fdr=fdr,
+        truth=truth,
+        judged=judged,
+    )
+
+
+def screen_metrics(screen: Screen) -> dict[str, float]:
+    """All key figures as metrics; what is not a number is left out."""
+    found: dict[str, float] = {
+        "wells": float(len(screen.wells)),
+        "seen_wells": float(screen.wells["seen"].sum()),
+    }
+    several = screen.wells["plate"].unique().size > 1
+    for row in screen.controls.to_dict(orient="records"):
+        plate = f"_{row['plate']}" if several else ""
+        for name in ("z_prime", "ssmd"):
+            key = f"{name}_{row['stimulation']}{plate}_{row['measure']}"
+            found |= {f"{key}{end}": float(row[f"{name}{end}"]) for end in ("", "_low", "_high")}
+    for measure in MEASURES if len(screen.hits) else ():
+        found[f"hits_{measure}"] = float(screen.hits[f"{measure}_hit"].sum())
+    scores: dict[str, Score] = {}
+    for judgement in screen.judged:
+        scores |= judgement.scores
+    for name, score in scores.items():
+        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+    return {
+        f"screen/{re.sub(r'[^A-Za-z0-9_.-]+', '-', key)}": value
+        for key, value in found.items()
+        if np.isfinite(value)
+    }

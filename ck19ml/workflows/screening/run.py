@@ -1,0 +1,73 @@
+"""What `screen` does once its input is known to be there."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ck19ml.errors import PlateError
+from ck19ml.plates.store import Dataset
+from ck19ml.tracking import registry, runs
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.figures import publish
+from ck19ml.workflows.output import write_csv
+from ck19ml.workflows.progress import bar
+from ck19ml.workflows.screening.analysis import Screen, analyse, screen_metrics
+from ck19ml.workflows.screening.figures import screen_figures
+from ck19ml.workflows.screening.score import patch_scores, score_meaning
+from ck19ml.workflows.screening.tables import well_table
+from ck19ml.workflows.screening.text import confounding_lines, screen_lines
+from ck19ml.workflows.screening.truth import find_truth
+
+
+def screen_model(
+    uri: str, dataset: Dataset, out: Path | None, *, target: str, fdr: float
+) -> Outcome:
+    """Screen the compounds of a dataset, in a tracked run."""
+    scorer = registry.load_model(uri)
+    meaning = score_meaning(scorer.card, target)
+    if dataset.table["faulty"].all():
+        raise PlateError(f"expected usable patches in {dataset.path}, found faulty ones only")
+    config = {"model": uri, "dataset": str(dataset.path), "target": meaning.target, "fdr": fdr}
+    name = f"screen {', '.join(sorted(set(dataset.table['plate'].astype(str))))}"
+    with runs.start(name, "screen", config) as run:
+        with bar(f"scoring {dataset.name}") as progress:
+            scores = patch_scores(scorer, dataset, meaning, progress)
+        wells = well_table(dataset.table, scores)
+        wells.insert(7, "seen", _seen(wells, dataset, scorer.card.seen))
+        screen = analyse(wells, meaning, fdr, find_truth(dataset), scorer.card.seed)
+        metrics = screen_metrics(screen)
+        run.dataset(dataset.table, name=dataset.name, source=str(dataset.path),
+                    digest=dataset.content_hash)  # fmt: skip
+        run.metrics(metrics)
+        for table_name, table in screen.tables.items():
+            run.table(table_name, table)
+        written = publish(screen_figures(screen), run, out)
+        lines = [*screen_lines(screen), *confounding_lines(dataset)]
+        run.describe("\n\n".join(lines))
+    for table_name, table in screen.tables.items() if out else ():
+        write_csv(table, _in(out, f"{table_name}.csv"))
+        written.append(str(_in(out, f"{table_name}.csv")))
+    lines += [f"wrote {len(written)} files to {out}"] if out else []
+    data = {"run": run.id, "model": uri, "target": meaning.target, **metrics, "files": written}
+    return Outcome([*lines, f"run {run.id}"], data | {"hits": _called(screen)})
+
+
+def _in(folder: Path | None, name: str) -> Path:
+    return (folder or Path()) / name
+
+
+def _seen(wells: pd.DataFrame, dataset: Dataset, seen: frozenset[str]) -> Any:
+    hashes = dataset.wells.set_index(["plate", "well"])["sha256"]
+    own = hashes.reindex(pd.MultiIndex.from_frame(wells[["plate", "well"]]))
+    return own.isin(seen).to_numpy(bool)
+
+
+def _called(screen: Screen) -> list[dict[str, Any]]:
+    if screen.hits.empty:
+        return []
+    table = screen.hits[screen.hits["score_hit"]]
+    columns = ["stimulation", "compound", "concentration_um", "score_ssmd", "score_q"]
+    # JSON has no NaN.
+    rows = table[columns].astype(object).where(table[columns].notna(), None)
+    return list(rows.to_dict(orient="records"))

@@ -1,0 +1,176 @@
+"""A screen beside the truth, where the plate was simulated."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ck19ml.core.metrics import Score
+from ck19ml.core.screen_truth import average_precision_gain, hit_list_scores, log_error
+from ck19ml.plates.simulation import RECORD
+from ck19ml.plates.store import Dataset
+from ck19ml.workflows.screening.tables import MEASURES
+
+NAMES = {"score": "the model", "overlap": "plain overlap", "tcell_overlap": "T-cell overlap"}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a simulated plate's record says of its compounds.
+
+    Attributes
+    ----------
+    effects : dict
+        (plate, compound) to its largest inhibition and its IC50 in uM.
+    """
+
+    effects: dict[tuple[str, str], tuple[float, float]]
+
+    def inhibits(self, table: pd.DataFrame) -> "pd.Series[bool]":
+        """Tell the rows (plate, compound) whose compound inhibits."""
+        keys = zip(table["plate"].astype(str), table["compound"].astype(str), strict=True)
+        return pd.Series(
+            [self.effects.get(key, (0.0, np.nan))[0] > 0 for key in keys], table.index, dtype=bool
+        )
+
+    def ic50_um(self, table: pd.DataFrame) -> "pd.Series[float]":
+        """Return the true IC50 of the rows (plate, compound), uM; NaN where none is known."""
+        keys = zip(table["plate"].astype(str), table["compound"].astype(str), strict=True)
+        return pd.Series([self.effects.get(key, (0.0, np.nan))[1] for key in keys], table.index)
+
+
+def find_truth(dataset: Dataset) -> Truth | None:
+    """Find the records of simulated plates; None unless every plate of the dataset has one.
+
+    The plates' folders stand in the dataset's description, as they were given to `prepare`:
+    they are looked for from here, and from the dataset.
+    """
+    effects: dict[tuple[str, str], tuple[float, float]] = {}
+    for name in str(dataset.info["source"]).split(", "):
+        places = [Path(name) / RECORD, dataset.path.parent / Path(name).name / RECORD]
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            return None
+        try:
+            record = json.loads(found.read_text(encoding="utf-8"))
+            for compound, effect in record["effects"].items():
+                key = (str(record["plate"]), str(compound))
+                effects[key] = (float(effect["largest"]), float(effect["ic50_um"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    plates = {plate for plate, _ in effects}
+    return Truth(effects) if set(dataset.table["plate"].astype(str)) <= plates else None
+
+
+@dataclass
+class Judgement:
+    """Scores of a screen against the truth.
+
+    Attributes
+    ----------
+    scores : dict
+        Name to score with its interval over compounds.
+    lines : list of str
+        What it comes to, for people.
+    """
+
+    scores: dict[str, Score] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+
+def rows_to_judge(hits: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Rows of a hit list in which an inhibitor can show: those of the other stimulations."""
+    return hits[hits["stimulation"] != reference].reset_index(drop=True)
+
+
+def strength(table: pd.DataFrame, measure: str) -> Any:
+    """Rank a hit list for inhibitors: minus t, (n,); rows without one come last."""
+    return np.nan_to_num(-table[f"{measure}_t"].to_numpy(np.float64), nan=-1e9)
+
+
+def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> Judgement:
+    """Score the hit list by the model and by the plain overlaps against the known inhibitors."""
+    table = rows_to_judge(hits, reference)
+    inhibits = truth.inhibits(table).to_numpy(bool)
+    judgement = Judgement()
+    if not len(table) or inhibits.all() or not inhibits.any():
+        return judgement
+    compound = table.groupby(["plate", "compound"]).ngroup().to_numpy(np.intp)
+    for measure in MEASURES:
+        called = (table[f"{measure}_hit"] & (table[f"{measure}_t"] < 0)).to_numpy(bool)
+        found = hit_list_scores(
+            inhibits, strength(table, measure), called, compound, np.random.default_rng(seed)
+        )
+        judgement.scores |= {f"{name}_{measure}": score for name, score in found.items()}
+        named = hits[hits[f"{measure}_hit"]]
+        shown = truth.inhibits(named) & (named["stimulation"] != reference)
+        judgement.scores[f"false_discovery_share_{measure}"] = _share(
+            int((~shown).sum()), len(named)
+        )
+        judgement.lines.append(
+            f"known inhibitors by {NAMES[measure]}: average precision {found['average_precision']}"
+            f" (chance {inhibits.mean():.3f}); {int(called.sum())} hits downwards, precision "
+            f"{found['precision']}, recall {found['recall']}; of all {len(named)} hits "
+            f"{int((~shown).sum())} have no effect in truth"
+        )
+    for other in MEASURES[1:]:
+        gain = average_precision_gain(
+            inhibits, strength(table, "score"), strength(table, other), compound,
+            np.random.default_rng(seed),
+        )  # fmt: skip
+        judgement.scores[f"average_precision_gain_over_{other}"] = gain
+        judgement.lines.append(f"{verdict(gain, NAMES[other])}: average precision by {gain}")
+    return judgement
+
+
+def verdict(gain: Score, other: str) -> str:
+    """Say in words what a gain of the model over another measure comes to.
+
+    Examples
+    --------
+    >>> verdict(Score(0.1, -0.1, 0.3), "plain overlap")
+    'the model adds nothing to plain overlap that these compounds could show'
+    """
+    if gain.low > 0:
+        return f"the model finds more than {other}"
+    if gain.high < 0:
+        return f"{other} finds more than the model"
+    return f"the model adds nothing to {other} that these compounds could show"
+
+
+def judge_doses(doses: pd.DataFrame, truth: Truth, reference: str, seed: int) -> Judgement:
+    """Score the fitted IC50s by the model and by the plain overlaps against the true ones."""
+    judgement = Judgement()
+    if doses.empty:
+        return judgement
+    table = doses.assign(true_ic50_um=truth.ic50_um(doses), inhibits=truth.inhibits(doses))
+    shown = table["inhibits"] & (table["stimulation"] != reference)
+    for measure in MEASURES:
+        own = table[table["measure"] == measure]
+        wrong = own[own["supported"] & ~shown[own.index]]
+        right = own[own["supported"] & shown[own.index]]
+        possible = int(shown[own.index].sum())
+        judgement.scores[f"ic50_supported_share_{measure}"] = _share(len(right), possible)
+        said = (
+            f"IC50 by {NAMES[measure]}: {len(right)} of {possible} supported where there is one, "
+            f"{len(wrong)} of {len(own) - possible} where there is none"
+        )
+        if len(right):
+            compound = right.groupby(["plate", "compound"]).ngroup().to_numpy(np.intp)
+            error = log_error(
+                right["ic50_um"].to_numpy(np.float64), right["true_ic50_um"].to_numpy(np.float64),
+                compound, np.random.default_rng(seed),
+            )  # fmt: skip
+            judgement.scores[f"ic50_log10_error_{measure}"] = error
+            held = right["true_ic50_um"].between(right["low_um"], right["high_um"]).sum()
+            said += f"; median |log10 error| {error}; {held} of {len(right)} intervals hold it"
+        judgement.lines.append(said)
+    return judgement
+
+
+def _share(part: int, whole: int) -> Score:
+    value = part / whole if whole else float("nan")
+    return Score(value, float("nan"), float("nan"))
