@@ -29,6 +29,8 @@ COMMANDS = (
     networks.tune,
     results.evaluate,
     results.predict,
+    results.screen,
+    results.features,
     results.ui,
 )
 """In the order of ``ck19ml --help``."""
