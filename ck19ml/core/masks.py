@@ -1,5 +1,7 @@
 """Masks of the stained cells in a patch."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,3 +71,86 @@ def otsu(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bo
                 plane, max(otsu_threshold(plane), background), out=masks[index, :, :, channel]
             )
     return masks
+
+
+def threshold(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
+    """Mask each patch and channel above its mean + 1 standard deviation.
+
+    The study's alternative to 2-means (DOMAIN.md, the study's processing, step 4). In a patch that
+    is mostly background it keeps fainter cells than 2-means does.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, height, width, channels), unsigned integers
+        Grey values, raised to the background.
+    background : int
+        Grey values at or below it are never part of a mask.
+
+    Returns
+    -------
+    ndarray, (n, height, width, channels), bool
+
+    Examples
+    --------
+    >>> patches = np.array([255, 255, 255, 400], np.uint16).reshape(1, 2, 2, 1)
+    >>> threshold(patches, 255).ravel().tolist()  # mean 291.25, deviation 62.8
+    [False, False, False, True]
+    """
+    masks = np.empty(patches.shape, bool)
+    for index, channel in np.ndindex(patches.shape[0], patches.shape[3]):
+        plane = patches[index, :, :, channel]
+        cut = max(math.floor(mean_plus_deviation(plane)), background)
+        np.greater(plane, cut, out=masks[index, :, :, channel])
+    return masks
+
+
+def mean_plus_deviation(values: NDArray[np.unsignedinteger]) -> float:
+    """Mean plus one standard deviation, from exact sums: the order of the values is no matter."""
+    # Integers up to 16 bits, squared and summed over a field, stay within 64 bits.
+    flat = np.ascontiguousarray(values).reshape(-1).astype(np.int64)
+    total, squares, number = int(flat.sum()), int(np.dot(flat, flat)), flat.size
+    return (total + math.sqrt(max(number * squares - total**2, 0))) / number
+
+
+COHERENT = 0.3
+"""Masks whose pixels keep together less than this are noise; pixels of one's own choice keep 0,
+cells of 2 x 2 pixels 0.5."""
+
+
+def is_noise(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell masks of noise, or of single hot pixels, from masks of cells.
+
+    A threshold always finds something above it. The neighbour of a cell's pixel is mostly a pixel
+    of the cell; in noise, which differs from pixel to pixel, it is in the mask no more often than
+    any other pixel is. Told from how many neighbours of masked pixels are masked, beyond the
+    mask's share of the patch, as a share of what could be beyond it.
+
+    Parameters
+    ----------
+    masks : ndarray, (n, height, width, channels), bool
+
+    Returns
+    -------
+    ndarray, (n, channels), bool
+        False for empty masks.
+
+    Examples
+    --------
+    >>> cell, speckles = np.zeros((2, 8, 8), bool)
+    >>> cell[2:5, 2:5] = True
+    >>> speckles[::3, ::3] = True
+    >>> is_noise(np.stack([cell, speckles], axis=-1)[None]).tolist()
+    [[False, True]]
+    """
+    noise = np.zeros((masks.shape[0], masks.shape[3]), bool)
+    for index, channel in np.ndindex(noise.shape):
+        mask = masks[index, :, :, channel]
+        area = np.count_nonzero(mask)
+        if area in (0, mask.size):
+            continue
+        # Each pair of neighbours is a neighbour of two; a pixel has four.
+        pairs = np.count_nonzero(mask[1:] & mask[:-1])
+        pairs += np.count_nonzero(mask[:, 1:] & mask[:, :-1])
+        share = area / mask.size
+        noise[index, channel] = pairs / (2 * area) - share < COHERENT * (1 - share)
+    return noise

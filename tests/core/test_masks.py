@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.filters import threshold_otsu
 from sklearn.cluster import KMeans
 
-from ck19ml.core.masks import otsu, otsu_threshold
+from ck19ml.core.masks import is_noise, otsu, otsu_threshold, threshold
 
 LEVEL = 255
 STUDY_CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
@@ -98,3 +98,40 @@ def test_two_means_of_opencv_is_never_better(seed: int) -> None:
 @given(hnp.arrays(np.uint8, (2, 6, 6, 2)), st.integers(0, 255))
 def test_nothing_at_or_below_the_background_is_masked(patches: np.ndarray, level: int) -> None:
     assert not otsu(patches, level)[patches <= level].any()
+
+
+def test_mean_plus_deviation_by_hand() -> None:
+    patch = np.array([255, 255, 255, 400], np.uint16).reshape(1, 2, 2, 1)
+    np.testing.assert_array_equal(threshold(patch, LEVEL), patch == 400)
+    # 291.25 + 62.79: a background of 400 leaves nothing.
+    assert not threshold(patch, 400).any()
+
+
+@given(hnp.arrays(np.uint16, (1, 5, 4, 2)))
+def test_mean_plus_deviation_is_numpy_s(patches: np.ndarray) -> None:
+    values = patches.astype(np.float64)
+    limit = values.mean(axis=(1, 2), keepdims=True) + values.std(axis=(1, 2), keepdims=True)
+    clear = np.abs(values - limit) > 1e-6  # where rounding cannot decide
+    np.testing.assert_array_equal(threshold(patches, 0)[clear], (values > limit)[clear])
+
+
+class TestNoise:
+    @pytest.mark.parametrize("share", [0.001, 0.02, 0.16, 0.5, 0.9])
+    def test_pixels_that_do_not_keep_together_are_noise(self, share: float) -> None:
+        masks = np.random.default_rng(1).random((5, 96, 96, 2)) < share
+        assert is_noise(masks)[masks.any(axis=(1, 2))].all()
+
+    @pytest.mark.parametrize("side", [2, 3, 9, 40])
+    def test_cells_are_not(self, side: int) -> None:
+        masks = np.zeros((1, 96, 96, 1), bool)
+        masks[0, 20 : 20 + side, 30 : 30 + side] = True
+        assert not is_noise(masks).any()
+
+    def test_empty_and_full_masks_are_not(self) -> None:
+        masks = np.zeros((1, 8, 8, 2), bool)
+        masks[..., 1] = True
+        assert not is_noise(masks).any()
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_masks_of_cells_are_not(self, seed: int) -> None:
+        assert not is_noise(otsu(cells(seed)[None, :, :, None], LEVEL)).any()
