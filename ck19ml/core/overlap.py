@@ -20,8 +20,15 @@ class OverlapScore:
     overlap : ndarray of float64
         Intersection over union; 0 where both masks are empty.
     tcell_overlap : ndarray of float64
-        Share of the T-cell area that lies on DCs (Manders' M1, what the instrument prints);
+        Share of the T-cell area that lies on DCs (Manders' M1 [1]_, what the instrument prints);
         0 where there is no T cell.
+    dc_overlap : ndarray of float64
+        Share of the DC area that lies under T cells (Manders' M2); 0 where there is no DC.
+
+    References
+    ----------
+    .. [1] Manders, Verbeek, Aten, "Measurement of co-localization of objects in dual-colour
+       confocal images", J. Microscopy 169 (1993); of masks here, not of intensities.
     """
 
     tcell_area_px: NDArray[np.int64]
@@ -29,6 +36,7 @@ class OverlapScore:
     overlap_area_px: NDArray[np.int64]
     overlap: NDArray[np.float64]
     tcell_overlap: NDArray[np.float64]
+    dc_overlap: NDArray[np.float64]
 
 
 def score(masks: NDArray[np.bool_]) -> OverlapScore:
@@ -47,6 +55,8 @@ def score(masks: NDArray[np.bool_]) -> OverlapScore:
     >>> result = score(masks)
     >>> float(result.overlap[0]), float(result.tcell_overlap[0])
     (0.25, 0.5)
+    >>> float(result.dc_overlap[0])
+    0.3333333333333333
     """
     dc, tcell = masks[..., DC], masks[..., TCELL]
     dc_area, tcell_area, both = _areas(dc), _areas(tcell), _areas(dc & tcell)
@@ -57,6 +67,7 @@ def score(masks: NDArray[np.bool_]) -> OverlapScore:
         overlap_area_px=both,
         overlap=both / np.maximum(union, 1),
         tcell_overlap=both / np.maximum(tcell_area, 1),
+        dc_overlap=both / np.maximum(dc_area, 1),
     )
 
 

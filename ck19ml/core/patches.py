@@ -70,6 +70,32 @@ def origins(height: int, width: int, patch_size: int = PATCH_SIZE) -> NDArray[np
     return np.stack([y.ravel() * patch_size, left + x.ravel() * patch_size], 1).astype(np.int32)
 
 
+def count_points(
+    yx: NDArray[np.floating], height: int, width: int, patch_size: int = PATCH_SIZE
+) -> NDArray[np.int64]:
+    """Count the points in each patch of `cut`; those in the margin are in none.
+
+    Parameters
+    ----------
+    yx : ndarray, (n, 2), float
+        Pixels from the top and from the left of the field.
+
+    Returns
+    -------
+    ndarray, (rows * columns,), int64
+
+    Examples
+    --------
+    >>> count_points(np.array([[0.5, 0.5], [0.5, 1.0], [3.9, 4.9]]), 4, 5, patch_size=2).tolist()
+    [1, 0, 0, 1]
+    """
+    rows, columns = grid_shape(height, width, patch_size)
+    left = width - columns * patch_size
+    row, column = np.floor((yx - [0, left]) / patch_size).astype(np.intp).T
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    return np.bincount(row[inside] * columns + column[inside], minlength=rows * columns)
+
+
 def raise_background(
     patches: NDArray[np.generic], background: int = BACKGROUND
 ) -> NDArray[np.generic]:

@@ -27,8 +27,11 @@ class SimulatedField:
         Stained cells whose centre is in the field.
     dc_area_um2, tcell_area_um2 : float
         Mean area of these cells; 0 where there is none.
-    contacts : int
-        T cells that are bound to a DC: the true interaction.
+    contact_yx : ndarray, (contacts, 2), float64
+        Centres in pixels of the T cells that are bound to a DC: the true interaction. Others that
+        lie on a DC settled there, or lie above or below it.
+    tcell_yx : ndarray, (tcell_count, 2), float64
+        Centres in pixels of all stained T cells.
     contact_probability : float
         Probability that a T cell of this well is bound.
     view : str
@@ -43,9 +46,15 @@ class SimulatedField:
     tcell_count: int
     dc_area_um2: float
     tcell_area_um2: float
-    contacts: int
+    contact_yx: NDArray[np.float64]
+    tcell_yx: NDArray[np.float64]
     contact_probability: float
     view: str
+
+    @property
+    def contacts(self) -> int:
+        """T cells that are bound to a DC."""
+        return len(self.contact_yx)
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ def simulate_field(
     view = draw_view(parameters, size, rng)
     dc, dc_mask = image(dcs, view if view.hides_dc else None, parameters, size, rng)
     tcell, tcell_mask = image(tcells, view if view.hides_tcell else None, parameters, size, rng)
+    centres = np.stack([tcells.y, tcells.x], axis=1)
     return SimulatedField(
         dc=dc,
         tcell=tcell,
@@ -111,7 +121,8 @@ def simulate_field(
         tcell_count=len(tcells),
         dc_area_um2=_mean_area_um2(dcs, parameters),
         tcell_area_um2=_mean_area_um2(tcells, parameters),
-        contacts=int(bound.sum()),
+        contact_yx=centres[bound],
+        tcell_yx=centres,
         contact_probability=well.contact,
         view=view.name,
     )

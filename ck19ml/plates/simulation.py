@@ -218,11 +218,15 @@ def _write_tiff(path: Path, values: NDArray[np.uint16], pixel_um: float) -> None
 
 
 def _patch_truth(plate: str, well: str, view: SimulatedField) -> pd.DataFrame:
-    """Areas and overlap of the true masks, one row a patch."""
+    """Areas and overlap of the true masks, T cells and how many are bound, one row a patch."""
     cut = patches.cut(np.stack([view.dc_mask, view.tcell_mask], axis=-1))
     measured = overlap.score(cut.astype(bool, copy=False))
     faulty = patches.is_faulty(patches.cut(np.stack([view.dc, view.tcell], axis=-1)))
-    table = pd.DataFrame({**asdict(measured), "faulty": faulty})
+    counts = {
+        name: patches.count_points(yx, *view.dc.shape)
+        for name, yx in (("tcell_count", view.tcell_yx), ("contacts", view.contact_yx))
+    }
+    table = pd.DataFrame({**asdict(measured), "faulty": faulty, **counts})
     table.insert(0, "plate", plate)
     table.insert(1, "well", well)
     table.insert(2, "field", FIELD)

@@ -23,6 +23,7 @@ def test_by_hand() -> None:
         "overlap_area_px": [2],
         "overlap": [0.2],
         "tcell_overlap": [2 / 6],
+        "dc_overlap": [2 / 6],
     }
 
 
@@ -33,6 +34,7 @@ def test_the_channels_are_not_confused() -> None:
     result = score(masks)
     assert (result.dc_area_px[0], result.tcell_area_px[0]) == (8, 2)
     assert (result.overlap[0], result.tcell_overlap[0]) == (0.25, 1.0)
+    assert result.dc_overlap[0] == 0.25
 
 
 def test_each_patch_is_scored_by_itself() -> None:
@@ -44,7 +46,7 @@ def test_each_patch_is_scored_by_itself() -> None:
 
 def test_empty_masks_do_not_overlap() -> None:
     result = score(np.zeros((1, 2, 2, 2), bool))
-    assert (result.overlap[0], result.tcell_overlap[0]) == (0.0, 0.0)
+    assert (result.overlap[0], result.tcell_overlap[0], result.dc_overlap[0]) == (0.0, 0.0, 0.0)
 
 
 @given(masks_of_patches)

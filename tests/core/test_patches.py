@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as hnp
 
 from ck19ml.core.patches import (
     BACKGROUND,
+    count_points,
     cut,
     grid_shape,
     is_faulty,
@@ -145,3 +146,20 @@ def test_rescale_fills_the_unit_interval_and_sends_a_constant_channel_to_zero(
 
 def test_the_camera_s_background_is_the_study_s() -> None:
     assert BACKGROUND == 255
+
+
+@given(st.integers(0, 10**6), sides.filter(lambda side: side >= 3), sides, st.integers(1, 3))
+def test_points_are_counted_in_the_patch_that_shows_them(
+    seed: int, height: int, width: int, size: int
+) -> None:
+    width = max(width, size)
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, [height, width], (20, 2))
+    image = np.zeros((height, width), np.int64)
+    np.add.at(image, (pixels[:, 0], pixels[:, 1]), 1)
+    found = count_points(pixels + rng.uniform(0, 0.99, (20, 2)), height, width, size)
+    np.testing.assert_array_equal(found, cut(image, size).sum(axis=(1, 2)))
+
+
+def test_no_points_are_in_no_patch() -> None:
+    assert count_points(np.zeros((0, 2)), 4, 4, 2).tolist() == [0, 0, 0, 0]

@@ -73,6 +73,17 @@ def test_the_true_masks_are_those_of_the_images(plate: Path) -> None:
     np.testing.assert_allclose(seen.tcell_area_px, truth["tcell_area_px"], rtol=0.4, atol=30)
 
 
+def test_the_bound_tcells_of_the_patches_are_those_of_the_well(plate: Path) -> None:
+    truth = pd.read_parquet(plate / "truth.parquet")
+    wells = pd.read_parquet(plate / "wells.parquet").set_index("well")
+    sums = truth.groupby("well")[["contacts", "tcell_count"]].sum()
+    # Some lie in the margin that patches leave out.
+    assert (sums <= wells[["contacts", "tcell_count"]]).all(axis=None)
+    assert (sums["tcell_count"] > 0.5 * wells["tcell_count"]).all()
+    assert sums.loc["N18", "contacts"] > 0.8 * sums.loc["N18", "tcell_count"]
+    assert (truth["contacts"] <= truth["tcell_count"]).all()
+
+
 def test_wells_tell_counts_contacts_and_inhibition(plate: Path) -> None:
     wells = pd.read_parquet(plate / "wells.parquet").set_index("well")
     assert (wells["contacts"] <= wells["tcell_count"]).all()
