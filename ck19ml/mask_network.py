@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from zipfile import BadZipFile
 
@@ -21,6 +22,9 @@ from ck19ml.unet import find_cells
 FORMAT = 1
 WEIGHTS = "network.keras"
 CARD = "card.json"
+
+_ONE_AT_A_TIME = Lock()
+"""Threads that prepare fields share a network; it uses all cores by itself."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class MaskNetwork:
 
     def __call__(self, patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
         """Mask patches, as every method of `masking` does."""
-        return find_cells(self.network, patches, background)
+        with _ONE_AT_A_TIME:
+            return find_cells(self.network, patches, background)
 
     def save(self, folder: Path) -> Path:
         """Write the network and ``card.json`` into a new folder."""
@@ -136,18 +141,20 @@ class StoredMasks:
     @property
     def loaded(self) -> MaskNetwork:
         """The network, loaded once a process."""
-        return _load_once(self.folder)
+        with _ONE_AT_A_TIME:
+            return _load_once(self.folder)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the network's file."""
         return hashlib.sha256((self.folder / WEIGHTS).read_bytes()).hexdigest()
 
-    def copy_to(self, folder: Path) -> None:
-        """Copy the network's files into a folder."""
+    def copy_to(self, folder: Path) -> "StoredMasks":
+        """Copy the network's files into a folder, and stand for them there."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (WEIGHTS, CARD):
             shutil.copyfile(self.folder / name, folder / name)
+        return StoredMasks(folder)
 
 
 @lru_cache(maxsize=4)

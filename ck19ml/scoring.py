@@ -15,7 +15,10 @@ from ck19ml import masking
 from ck19ml.core.metrics import well_probabilities
 from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.errors import PlateError
+from ck19ml.mask_network import MaskNetwork, load_mask_network
 from ck19ml.models import Network
+from ck19ml.plates.preparation import NETWORK_FOLDER
+from ck19ml.plates.store import Dataset
 from ck19ml.training import Patches, predict
 
 FORMAT = 1
@@ -43,6 +46,8 @@ class Card:
     illumination : bool
         Whether the fields were corrected for uneven illumination, which takes a whole plate:
         such a model scores prepared datasets only.
+    mask_network : str
+        Fingerprint of the network that makes the masks, where one does.
     baselines : dict
         `baselines.Baselines` of the training wells, as JSON.
     dataset : dict
@@ -64,6 +69,7 @@ class Card:
     seed: int
     software: str
     illumination: bool = False
+    mask_network: str = ""
     baselines: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -76,8 +82,10 @@ class Card:
 class Scorer:
     """Scores patches and raw fields with a network; made from a folder, without pickle."""
 
-    def __init__(self, network: Network, card: Card) -> None:
-        self.network, self.card = network, card
+    def __init__(
+        self, network: Network, card: Card, mask_network: MaskNetwork | None = None
+    ) -> None:
+        self.network, self.card, self.mask_network = network, card, mask_network
 
     @property
     def encoder(self) -> Network:
@@ -85,8 +93,10 @@ class Scorer:
         return self.network.get_layer("encoder")
 
     def save(self, folder: Path) -> Path:
-        """Write ``network.keras`` and ``card.json`` into a new folder."""
+        """Write ``network.keras``, ``card.json`` and any mask network into a new folder."""
         folder.mkdir(parents=True)
+        if self.mask_network is not None:
+            self.mask_network.save(folder / NETWORK_FOLDER)
         self.network.save(folder / "network.keras")
         text = json.dumps(asdict(self.card), indent=2)
         (folder / "card.json").write_text(text + "\n", encoding="utf-8")
@@ -125,8 +135,11 @@ class Scorer:
     def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
         """Bring patches to the form that the network was trained on (`training.Patches`)."""
         card = self.card
-        masks = masking.method(card.mask)(raw, card.background) if card.masked else None
-        return Patches(raw, masks)
+        return Patches(raw, self.masks(raw) if card.masked else None)
+
+    def masks(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+        """Mask patches as the training data's were, (n, size, size, 2), bool."""
+        return masking.method(self.card.mask, self.mask_network)(raw, self.card.background)
 
     def cut(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
         """Cut a raw field, (height, width, 2), into patches raised to the background."""
@@ -238,12 +251,22 @@ def load_scorer(folder: Path) -> Scorer:
                 "train it again"
             )
         network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
-        return Scorer(network, Card(**content))
+        card = Card(**content)
+        return Scorer(network, card, _mask_network(card.mask, folder))
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise PlateError(
             f"expected a model in {folder}, found: {reason}; train it again"
         ) from error
+
+
+def mask_network_of(dataset: Dataset) -> MaskNetwork | None:
+    """Load the network that made a dataset's masks, if one did."""
+    return _mask_network(dataset.parameters["mask"], dataset.path)
+
+
+def _mask_network(mask: str, folder: Path) -> MaskNetwork | None:
+    return load_mask_network(folder / NETWORK_FOLDER) if mask == masking.NETWORK else None
 
 
 def _load_pyfunc(data_path: str) -> Scorer:

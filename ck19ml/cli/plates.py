@@ -55,6 +55,9 @@ def prepare(
     ],
     layout: Annotated[str, typer.Option(help="Layout file, instead of the folder's own.")] = "",
     mask: Annotated[str, typer.Option(help="Mask method.")] = "otsu",
+    mask_model: Annotated[
+        str, typer.Option(help="MLflow URI of the network of --mask unet.")
+    ] = "models:/ck19-unet@champion",
     patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 192,
     illumination: Annotated[
         bool, typer.Option("--illumination", help="Correct uneven illumination.")
@@ -85,6 +88,7 @@ def prepare(
     config = prepare_config(
         {
             "mask": mask,
+            "mask_model": mask_model,
             "patch_size": patch_size,
             "layout": layout or None,
             "illumination": illumination,

@@ -1,11 +1,22 @@
 """Configs of plates and datasets: simulate, prepare, split."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ck19ml.config.base import SEED, Frozen, Seed
+from ck19ml.masking import NAMES
+
+
+def _known(mask: str) -> str:
+    if mask not in NAMES:
+        raise ValueError(f"expected a mask method ({', '.join(NAMES)}), found {mask!r}")
+    return mask
+
+
+Mask = Annotated[str, AfterValidator(_known)]
+"""Name of a mask method."""
 
 
 class SimulateConfig(Frozen):
@@ -43,6 +54,10 @@ class PrepareConfig(Frozen):
 
     Attributes
     ----------
+    mask : str
+        A name of `masking.NAMES`.
+    mask_model : str
+        MLflow URI of the network behind the mask ``unet``.
     layout : Path, optional
         Replaces the plate folder's own.
     illumination : bool
@@ -55,7 +70,8 @@ class PrepareConfig(Frozen):
         Whether a field that shows nothing is kept as faulty, as the study did, or a problem.
     """
 
-    mask: Literal["otsu"] = "otsu"
+    mask: Mask = "otsu"
+    mask_model: str = "models:/ck19-unet@champion"
     patch_size: int = Field(default=192, ge=16, multiple_of=16)
     layout: Path | None = None
     illumination: bool = False
@@ -68,11 +84,37 @@ class PrepareConfig(Frozen):
 
 
 class SplitConfig(Frozen):
-    """Fractions of the wells of each stimulation."""
+    """Which wells are trained on, and which are kept for the choice and for the test.
 
+    Attributes
+    ----------
+    by : {'well', 'column', 'plate'}
+        What is kept together: each well for itself, all wells of a plate's column, or a plate.
+    validation, test : float
+        Fractions of the wells of each stimulation.
+    folds : int, optional
+        Cross-validation: each well is tested once, by a model that has not seen its group.
+    fold : int, optional
+        The fold that is tested; all, one after the other, by default.
+    audit : float
+        Share of the training wells' patches that is held out, to show beside the score on unseen
+        wells what a split by patch would have claimed for the same model.
+    """
+
+    by: Literal["well", "column", "plate"] = "well"
     validation: float = Field(default=0.2, gt=0, lt=1)
     test: float = Field(default=0.2, gt=0, lt=1)
+    folds: int | None = Field(default=None, ge=2)
+    fold: int | None = Field(default=None, ge=0)
+    audit: float = Field(default=0.0, ge=0, lt=1)
     seed: Seed = SEED
+
+    @model_validator(mode="after")
+    def a_fold_is_one_of_the_folds(self) -> Self:
+        """Refuse a fold that is not there."""
+        if self.fold is not None and (self.folds is None or self.fold >= self.folds):
+            raise ValueError(f"fold must be below folds, found {self.fold} of {self.folds}")
+        return self
 
     @model_validator(mode="after")
     def fractions_leave_training_wells(self) -> Self:

@@ -38,6 +38,8 @@ class Task:
         The partial dataset, see `partial`.
     light : Light, optional
         Where the illumination is corrected.
+    network : Method, optional
+        Where the masks are made by one, see `masking.method`.
     """
 
     index: int
@@ -47,6 +49,7 @@ class Task:
     shape: tuple[int, int]
     folder: Path
     light: Light | None = None
+    network: masking.Method | None = None
 
     @property
     def block(self) -> int:
@@ -137,7 +140,7 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
     # Channels lie apart in memory until the end: each step looks at one channel at a time.
     planes = [_even(task, raw[..., channel], channel) for channel in (0, 1)]
     apart: list[NDArray[Any]] = [raise_background(cut(plane, size), level) for plane in planes]
-    method = masking.method(task.preparation.mask)
+    method = masking.method(task.preparation.mask, task.network)
     found = [method(part[..., None], level)[..., 0] for part in apart]
     dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
     patches = interleave([part.astype(dtype, copy=False) for part in apart])

@@ -11,6 +11,9 @@ from ck19ml.core.quality import Thresholds
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Plate
 
+NETWORK_FOLDER = "mask_network"
+"""Folder of a dataset, and of a model, with the network that makes its masks, if one does."""
+
 SATURATED_LIMIT = 0.05
 """Share of saturated pixels from which a field is a problem: what was bright cannot be told."""
 
@@ -47,6 +50,8 @@ class Preparation:
     keep_empty : bool
         Whether a field without anything above the background in a channel is kept as faulty;
         otherwise it is a problem.
+    mask_network : str
+        Fingerprint of the network's file where the mask is made by one.
     """
 
     mask: str = "otsu"
@@ -55,6 +60,7 @@ class Preparation:
     thresholds: Thresholds = field(default_factory=Thresholds)
     saturated_limit: float = SATURATED_LIMIT
     keep_empty: bool = True
+    mask_network: str = ""
 
     @property
     def judging(self) -> dict[str, Any]:
@@ -68,14 +74,19 @@ class Preparation:
 
 
 def parameters(source: Source, preparation: Preparation) -> dict[str, Any]:
-    """How raw fields become patches and masks: mask, patch_size, background, bit_depth."""
+    """How raw fields become patches and masks: mask, patch_size, background, bit_depth.
+
+    Where a network makes the masks, also mask_network, its fingerprint.
+    """
     description = source.plate.description
-    return {
+    known = {
         "mask": preparation.mask,
         "patch_size": preparation.patch_size,
         "background": description.level,
         "bit_depth": description.bit_depth,
     }
+    network = preparation.mask_network
+    return known | {"mask_network": network} if network else known
 
 
 def in_order(sources: Sequence[Source]) -> list[Source]:

@@ -26,7 +26,7 @@ from ck19ml.plates.store import (
     put_in_place,
     require_replaceable,
 )
-from ck19ml.plates.work import Progress, Say, Work
+from ck19ml.plates.work import Network, Progress, Say, Work
 
 
 def is_prepared(
@@ -110,6 +110,7 @@ def prepare_plates(
     preparation: Preparation,
     *,
     skip_bad: bool = False,
+    network: Network | None = None,
     run: Runner | None = None,
     progress: Progress | None = None,
     say: Say | None = None,
@@ -126,6 +127,8 @@ def prepare_plates(
     skip_bad : bool
         Whether to go on without the fields that have problems; they are listed in the dataset's
         ``skipped.csv`` then.
+    network : Network, optional
+        Makes the masks, where `preparation` says so; the dataset keeps a copy of it.
     run : Runner, optional
         Does the work on the fields; by default here, one after the other.
     progress : callable, optional
@@ -152,7 +155,7 @@ def prepare_plates(
     folder = target.with_name(target.name + ".partial")
     try:
         with partial.hold(folder):
-            work = Work(sources, checked, preparation, shape, folder)
+            work = Work(sources, checked, preparation, shape, folder, network)
             try:
                 problems += work.run(run or local(1), progress, say)
                 if not skip_bad:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from ck19ml.core import illumination
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.core.patches import grid_shape
 from ck19ml.errors import PlateError
+from ck19ml.masking import Method
 from ck19ml.plates import partial
 from ck19ml.plates.checks import Checked
 from ck19ml.plates.field_work import Light, Task, measure_light, prepare_field
 from ck19ml.plates.layouts import confounding
 from ck19ml.plates.preparation import (
+    NETWORK_FOLDER,
     Preparation,
     Source,
     folders,
@@ -35,6 +37,14 @@ LIGHT = "light"
 """Name of the note with the estimated illumination of each plate."""
 
 
+class Network(Protocol):
+    """A mask method that lies in files, see `mask_network.StoredMasks`."""
+
+    def copy_to(self, folder: Path) -> Method:
+        """Copy the files into a folder; returns the method that reads them there."""
+        ...
+
+
 class Work:
     """The tasks of a preparation, and what comes of them."""
 
@@ -45,8 +55,10 @@ class Work:
         preparation: Preparation,
         shape: tuple[int, int],
         folder: Path,
+        network: Network | None = None,
     ) -> None:
         self.sources, self.preparation, self.folder = sources, preparation, folder
+        self.network = network
         self.parameters = parameters(sources[0], preparation)
         pairs = [(s, f) for s, part in zip(sources, checked, strict=True) for f in part.fields]
         self.tasks = [
@@ -61,6 +73,10 @@ class Work:
         if done and say:
             say(f"{self.folder}: goes on, {done} of {len(self.tasks)} fields were done")
         tasks = self._with_light(runner) if self.preparation.illumination else self.tasks
+        if self.network is not None:
+            # Beside the arrays, where every worker finds it and whoever opens the dataset.
+            method = self.network.copy_to(self.folder / NETWORK_FOLDER)
+            tasks = [replace(task, network=method) for task in tasks]
         problems: dict[int, tuple[Problem, ...]] = {}
         for count, outcome in enumerate(runner(prepare_field, tasks), start=1):
             problems[outcome.index] = outcome.problems

@@ -7,14 +7,15 @@ from ck19ml.config import AutoencoderConfig, AutoencoderSettings
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.evaluation import evaluate
 from ck19ml.plates.store import open_dataset
-from ck19ml.scoring import Scorer
+from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
 from ck19ml.training import Batches, fit, seed_everything
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import reconstruction_figure
 from ck19ml.workflows.progress import bar, say
-from ck19ml.workflows.trained import ROLES, Trained, card, finish, fit_settings, log_fit
+from ck19ml.workflows.repair import repair_runs
+from ck19ml.workflows.trained import Trained, card, finish, fit_settings, log_fit
 from ck19ml.workflows.wells import Split, load_patches, split_dataset
 
 
@@ -22,6 +23,7 @@ def autoencoder_command(config: AutoencoderConfig) -> Outcome:
     """Train an autoencoder on its own, unless a finished run did it already."""
     dataset = open_dataset(config.dataset)
     split = split_dataset(dataset, config.split)
+    repair_runs()
     run, reused = autoencoder_step(config, split, config.seed)
     how = "already trained by" if reused else "trained in"
     return Outcome([f"autoencoder: {how} run {run.id}"], {"run": run.id, **run.logged})
@@ -38,7 +40,7 @@ def autoencoder_step(config: AutoencoderSettings, split: Split, seed: int) -> tu
     """
     settings = config.model_dump(mode="json", include=set(AutoencoderSettings.model_fields))
     mark = fingerprint("autoencoder", settings, seed, split.dataset.content_hash, split.classes,
-                       split.fingerprints())  # fmt: skip
+                       split.fingerprints(), int(split.held_out.sum()))  # fmt: skip
     found = runs.find_finished(mark, "autoencoder")
     if found is not None:
         say(f"autoencoder: run {found.id} did it already")
@@ -67,9 +69,10 @@ def _train_autoencoder(config: AutoencoderSettings, split: Split, seed: int, run
             loss="binary_crossentropy",
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
         )
-    scorer = Scorer(network, card("autoencoder", split, masked=config.masked, seed=seed))
+    known = card("autoencoder", split, masked=config.masked, seed=seed)
+    scorer = Scorer(network, known, mask_network_of(dataset))
     log_fit(run, result, config.fit.epochs)
-    evaluations = {r: evaluate(scorer, dataset, split.rows(r)) for r in ROLES}
+    evaluations = {r: evaluate(scorer, dataset, split.rows(r)) for r in split.roles}
     figures = reconstruction_figure(scorer, dataset, split.rows("test"))
     figures |= {"learning_curves": plots.learning_curves(result.history)}
     return finish(run, scorer, split, evaluations, figures)

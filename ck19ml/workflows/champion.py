@@ -1,26 +1,28 @@
 """Refit the best trial, evaluate it once on the test wells, and register it."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import yaml
 
 from ck19ml import plots
-from ck19ml.classifier import HeadSettings, Part, train_classifier
-from ck19ml.config import RegressorConfig, TuneConfig
+from ck19ml.classifier import HeadSettings, train_classifier
+from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, RegressorConfig, TuneConfig
 from ck19ml.core.fingerprint import fingerprint
-from ck19ml.evaluation import evaluate
-from ck19ml.scoring import Scorer
+from ck19ml.evaluation import Evaluation, evaluate
+from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.runs import Run
-from ck19ml.training import Patches
+from ck19ml.training import FitSettings
 from ck19ml.tuning import Trial
 from ck19ml.workflows.figures import classifier_figures, umap_figure
+from ck19ml.workflows.material import ROLES, join_parts, load_material
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.supervised import regressor_step
 from ck19ml.workflows.trained import card, finish, log_fit
-from ck19ml.workflows.trials import encoded_parts, settings_of
+from ck19ml.workflows.trials import settings_of
 from ck19ml.workflows.wells import Split
 
 
@@ -34,16 +36,20 @@ def refit(
     Returns
     -------
     dict
-        run, model (URI), promoted, description and the test metrics, JSON-like.
+        run, model (URI), promoted, description, the test metrics and the config that trains
+        this model again (``champion``, YAML), JSON-like.
     """
     say(f"champion: refitting trial {best.number} on training and validation wells")
-    encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
-    _train_regressor(config, split, encoder, encoder_run)
-    parts = encoded_parts(config, split, encoder, fingerprint(encoder_run.id), folder)
+    started = time.monotonic()
+    material = load_material(
+        split, masked=config.autoencoder.masked, encoder_run=encoder_run, folder=folder
+    )
+    _train_regressor(config, split, material.encoder, encoder_run)
     settings = _settings(config, best)
+    parts = [material.part(role, pixels=settings.fine_tune) for role in ROLES]
     network, result = train_classifier(
-        encoder,
-        joined(parts["train"], parts["validation"]),
+        material.encoder,
+        join_parts(*parts),
         None,
         settings,
         classes=len(split.classes),
@@ -57,7 +63,7 @@ def refit(
         threshold=config.interaction_threshold,
         refit=True,
     )
-    scorer = Scorer(network, known)
+    scorer = Scorer(network, known, mask_network_of(split.dataset))
     log_fit(run, result, settings.fit.epochs)
     evaluations = {
         "train": evaluate(scorer, split.dataset, split.rows("train", "validation")),
@@ -75,29 +81,66 @@ def refit(
         losses=best.notes["losses"],
         always=config.promote == "always",
     )
+    again = config_of(config, split, settings, encoder_run)
+    seconds = time.monotonic() - started
     return {
         "run": run.id,
         "model": trained.version.uri,
         "promoted": trained.promoted,
         "description": trained.description,
         "metrics": evaluations["train"].metrics("train") | evaluations["test"].metrics("test"),
+        "champion": as_yaml(again, evaluations["test"], seconds),
     }
 
 
-def joined(train: Part, validation: Part) -> Part:
-    """Put two parts together."""
-    return Part(
-        Patches(
-            _both(train.patches.raw, validation.patches.raw),
-            _both(train.patches.masks, validation.patches.masks),
+def config_of(
+    config: TuneConfig, split: Split, settings: HeadSettings, encoder_run: Run
+) -> ClassifierConfig:
+    """Write down how ``ck19ml classifier`` trains the same model again."""
+    head = settings.head_fit
+    return ClassifierConfig(
+        dataset=config.dataset,
+        encoder=registry.model_uri(encoder_run),
+        architecture=config.autoencoder.architecture,
+        masked=config.autoencoder.masked,
+        fine_tune=settings.fine_tune,
+        refit=True,
+        classes=split.classes,
+        class_weights=settings.class_weights,
+        head=HeadConfig(
+            units=settings.units,
+            depth=settings.depth,
+            dropout=settings.dropout,
+            normalise=settings.normalise,
+            pooled=settings.pooled,
         ),
-        _both(train.targets, validation.targets),
-        _both(train.features, validation.features),
+        fit=_fit_config(settings.fit),
+        head_fit=None if head is None else _fit_config(head),
+        interaction_threshold=config.interaction_threshold,
+        split=config.split,
+        seed=config.seed,
     )
 
 
-def _both(first: Any, second: Any) -> Any:
-    return None if first is None or second is None else np.concatenate([first, second])
+def _fit_config(settings: FitSettings) -> FitConfig:
+    return FitConfig(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        patience=settings.patience,
+        reduce_patience=settings.reduce_patience,
+    )
+
+
+def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:
+    """Write a config as an experiment file, which starts with what it takes and reaches."""
+    wells, patches = test.scores["well_accuracy"], test.scores["accuracy"]
+    return (
+        "# ck19ml classifier -c champion.yaml\n"
+        f"# {seconds:.0f} s where it was tuned. Test wells ({len(test.wells)}): well accuracy "
+        f"{wells}, patch accuracy {patches.value:.3f}.\n"
+        + yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    )
 
 
 def _settings(config: TuneConfig, best: Trial) -> HeadSettings:

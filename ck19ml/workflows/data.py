@@ -1,10 +1,12 @@
 """Simulate a plate and prepare its dataset."""
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure
 from ck19ml.config import PrepareConfig, SimulateConfig
 from ck19ml.core.quality import MEASURES, Thresholds
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.masking import NETWORK
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.layouts import choose_wells, read_layout
@@ -23,6 +26,9 @@ from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.progress import bar, say
+
+if TYPE_CHECKING:  # it loads Keras
+    from ck19ml.mask_network import StoredMasks
 
 CELLS = {"dc": "DC", "tcell": "T cell"}
 QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
@@ -113,7 +119,9 @@ Plates = Plate | Sequence[Plate]
 def prepared(plates: Plates, target: Path, config: PrepareConfig) -> Dataset | None:
     """Open the plates' dataset if these parameters made it; None where there is none."""
     sources = _sources(plates, config)
-    return open_prepared(sources, target, _preparation(config), skip_bad=config.skip_bad)
+    with _mask_network(config) as network:
+        how = _preparation(config, network)
+        return open_prepared(sources, target, how, skip_bad=config.skip_bad)
 
 
 def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
@@ -124,13 +132,14 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
     PlateProblems
         If fields have problems and the config does not skip them; the report is printed before.
     """
-    with bar(f"preparing {target.name}") as progress:
+    with _mask_network(config) as network, bar(f"preparing {target.name}") as progress:
         try:
             dataset = prepare_plates(
                 _sources(plates, config),
                 target,
-                _preparation(config),
+                _preparation(config, network),
                 skip_bad=config.skip_bad,
+                network=network,
                 run=_runner(config),
                 progress=progress,
                 say=say,
@@ -164,7 +173,19 @@ def _sources(plates: Plates, config: PrepareConfig) -> list[Source]:
     return [Source(plate, plate_layout(plate, config.layout)) for plate in each]
 
 
-def _preparation(config: PrepareConfig) -> Preparation:
+@contextmanager
+def _mask_network(config: PrepareConfig) -> "Iterator[StoredMasks | None]":
+    """Fetch the network that makes the masks, where one does: Keras is loaded for no other."""
+    if config.mask != NETWORK:
+        yield None
+        return
+    from ck19ml.tracking import registry
+
+    with tempfile.TemporaryDirectory() as place:
+        yield registry.fetch_masks(config.mask_model, Path(place))
+
+
+def _preparation(config: PrepareConfig, network: "StoredMasks | None") -> Preparation:
     return Preparation(
         mask=config.mask,
         patch_size=config.patch_size,
@@ -172,6 +193,7 @@ def _preparation(config: PrepareConfig) -> Preparation:
         thresholds=Thresholds(**config.quality.model_dump()),
         saturated_limit=config.saturated_limit,
         keep_empty=config.keep_empty,
+        mask_network=network.fingerprint if network else "",
     )
 
 

@@ -86,7 +86,6 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
 
 
 def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from ck19ml import masking
     from ck19ml.core import overlap
 
     fields: list[pd.DataFrame] = []
@@ -94,7 +93,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
         for done, field in enumerate(plate.fields, start=1):
             raw = scorer.cut(read_field(field, plate.description))
             outputs = scorer.outputs(raw)
-            masks = masking.method(scorer.card.mask)(raw, scorer.card.background)
+            masks = scorer.masks(raw)
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(raw)), "faulty": scorer.faulty(raw),
                                   "overlap": overlap.score(masks).overlap})  # fmt: skip

@@ -7,6 +7,7 @@ from ck19ml.classifier import (
     HeadSettings,
     Part,
     RegressorSettings,
+    encode,
     train_classifier,
     train_regressor,
 )
@@ -14,15 +15,16 @@ from ck19ml.config import ClassifierConfig, RegressorConfig
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import evaluate
 from ck19ml.plates.store import open_dataset
-from ck19ml.scoring import Scorer
+from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.runs import Run
 from ck19ml.training import Fit, seed_everything
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import classifier_figures, regressor_figures, umap_figure
+from ck19ml.workflows.material import join_parts
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.repair import repair_runs
 from ck19ml.workflows.trained import (
-    ROLES,
     Trained,
     card,
     finish,
@@ -32,6 +34,9 @@ from ck19ml.workflows.trained import (
 )
 from ck19ml.workflows.wells import Split, load_patches, split_dataset
 
+REFIT_ROLES = {"train": ("train", "validation"), "test": ("test",)}
+"""What the scores of a model are called that was trained on the validation wells too."""
+
 
 def classifier_command(config: ClassifierConfig) -> Outcome:
     """Train a classifier with fixed settings, and register it."""
@@ -39,14 +44,15 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
     split = split_dataset(dataset, config.split, config.classes, faulty_class=config.faulty_class)
     encoder = find_encoder(config, split)
     kind = "fine-tuned" if config.fine_tune else "frozen"
+    repair_runs()
     with runs.start(f"classifier {kind}", "classifier", config.model_dump(mode="json")) as run:
         settings = head_settings(config)
-        parts = {role: _part(split, role, config, labels=True) for role in ("train", "validation")}
+        train, held_out = _classifier_parts(encoder, split, config)
         with bar("classifier") as progress:
             network, result = train_classifier(
                 encoder,
-                parts["train"],
-                parts["validation"],
+                train,
+                held_out,
                 settings,
                 classes=len(split.classes),
                 seed=config.seed,
@@ -60,7 +66,9 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
                 masked=config.masked,
                 seed=config.seed,
                 threshold=config.interaction_threshold,
+                refit=config.refit,
             ),
+            mask_network_of(split.dataset),
         )
         trained = _finish_supervised(run, scorer, split, result, config)
     return outcome(trained)
@@ -70,6 +78,7 @@ def regressor_command(config: RegressorConfig) -> Outcome:
     """Train a regressor of the overlap, and register it."""
     split = split_dataset(open_dataset(config.dataset), config.split)
     encoder = find_encoder(config, split)
+    repair_runs()
     return outcome(regressor_step(config, split, encoder))
 
 
@@ -112,6 +121,7 @@ def regressor_step(
                 seed=config.seed,
                 threshold=config.interaction_threshold,
             ),
+            mask_network_of(split.dataset),
         )
         return _finish_supervised(run, scorer, split, result, config)
 
@@ -124,16 +134,31 @@ def _finish_supervised(
     config: ClassifierConfig | RegressorConfig,
 ) -> Trained:
     log_fit(run, result, config.fit.epochs)
+    refit = isinstance(config, ClassifierConfig) and config.refit
+    roles = REFIT_ROLES if refit else {role: (role,) for role in split.roles}
     evaluations = {
-        role: evaluate(scorer, split.dataset, split.rows(role, faulty=split.faulty_class))
-        for role in ROLES
+        name: evaluate(scorer, split.dataset, split.rows(*of, faulty=split.faulty_class))
+        for name, of in roles.items()
     }
     test = evaluations["test"]
     draw = regressor_figures if scorer.card.kind == "regressor" else None
     figures = draw(test) if draw else classifier_figures(test, split.classes)
     figures |= {"learning_curves": plots.learning_curves(result.history)}
     figures |= umap_figure(scorer, split.dataset, split.rows("test"), config.seed)
-    return finish(run, scorer, split, evaluations, figures)
+    # A model that was trained on the validation wells has nothing to show at the gate.
+    return finish(run, scorer, split, evaluations, figures, losses={} if refit else None)
+
+
+def _classifier_parts(
+    encoder: Any, split: Split, config: ClassifierConfig
+) -> tuple[Part, Part | None]:
+    train, held_out = (_part(split, role, config, labels=True) for role in ("train", "validation"))
+    if not config.refit:
+        return train, held_out
+    if config.encoder is not None:
+        # Encoded apart, as the tuning does: batches decide on the last digits.
+        train, held_out = encode(encoder, train), encode(encoder, held_out)
+    return join_parts(train, held_out), None
 
 
 def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> Any:
@@ -172,6 +197,7 @@ def head_settings(config: ClassifierConfig) -> HeadSettings:
         fine_tune=config.fine_tune,
         class_weights=config.class_weights,
         fit=fit_settings(config.fit),
+        head_fit=None if config.head_fit is None else fit_settings(config.head_fit),
     )
 
 
