@@ -94,6 +94,9 @@ class FitSettings:
     patience : int
         Epochs without improvement of the validation loss before training stops.
     reduce_patience : int
+    early_stopping : bool
+        Whether the validation loss ends the training, lowers the learning rate and chooses the
+        weights; otherwise all epochs are run as they are and the last weights are kept.
     """
 
     epochs: int
@@ -101,6 +104,7 @@ class FitSettings:
     learning_rate: float = 1e-3
     patience: int = 5
     reduce_patience: int = 3
+    early_stopping: bool = True
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,8 @@ def fit(
         optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss, metrics=list(metrics)
     )
     reporter = _Reporter(report, first_epoch)
-    callbacks = [reporter] if validation is None else [*_patience(settings), reporter]
+    watched = validation is not None and settings.early_stopping
+    callbacks = [*_patience(settings), reporter] if watched else [reporter]
     arguments: dict[str, Any] = {"x": train, "validation_data": validation}
     if isinstance(train, tuple):
         weights = train[2] if len(train) == 3 else None
@@ -193,7 +198,7 @@ def fit(
         arguments |= {"validation_batch_size": 4096} if validation is not None else {}
     network.fit(**arguments, epochs=settings.epochs, verbose=0, callbacks=callbacks)
     history = pd.DataFrame(reporter.history)
-    best = -1 if validation is None else int(history["validation/loss"].to_numpy().argmin())
+    best = int(history["validation/loss"].to_numpy().argmin()) if watched else -1
     return Fit(
         history=history,
         stop_reason="patience" if len(history) < settings.epochs else "epochs",

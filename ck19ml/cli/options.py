@@ -19,6 +19,13 @@ Set = Annotated[
     ),
 ]
 Config = Annotated[Path, typer.Option("--config", "-c", help="Experiment file.")]
+Audit = Annotated[
+    bool,
+    typer.Option(
+        "--audit-leakage",
+        help="Hold out patches of the training wells too: what a split by patch would claim.",
+    ),
+]
 Model = Annotated[str, typer.Argument(help="MLflow model URI, models:/ck19-classifier@champion.")]
 
 
@@ -30,6 +37,11 @@ def show(as_json: bool, outcome: Any) -> None:
         print(json.dumps(outcome.data))
 
 
-def overrides(values: list[str] | None) -> list[str]:
+AUDITED = 0.1
+"""Share of the training wells' patches that ``--audit-leakage`` holds out."""
+
+
+def overrides(values: list[str] | None, audit: bool = False) -> list[str]:
     """Split overrides at semicolons: MLproject passes them all as one parameter."""
-    return [part.strip() for value in values or [] for part in value.split(";") if part.strip()]
+    given = [part.strip() for value in values or [] for part in value.split(";") if part.strip()]
+    return [f"split.audit={AUDITED}"] * audit + given

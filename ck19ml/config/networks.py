@@ -17,6 +17,7 @@ class FitConfig(Frozen):
     learning_rate: float = Field(default=1e-3, gt=0)
     patience: int = Field(default=5, ge=1)
     reduce_patience: int = Field(default=3, ge=1)
+    early_stopping: bool = True
 
 
 class AutoencoderSettings(Frozen):
@@ -57,6 +58,11 @@ class ClassifierConfig(Frozen):
         Stimulations to tell apart; all of the dataset by default. Wells of others are left out.
     faulty_class : bool
         Whether ``Faulty`` is a class of its own (the slides) or left out.
+    refit : bool
+        Whether the validation wells are trained on too, and all epochs are run: how a tuned
+        champion is trained.
+    head_fit : FitConfig, optional
+        With `fine_tune`: how the head is trained before the encoder is trained too.
     interaction_threshold : float
         Overlap from which cells count as interacting; 0.2 in the slides.
     """
@@ -66,11 +72,13 @@ class ClassifierConfig(Frozen):
     architecture: Literal["compact", "slides", "dissertation"] = "compact"
     masked: bool = False
     fine_tune: bool = False
+    refit: bool = False
     classes: Classes | None = None
     faulty_class: bool = False
     class_weights: bool = False
     head: HeadConfig = HeadConfig()
     fit: FitConfig = FitConfig(epochs=10, batch_size=64)
+    head_fit: FitConfig | None = None
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED

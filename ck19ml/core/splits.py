@@ -1,9 +1,10 @@
-"""Splits by well: patches of one well never stand on both sides."""
+"""Splits by well, or by groups of wells: patches of one well never stand on both sides."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
 
 ROLES = ("train", "validation", "test")
 
@@ -56,3 +57,125 @@ def split_wells(
         roles[wells[:n_test]] = "test"
         roles[wells[n_test : n_test + n_validation]] = "validation"
     return roles
+
+
+def split_groups(
+    stimulation: Sequence[str],
+    groups: Sequence[str],
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+) -> NDArray[np.str_]:
+    """Give whole groups of wells (plates, columns) a role, like `split_wells`.
+
+    Parameters
+    ----------
+    stimulation, groups : sequence of str, (wells,)
+    validation, test : float
+        Fractions of the wells, met as closely as whole groups allow.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few groups for a stimulation to stand in each role.
+    """
+    folds = min(_parts(test), _fewest(np.asarray(stimulation), np.asarray(groups)))
+    return fold_groups(stimulation, groups, validation=validation, folds=folds, fold=0, seed=seed)
+
+
+def fold_groups(
+    stimulation: Sequence[str],
+    groups: Sequence[str],
+    *,
+    validation: float,
+    folds: int,
+    fold: int,
+    seed: int,
+) -> NDArray[np.str_]:
+    """Give the groups of one fold the role ``test``, and others the remaining roles.
+
+    Over all folds each group is tested once.
+
+    Parameters
+    ----------
+    stimulation, groups : sequence of str, (wells,)
+    validation : float
+        Fraction of the wells.
+    folds, fold : int
+        Number of folds, and which of them is tested, from 0.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few groups for a stimulation to stand in each role.
+    """
+    names, whole = np.asarray(stimulation), np.asarray(groups)
+    roles = np.full(names.shape, "train", dtype="<U10")
+    fewest, needed = _fewest(names, whole), max(folds, len(ROLES))
+    if fewest < needed:
+        raise ValueError(
+            f"expected {needed} groups of wells or more of every stimulation (one a fold, and one "
+            f"a role), found {fewest}; split by well, or take fewer folds"
+        )
+    roles[_fold(names, whole, folds, fold, seed)] = "test"
+    rest = np.flatnonzero(roles == "train")
+    # Of the wells that are left, so many parts that one of them has the fraction asked for.
+    parts = min(_parts(validation * names.size / rest.size), _fewest(names[rest], whole[rest]))
+    roles[rest[_fold(names[rest], whole[rest], parts, 0, seed)]] = "validation"
+    for role in ROLES:
+        missing = sorted(set(names) - set(names[roles == role]))
+        if missing:
+            raise ValueError(
+                f"expected {role} wells of every stimulation, found none of {missing[0]} when "
+                "whole groups of wells are kept together; split by well, or add plates"
+            )
+    return roles
+
+
+def _fewest(names: NDArray[np.str_], groups: NDArray[np.str_]) -> int:
+    """Count the groups of the stimulation that has the fewest."""
+    return min(np.unique(groups[names == name]).size for name in np.unique(names))
+
+
+def _parts(fraction: float) -> int:
+    return max(2, round(1 / fraction))
+
+
+def _fold(
+    names: NDArray[np.str_], groups: NDArray[np.str_], folds: int, fold: int, seed: int
+) -> NDArray[np.intp]:
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    tested = [test for _, test in splitter.split(names, names, groups)]
+    return np.asarray(tested[fold])
+
+
+def hold_out(
+    well: NDArray[np.integer], share: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Choose patches of each well, whatever their well: what a split by patch would test on.
+
+    Parameters
+    ----------
+    well : ndarray of int, (n,)
+        Index of each patch's well.
+    share : float
+        Of each well's patches, rounded; at least one patch of a well is left.
+
+    Returns
+    -------
+    ndarray of bool, (n,)
+
+    Examples
+    --------
+    >>> chosen = hold_out(np.array([0, 0, 0, 0, 1]), 0.5, np.random.default_rng(0))
+    >>> int(chosen[:4].sum()), bool(chosen[4])
+    (2, False)
+    """
+    chosen = np.zeros(well.size, bool)
+    for index in np.unique(well):
+        own = rng.permutation(np.flatnonzero(well == index))
+        chosen[own[: min(round(share * own.size), own.size - 1)]] = True
+    return chosen

@@ -10,12 +10,11 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.training import Fit, FitSettings
+from ck19ml.workflows.audit import audit_figure, audit_line, audit_table
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import Figures, publish
 from ck19ml.workflows.gate import decide, well_losses
 from ck19ml.workflows.wells import Split
-
-ROLES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,13 @@ def finish(
     run.table("wells", split.wells)
     run.table("test_wells", evaluations["test"].wells)
     run.table("test_patches", evaluations["test"].patches)
-    publish(figures, run, None)
     description = describe(scorer.card, evaluations["test"])
+    if split.audited:
+        audit = audit_table(kind, evaluations)
+        run.table("leakage_audit", audit)
+        figures = figures | {"leakage_audit": audit_figure(kind, audit)}
+        description += f"\n\n{audit_line(kind, audit)}"
+    publish(figures, run, None)
     tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
     version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
     decision = decide(version, kind, losses, dataset, always=always)

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from ck19ml.baselines import Baselines, fit_baselines
 from ck19ml.config import SplitConfig
-from ck19ml.core.splits import split_wells
+from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import class_labels, rows_of
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import FAULTY
 from ck19ml.training import Patches
+
+SAME_WELLS = "same_wells"
+"""Role of the patches of training wells that are held out."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,23 @@ class Split:
         Stimulations in the order of the model's outputs, and ``Faulty`` where it is a class.
     wells : DataFrame, one row a well
         plate, well, stimulation, sha256, role.
+    held_out : ndarray of bool, (patches,)
+        The patches of training wells that no step trains on: see `SplitConfig.audit`.
     """
 
     dataset: Dataset
     classes: list[str]
     wells: pd.DataFrame
+    held_out: NDArray[np.bool_]
 
     def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
-        """Rows of the patches in wells of these roles; faulty ones only where asked for."""
-        rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(roles)])
+        """Rows of the patches in wells of these roles; faulty ones only where asked for.
+
+        The role ``same_wells`` stands for the patches of training wells that are held out.
+        """
+        wanted = ["train" if role == SAME_WELLS else role for role in roles]
+        rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(wanted)])
+        rows = rows[self.held_out[rows] == (SAME_WELLS in roles)]
         usable = ~self.dataset.table["faulty"].to_numpy(bool)[rows]
         rows = rows if faulty else rows[usable]
         if not len(rows):
@@ -44,6 +55,16 @@ class Split:
                 f"{self.dataset.path}, found faulty ones only; take more wells or another seed"
             )
         return rows
+
+    @property
+    def audited(self) -> bool:
+        """Whether patches of the training wells are held out."""
+        return bool(self.held_out.any())
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What a model is evaluated on, in this order."""
+        return (*ROLES, SAME_WELLS) if self.audited else ROLES
 
     @property
     def faulty_class(self) -> bool:
@@ -112,16 +133,41 @@ def split_dataset(
     kept = wells["stimulation"].isin(chosen) & ~usable.reindex(keys).to_numpy(bool)
     wells = wells[kept].reset_index(drop=True)
     try:
-        roles = split_wells(
-            list(wells["stimulation"]),
-            validation=config.validation,
-            test=config.test,
-            rng=np.random.default_rng(config.seed),
-        )
+        roles = _roles(wells, config)
     except ValueError as error:
         raise ConfigError(f"{dataset.path}: {error}") from error
     names = [*chosen, FAULTY] if faulty_class else list(chosen)
-    return Split(dataset, names, wells.assign(role=roles))
+    split = Split(dataset, names, wells.assign(role=roles), np.zeros(len(dataset.table), bool))
+    if not config.audit:
+        return split
+    rows = split.rows("train", faulty=True)
+    well = dataset.table.iloc[rows].groupby(["plate", "well"], sort=True).ngroup().to_numpy()
+    chosen_rows = rows[hold_out(well, config.audit, np.random.default_rng(config.seed))]
+    split.held_out[chosen_rows] = True
+    return split
+
+
+def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
+    names = list(wells["stimulation"])
+    if config.by == "well" and config.folds is None:
+        rng = np.random.default_rng(config.seed)
+        return split_wells(names, validation=config.validation, test=config.test, rng=rng)
+    group = wells["plate"].astype(str)
+    if config.by != "plate":
+        place = wells["well"] if config.by == "well" else wells["well"].str[1:]
+        group = group + "/" + place
+    if config.folds is None:
+        return split_groups(
+            names, list(group), validation=config.validation, test=config.test, seed=config.seed
+        )
+    return fold_groups(
+        names,
+        list(group),
+        validation=config.validation,
+        folds=config.folds,
+        fold=config.fold or 0,
+        seed=config.seed,
+    )
 
 
 def load_patches(dataset: Dataset, rows: NDArray[np.integer], *, masked: bool) -> Patches:

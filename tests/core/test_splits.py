@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ck19ml.core.splits import ROLES, split_wells
+from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 
 sizes = st.dictionaries(
     st.sampled_from(["Unstimulated", "OVA", "ConA", "LPS"]), st.integers(3, 40), min_size=1
@@ -82,3 +82,56 @@ def test_too_few_wells_name_the_stimulation_and_the_counts() -> None:
 def test_fractions_that_leave_no_training_well_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one training well"):
         split(["OVA"] * 10, validation=0.5, test=0.5)
+
+
+def columns_of_ck19() -> tuple[list[str], list[str]]:
+    """Stimulation and column of each well of a plate laid out like CK19."""
+    columns = [*range(3, 9), *range(9, 12), *range(13, 16), *range(16, 22)]
+    names = ["Unstimulated"] * 6 + ["OVA"] * 6 + ["ConA"] * 6
+    wells = [(name, f"{column:02d}") for name, column in zip(names, columns, strict=True)] * 16
+    return [name for name, _ in wells], [column for _, column in wells]
+
+
+def test_whole_columns_are_left_out() -> None:
+    names, columns = columns_of_ck19()
+    roles = split_groups(names, columns, validation=0.2, test=0.2, seed=0)
+    for column in set(columns):
+        own = {role for role, group in zip(roles, columns, strict=True) if group == column}
+        assert len(own) == 1
+    for role in ROLES:
+        assert {n for n, r in zip(names, roles, strict=True) if r == role} == set(names)
+
+
+@given(st.integers(2, 6), st.integers(0, 5))
+def test_over_all_folds_each_well_is_tested_once(folds: int, seed: int) -> None:
+    names, columns = columns_of_ck19()
+    tested = np.zeros(len(names), int)
+    for fold in range(folds):
+        roles = fold_groups(names, columns, validation=0.2, folds=folds, fold=fold, seed=seed)
+        assert set(roles) == set(ROLES)
+        tested += roles == "test"
+    assert (tested == 1).all()
+
+
+def test_plates_can_be_groups() -> None:
+    names = ["OVA", "ConA"] * 30
+    plates = [f"CK{number:02d}" for number in range(3) for _ in range(20)]
+    roles = split_groups(names, plates, validation=0.2, test=0.2, seed=1)
+    assert sorted(counts(roles.tolist()).values()) == [20, 20, 20]
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"expected 3 groups of wells or more .* found 2"):
+        split_groups(
+            ["OVA", "ConA"] * 4, ["A", "A", "B", "B"] * 2, validation=0.2, test=0.2, seed=0
+        )
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.floats(0, 0.9))
+def test_held_out_patches_come_from_every_well_and_leave_it_some(
+    sizes: list[int], share: float
+) -> None:
+    well = np.repeat(np.arange(len(sizes)), sizes)
+    chosen = hold_out(well, share, np.random.default_rng(0))
+    for index, size in enumerate(sizes):
+        assert chosen[well == index].sum() == min(round(share * size), size - 1)

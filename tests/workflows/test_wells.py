@@ -151,3 +151,27 @@ def test_patches_are_read_with_their_masks_where_asked_for(
     np.testing.assert_array_equal(plain.raw, tiny_dataset.read(rows))
     masked = load_patches(tiny_dataset, rows, masked=True)
     np.testing.assert_array_equal(masked.masks, tiny_dataset.read_masks(rows))
+
+
+def test_an_audit_holds_out_patches_of_the_training_wells_only(tiny_dataset: Dataset) -> None:
+    plain = split_dataset(tiny_dataset, SplitConfig())
+    audited = split_dataset(tiny_dataset, SplitConfig(audit=0.25))
+    assert audited.hashes("test") == plain.hashes("test")
+    train, held = audited.rows("train", faulty=True), audited.rows("same_wells", faulty=True)
+    assert sorted([*train, *held]) == sorted(plain.rows("train", faulty=True))
+    assert len(held) == 18  # one of the four patches of each training well
+    for role in ("validation", "test"):
+        np.testing.assert_array_equal(audited.rows(role), plain.rows(role))
+    assert audited.roles == (*ROLES, "same_wells")
+    assert plain.roles == ROLES
+
+
+def test_columns_can_be_left_out(tiny_dataset: Dataset) -> None:
+    wells = split_dataset(tiny_dataset, SplitConfig(by="column")).wells
+    roles = wells.groupby(wells["well"].str[1:])["role"].nunique()
+    assert (roles == 1).all()
+
+
+def test_a_split_by_plate_wants_plates(tiny_dataset: Dataset) -> None:
+    with pytest.raises(ConfigError, match="expected 3 groups of wells or more"):
+        split_dataset(tiny_dataset, SplitConfig(by="plate"))

@@ -1,0 +1,82 @@
+"""What a split by patch would have claimed, beside what the same model scores on unseen wells."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ck19ml import plots
+from ck19ml.evaluation import Evaluation
+from ck19ml.workflows.wells import SAME_WELLS
+
+SCORES = {
+    "classifier": (("patch", "accuracy"), ("well", "well_accuracy")),
+    "regressor": (("patch", "overlap_r2"),),
+    "autoencoder": (("patch", "bce"),),
+}
+"""Level and score by which a kind of model is audited."""
+
+ROWS = {
+    "train": "patches trained on",
+    SAME_WELLS: "other patches of the same wells",
+    "test": "patches of unseen wells",
+}
+LABELS = {
+    "accuracy": "accuracy (%)",
+    "overlap_r2": "R² of the overlap",
+    "bce": "binary cross-entropy",
+}
+
+
+def audit_table(kind: str, evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
+    """Set the scores of one model on the three kinds of patches side by side.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `SCORES`.
+    evaluations : mapping
+        Of the roles in `ROWS`.
+
+    Returns
+    -------
+    DataFrame
+        name, level, value, low, high, wells, patches.
+    """
+    rows = []
+    for role, name in ROWS.items():
+        found = evaluations[role]
+        for level, key in SCORES[kind]:
+            score = found.scores[key]
+            rows.append(
+                {
+                    "name": name,
+                    "level": level,
+                    "value": score.value,
+                    "low": score.low,
+                    "high": score.high,
+                    "wells": len(found.wells),
+                    "patches": len(found.patches),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def audit_figure(kind: str, table: pd.DataFrame) -> Figure:
+    """Draw the audit: the same model, three kinds of patches."""
+    key = SCORES[kind][0][1]
+    return plots.scores_with_baselines(
+        table.assign(kind="model"), label=LABELS[key], percent=key == "accuracy"
+    )
+
+
+def audit_line(kind: str, table: pd.DataFrame) -> str:
+    """Say in one line what the split by patch would have claimed."""
+    level, key = SCORES[kind][0]
+    value = table[table["level"] == level].set_index("name")["value"]
+    what = LABELS[key].removesuffix(" (%)")
+    return (
+        f"Leakage audit, the same model: {what} {value[ROWS['train']]:.3f} on patches trained on, "
+        f"{value[ROWS[SAME_WELLS]]:.3f} on other patches of the same wells (what a split by patch "
+        f"claims), {value[ROWS['test']]:.3f} on unseen wells."
+    )
