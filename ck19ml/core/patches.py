@@ -131,6 +131,15 @@ def rescale(patches: NDArray[np.generic]) -> NDArray[np.float32]:
     -------
     ndarray, (n, height, width, channels), float32 in [0, 1]
     """
-    low = patches.min(axis=(1, 2), keepdims=True).astype(np.float32)
-    high = patches.max(axis=(1, 2), keepdims=True).astype(np.float32)
-    return np.asarray((patches.astype(np.float32) - low) / np.maximum(high - low, 1e-6))
+    count, height, width, channels = patches.shape
+    # Long rows instead of pairs of channels: numpy's inner loops run over the last axis.
+    lines = patches.reshape(count, height, width * channels)
+    low, high = (
+        extreme(extreme(lines, axis=1).reshape(count, width, channels), axis=1).astype(np.float32)
+        for extreme in (np.min, np.max)
+    )
+    span = np.maximum(high - low, 1e-6)
+    scaled = lines.astype(np.float32)
+    scaled -= np.tile(low, (1, width))[:, None]
+    scaled /= np.tile(span, (1, width))[:, None]
+    return scaled.reshape(patches.shape)

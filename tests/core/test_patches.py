@@ -163,3 +163,11 @@ def test_points_are_counted_in_the_patch_that_shows_them(
 
 def test_no_points_are_in_no_patch() -> None:
     assert count_points(np.zeros((0, 2)), 4, 4, 2).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_rescale_is_the_plain_formula_to_the_last_bit(dtype: type) -> None:
+    patches = np.random.default_rng(3).integers(0, 256, (3, 5, 7, 2)).astype(dtype)
+    low = patches.min(axis=(1, 2), keepdims=True).astype(np.float32)
+    span = patches.max(axis=(1, 2), keepdims=True).astype(np.float32) - low
+    np.testing.assert_array_equal(rescale(patches), (patches.astype(np.float32) - low) / span)
