@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from ck19ml.core.metrics import Score, interval
 
@@ -75,6 +74,9 @@ def average_precision_gain(
 def average_precision(positive: Flags, strength: Floats) -> float:
     """Average precision of a ranking; NaN without a positive row.
 
+    Scikit-learn's definition (the sum of precision times the gain in recall over the different
+    strengths), without its checks of the input: thousands of draws would spend seconds on these.
+
     Examples
     --------
     >>> average_precision(np.array([True, False, True]), np.array([3.0, 2.0, 1.0])).__round__(3)
@@ -82,7 +84,12 @@ def average_precision(positive: Flags, strength: Floats) -> float:
     """
     if not positive.any():
         return float("nan")
-    return float(average_precision_score(positive, strength))
+    order = np.argsort(-strength, kind="stable")
+    ranked, values = positive[order], strength[order]
+    ends = np.flatnonzero(np.append(np.diff(values) != 0, True))
+    found = np.cumsum(ranked)[ends]
+    gain = np.diff(found, prepend=0) / found[-1]
+    return float((found / (ends + 1) * gain).sum())
 
 
 def log_error(

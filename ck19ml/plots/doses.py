@@ -66,8 +66,10 @@ def dose_curves(
             style.percent_axis(axes.yaxis)
     for axes in panels[len(compounds) :]:
         axes.set_axis_off()
-    figure.supxlabel("concentration (µM)")
-    figure.supylabel(label)
+    for axes in panels[max(0, len(compounds) - columns) : len(compounds)]:
+        axes.tick_params(labelbottom=True)  # also where the panel below is empty
+        axes.set_xlabel("concentration (µM)")
+    figure.supylabel(label, fontsize=style.SMALL + 2)
     handles = [style.marker("o", name, colours[name]) for name in names]
     handles += [
         style.line("-", "supported fit", style.BLACK),
@@ -147,8 +149,8 @@ def ic50_agreement(fits: pd.DataFrame, titles: dict[str, str]) -> Figure:
             )  # fmt: skip
         axes.set(xscale="log", yscale="log")
         axes.set_title(title, fontsize=style.SMALL + 1)
-    figure.supxlabel("true IC50 (µM)")
-    figure.supylabel("fitted IC50 (µM)")
+        axes.set_xlabel("true IC50 (µM)")
+    panels[0].set_ylabel("fitted IC50 (µM)")
     figure.legend(
         handles=[
             style.marker("o", "supported, with its 95 % interval", style.BLUE),

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
 from ck19ml.core.screen_truth import (
     average_precision,
@@ -61,3 +64,12 @@ def test_the_error_of_concentrations_by_hand() -> None:
         np.random.default_rng(0),
     )  # fmt: skip
     assert found.value == pytest.approx(np.log10(2))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=30))
+def test_average_precision_is_scikit_learn_s(rows: list[tuple[bool, int]]) -> None:
+    positive = np.array([row[0] for row in rows])
+    strength = np.array([float(row[1]) for row in rows])
+    if positive.any():
+        known = average_precision_score(positive, strength)
+        assert average_precision(positive, strength) == pytest.approx(known)
