@@ -68,6 +68,9 @@ def prepare(
     keep_empty: Annotated[
         bool, typer.Option("--keep-empty", help="Keep fields that show nothing, as faulty.")
     ] = False,
+    chance: Annotated[
+        bool, typer.Option("--chance", help="Add z-scores of the overlap beyond chance.")
+    ] = False,
     saturated_limit: Annotated[
         float, typer.Option(help="Share of saturated pixels that makes a field a problem.")
     ] = 0.05,
@@ -94,6 +97,7 @@ def prepare(
             "illumination": illumination,
             "skip_bad": skip_bad,
             "keep_empty": keep_empty,
+            "chance": chance,
             "saturated_limit": saturated_limit,
             "workers": workers,
             "scheduler": scheduler or None,

@@ -65,6 +65,25 @@ def expected_area(
     return np.asarray(areas / pixels)
 
 
+def expected_share(
+    tcell_area_px: ArrayLike, dc_area_px: ArrayLike, pixels: int
+) -> NDArray[np.float64]:
+    """Share of the T-cell area that would lie on DCs by chance: Manders' M1 of a mean shift.
+
+    It is the share of the patch or field that DCs cover, whatever the T cells are; 0 where there is
+    no T cell, as M1 is. M1 minus this share is the excess: the part of the T-cell area that lies on
+    DCs beyond chance. Unlike the IoU, M1 is linear in the overlap, so that this mean over all
+    shifts is exact.
+
+    Examples
+    --------
+    >>> expected_share([30, 0], [20, 20], 100).tolist()
+    [0.2, 0.0]
+    """
+    share = np.asarray(dc_area_px, np.float64) / pixels
+    return np.where(np.asarray(tcell_area_px) > 0, share, 0.0)
+
+
 def by_chance(masks: NDArray[np.bool_]) -> Chance:
     """Compare the overlap of two masks with that under every shift of one against the other.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml import masking
-from ck19ml.core import illumination, overlap, quality
+from ck19ml.core import chance, illumination, overlap, quality
 from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
 from ck19ml.plates import partial
 from ck19ml.plates.description import PlateDescription
@@ -19,6 +19,9 @@ from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation import Preparation
 from ck19ml.plates.problems import Problem
 from ck19ml.plates.store import write_field
+
+BEYOND_CHANCE = "overlap_z"
+"""Column of the z-scores, see `core.chance.Chance.z`."""
 
 Light = tuple[tuple[float, ...], tuple[float, ...]]
 """Coefficients of the flat field of each channel, see `core.illumination.estimate`."""
@@ -147,15 +150,20 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
     masks = interleave([part.view(np.uint8) for part in found]).view(np.bool_)
     faulty = np.any([is_faulty(part[..., None], level) for part in apart], axis=0)
     yx = origins(*task.shape, size)
-    score = overlap.score(np.moveaxis(np.stack(found), 0, -1))
+    each = np.moveaxis(np.stack(found), 0, -1)
+    score = overlap.score(each)
     columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **vars(score)}
+    whole = np.moveaxis(np.stack([_mosaic(part, task.shape, size) for part in found]), 0, -1)
     measured = quality.measure(
         raw,
-        np.moveaxis(np.stack([_mosaic(part, task.shape, size) for part in found]), 0, -1),
+        whole,
         maximum=2**task.description.bit_depth - 1,
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
     )
+    if task.preparation.chance:
+        columns[BEYOND_CHANCE] = chance.by_chance(each).z
+        measured[BEYOND_CHANCE] = float(chance.by_chance(whole[None]).z[0])
     write_field(task.folder, task.index, patches, masks)
     record = partial.Record(
         columns={name: values.tolist() for name, values in columns.items()},

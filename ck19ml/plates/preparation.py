@@ -38,7 +38,7 @@ class Preparation:
     Attributes
     ----------
     mask : str
-        A key of `core.masks.METHODS`.
+        A name of `masking.NAMES`.
     patch_size : int
         Side of a patch in pixels.
     illumination : bool
@@ -52,6 +52,9 @@ class Preparation:
         otherwise it is a problem.
     mask_network : str
         Fingerprint of the network's file where the mask is made by one.
+    chance : bool
+        Whether overlaps are compared with those under all shifts, see `core.chance.by_chance`: it
+        takes longer than all the rest.
     """
 
     mask: str = "otsu"
@@ -61,6 +64,7 @@ class Preparation:
     saturated_limit: float = SATURATED_LIMIT
     keep_empty: bool = True
     mask_network: str = ""
+    chance: bool = False
 
     @property
     def judging(self) -> dict[str, Any]:
@@ -70,7 +74,9 @@ class Preparation:
     @property
     def measuring(self) -> dict[str, Any]:
         """What the numbers depend on beside `parameters`."""
-        return {"illumination": self.illumination, "thresholds": asdict(self.thresholds)}
+        known = {"illumination": self.illumination, "thresholds": asdict(self.thresholds)}
+        # A dataset that holds more than is asked for will do.
+        return known | ({"chance": True} if self.chance else {})
 
 
 def parameters(source: Source, preparation: Preparation) -> dict[str, Any]:

@@ -32,10 +32,14 @@ class Dataset:
         The folder of the Zarr group.
     table : DataFrame, one row a patch
         plate, well, row, column, field, patch, y, x, stimulation, compound, concentration_um,
-        control, faulty, tcell_area_px, dc_area_px, overlap_area_px, overlap, tcell_overlap.
+        control, faulty, tcell_area_px, dc_area_px, overlap_area_px, overlap, tcell_overlap,
+        dc_overlap (see `core.overlap.score`), overlap_expected, overlap_excess: the share of the
+        T-cell area that lies on DCs by chance and beyond it (`core.chance.expected_share`), and
+        where it was asked for overlap_z (`core.chance.by_chance`).
     fields : DataFrame, one row a field
         plate, well, field, faulty_share, sha256 of its patches, and its quality: see
-        `core.quality.measure`; empty, and flagged: why the field is doubtful, or "".
+        `core.quality.measure`; areas and overlap of all patches together; empty, and flagged: why
+        the field is doubtful, or "".
     info : dict
         The content of ``dataset.json``: source, parameters, software version, hashes.
     """

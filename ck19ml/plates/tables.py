@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ck19ml.core import quality
+from ck19ml.core.chance import expected_share
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.plates.folder import Field
 from ck19ml.plates.partial import Record
@@ -47,13 +48,17 @@ def describe(
     preparation: Preparation,
 ) -> Tables:
     """Build the tables of the fields from their records and their plates' layouts."""
-    each = pd.DataFrame([_field_row(*pair) for pair in zip(fields, records, strict=True)])
+    pixels = preparation.patch_size**2
+    each = pd.DataFrame(
+        [_field_row(field, record, pixels) for field, record in zip(fields, records, strict=True)]
+    )
     each["flagged"] = ""
     maximum = 2 ** sources[0].plate.description.bit_depth - 1
     for _, group in each.groupby("plate"):
         each.loc[group.index, "flagged"] = quality.flags(group, preparation.thresholds, maximum)
     labels = _labels(sources, each)
     table = pd.concat(map(_patch_rows, fields, records), ignore_index=True)
+    table = _with_chance(table, pixels)
     table = table.merge(labels, on=["plate", "well"], how="left", validate="m:1")
     table = table[FIRST + [name for name in table.columns if name not in FIRST]]
     return Tables(table.astype({"y": "int32", "x": "int32"}), each, labels)
@@ -70,13 +75,35 @@ def _labels(sources: Sequence[Source], fields: pd.DataFrame) -> pd.DataFrame:
     return held[["plate", "well", *LABELS]].reset_index(drop=True)
 
 
-def _field_row(field: Field, record: Record) -> dict[str, Any]:
+def _with_chance(table: pd.DataFrame, pixels: int) -> pd.DataFrame:
+    """Add what the areas alone say of chance, before the z-scores where these were asked for."""
+    expected = expected_share(table["tcell_area_px"], table["dc_area_px"], pixels)
+    place = table.columns.tolist().index("dc_overlap") + 1
+    table.insert(place, "overlap_expected", expected)
+    table.insert(place + 1, "overlap_excess", table["tcell_overlap"] - expected)
+    return table
+
+
+def _field_row(field: Field, record: Record, pixels: int) -> dict[str, Any]:
+    patches = record.columns
+    dc, tcell, both = (
+        sum(patches[name]) for name in ("dc_area_px", "tcell_area_px", "overlap_area_px")
+    )
+    expected = float(expected_share(tcell, dc, pixels * len(patches["y"])))
+    tcell_overlap = both / max(tcell, 1)
     return {
         "plate": field.plate,
         "well": field.well,
         "field": field.field,
         "sha256": record.sha256,
         **record.quality,
+        "tcell_area_px": tcell,
+        "dc_area_px": dc,
+        "overlap_area_px": both,
+        "tcell_overlap": tcell_overlap,
+        "dc_overlap": both / max(dc, 1),
+        "overlap_expected": expected,
+        "overlap_excess": tcell_overlap - expected,
         "empty": record.empty,
     }
 

@@ -16,6 +16,7 @@ from ck19ml.masking import Method
 from ck19ml.plates import partial
 from ck19ml.plates.checks import Checked
 from ck19ml.plates.field_work import Light, Task, measure_light, prepare_field
+from ck19ml.plates.instrument import instrument_table
 from ck19ml.plates.layouts import confounding
 from ck19ml.plates.preparation import (
     NETWORK_FOLDER,
@@ -129,6 +130,7 @@ class Work:
         if problems:
             skipped_table(problems).to_csv(self.folder / "skipped.csv", index=False)
         fields = [self.tasks[index].field for index in self.left]
+        pixel_um = self.sources[0].plate.description.pixel_size_um
         made = describe(self.sources, fields, records, self.preparation)
         info = {
             "source": folders(self.sources),
@@ -137,7 +139,7 @@ class Work:
             "preparation": self.preparation.measuring | self.preparation.judging,
             "software": f"ck19ml {__version__}",
             "channels": ["DC", "T cell"],
-            "pixel_size_um": self.sources[0].plate.description.pixel_size_um,
+            "pixel_size_um": pixel_um,
             "skipped": len({_place(problem) for problem in problems}),
             "confounding": confounding(made.labels),
             "source_fingerprint": source_fingerprint(self.sources),
@@ -145,6 +147,8 @@ class Work:
                 self.parameters | {"illumination": self.preparation.illumination}
             ),
         }
+        instrument = instrument_table(made.fields, made.labels, pixel_um)
+        instrument.to_csv(self.folder / "instrument.csv", index=False, lineterminator="\n")
         write_tables(self.folder, made.table, made.fields, info)
         partial.finish(self.folder)
 

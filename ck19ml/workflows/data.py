@@ -194,6 +194,7 @@ def _preparation(config: PrepareConfig, network: "StoredMasks | None") -> Prepar
         saturated_limit=config.saturated_limit,
         keep_empty=config.keep_empty,
         mask_network=network.fingerprint if network else "",
+        chance=config.chance,
     )
 
 

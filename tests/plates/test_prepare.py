@@ -26,6 +26,7 @@ COLUMNS = [
     "plate", "well", "row", "column", "field", "patch", "y", "x",
     "stimulation", "compound", "concentration_um", "control",
     "faulty", "tcell_area_px", "dc_area_px", "overlap_area_px", "overlap", "tcell_overlap",
+    "dc_overlap", "overlap_expected", "overlap_excess",
 ]  # fmt: skip
 
 
