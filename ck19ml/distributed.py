@@ -1,10 +1,11 @@
 """Work on a Dask cluster: the only module that knows Dask."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from dask import config as dask_config
-from distributed import Client, as_completed
+from distributed import Client, as_completed, get_worker
 from distributed.scheduler import KilledWorker
 
 from ck19ml.errors import ConfigError
@@ -54,6 +55,68 @@ def cluster(address: str) -> Runner:
                 ) from error
 
     return run
+
+
+def everywhere(
+    address: str,
+    work: Callable[[T, Callable[[], bool]], R],
+    task: T,
+    *,
+    needed: Callable[[], bool],
+    tell: Callable[[str], None],
+) -> None:
+    """Let every worker of a Dask cluster do the same work until it is not needed any more.
+
+    The task is sent once to each worker, also to those that come later; a worker with several
+    threads does it in one of them.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the task and a function that tells whether to go on: it says no once this call
+        has ended, or its process has died.
+    needed : callable
+        Asked twice a second.
+    tell : callable
+        Takes a line about workers that were lost, or that are waited for.
+
+    Raises
+    ------
+    ConfigError
+        If no scheduler answers there.
+    """
+    with _connect(address) as client:
+        loops: dict[str, Any] = {}
+        waited = False
+        while needed():
+            present = client.scheduler_info(n_workers=-1)["workers"]
+            for worker in set(loops) - set(present):
+                tell(f"the worker {worker} is gone; others go on")
+                loops.pop(worker).cancel()
+            for worker in set(present) - set(loops):
+                sent = client.scatter(task, workers=[worker], hash=False, direct=True)
+                loops[worker] = client.submit(
+                    _until_released, work, sent, workers=[worker], allow_other_workers=False,
+                    pure=False, retries=0,
+                )  # fmt: skip
+            if not present and not waited:
+                tell(f"waiting for workers of {address}")
+            waited = not present
+            for future in loops.values():
+                if future.status == "error":
+                    future.result()  # raises what the work raised
+            time.sleep(0.5)
+
+
+def _until_released(work: Callable[[T, Callable[[], bool]], R], task: T) -> R:
+    """Do the work in a worker; it is told to stop when nobody waits for its result any more."""
+    worker, key = get_worker(), get_worker().get_current_task()
+
+    def go_on() -> bool:
+        state = worker.state.tasks.get(key)
+        return state is not None and state.state == "executing"
+
+    return work(task, go_on)
 
 
 def _connect(address: str) -> Any:

@@ -89,6 +89,17 @@ class TuneConfig(Frozen):
         Trials that the study has when it ends, complete and pruned.
     failures : int
         Failed trials after which the study stops.
+    timeout : float, optional
+        Seconds after which no trial is started any more.
+    workers : int
+        Processes that run trials on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://HOST:8786``, whose workers run the trials.
+    heartbeat : int
+        Seconds between two signs of life of a trial in a database; after four that fail to
+        come the trial is given to another process.
+    pruner : {'median', 'hyperband', 'none'}
+        What ends hopeless trials.
     first : dict
         Parameters of the first trial: the slides' classifier.
     epochs, fine_tune_epochs : int
@@ -107,6 +118,11 @@ class TuneConfig(Frozen):
     classes: Classes | None = None
     trials: int = Field(default=20, ge=1)
     failures: int = Field(default=10, ge=0)
+    timeout: float | None = Field(default=None, gt=0)
+    workers: int = Field(default=1, ge=1)
+    scheduler: str | None = None
+    heartbeat: int = Field(default=15, ge=1)
+    pruner: Literal["median", "hyperband", "none"] = "median"
     space: SpaceConfig = SpaceConfig()
     first: dict[str, float | int | bool] = {}
     epochs: int = Field(default=30, ge=1)

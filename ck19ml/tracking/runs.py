@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from mlflow.entities import Metric, Param, RunTag
 from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plots.style import to_bytes
-from ck19ml.tracking.server import client, experiment_id, mark_experiment
+from ck19ml.tracking import orphans
+from ck19ml.tracking.server import answers, client, experiment_id, mark_experiment
 
 FINGERPRINT = "ck19ml.fingerprint"
 KIND = "ck19ml.kind"
@@ -96,6 +98,10 @@ class Run:
         """Save a JSON-like value as ``NAME.json``."""
         client().log_text(self.id, json.dumps(content, indent=2), f"{name}.json")
 
+    def note(self, name: str, text: str) -> None:
+        """Save a text as an artifact of this name."""
+        client().log_text(self.id, text, name)
+
     def dataset(self, table: pd.DataFrame, *, name: str, source: str, digest: str) -> None:
         """Say which dataset the active run was made from."""
         with warnings.catch_warnings():
@@ -110,10 +116,18 @@ class Run:
 
     def end(self, state: str) -> None:
         """Set the final state: FINISHED, KILLED or FAILED."""
+        orphans.let_go(self.id)
         client().set_terminated(self.id, state)
 
     def reopen(self) -> None:
         """Set the state back to RUNNING."""
+        self.tags(orphans.process_tags())
+        client().update_run(self.id, status="RUNNING")
+        orphans.keep_alive(self.id)
+
+    def leave_running(self) -> None:
+        """Set the state back to RUNNING: other processes still work on it."""
+        orphans.let_go(self.id)
         client().update_run(self.id, status="RUNNING")
 
     @property
@@ -176,15 +190,18 @@ def start(
     """
     client()
     nested = mlflow.active_run() is not None
+    alive = orphans.process_tags()
     if resume is not None:
-        active = mlflow.start_run(run_id=resume.id, log_system_metrics=True)
+        active = mlflow.start_run(run_id=resume.id, tags=alive, log_system_metrics=True)
     elif made_by_mlflow_run():
-        active = mlflow.start_run(log_system_metrics=True)
+        active = mlflow.start_run(tags=alive, log_system_metrics=True)
     else:
         active = mlflow.start_run(
-            run_name=name, experiment_id=experiment_id(), nested=nested, log_system_metrics=True
-        )
+            run_name=name, experiment_id=experiment_id(), nested=nested, tags=alive,
+            log_system_metrics=True,
+        )  # fmt: skip
     run = Run(active.info.run_id)
+    orphans.keep_alive(run.id)
     state = "FAILED"
     try:
         mark_experiment(active.info.experiment_id)
@@ -201,10 +218,14 @@ def start(
         state = "KILLED"
         raise
     except Exception as error:
-        run.describe(f"**{type(error).__name__}**: {' '.join(str(error).split())}")
+        if answers():
+            run.describe(f"**{type(error).__name__}**: {' '.join(str(error).split())}")
         raise
     finally:
-        mlflow.end_run(state)
+        orphans.let_go(run.id)
+        # A server that is gone would be asked for minutes; the next start ends the run.
+        if state == "FINISHED" or answers():
+            mlflow.end_run(state)
 
 
 def made_by_mlflow_run() -> bool:
@@ -212,15 +233,29 @@ def made_by_mlflow_run() -> bool:
     return "MLFLOW_RUN_ID" in os.environ and mlflow.active_run() is None
 
 
-def start_child(parent: Run, name: str, kind: str) -> Run:
-    """Create a running child without making it this process' active run."""
+def start_child(parent: Run, name: str, kind: str, more: Mapping[str, str] | None = None) -> Run:
+    """Create a running child without making it this process' active run.
+
+    Parameters
+    ----------
+    more : mapping, optional
+        Tags that it has from its first moment on.
+    """
     tags = {
         "mlflow.parentRunId": parent.id,
         "mlflow.source.name": Path(sys.argv[0]).name,
         KIND: kind,
     }
-    identifier = client().get_run(parent.id).info.experiment_id
-    return Run(client().create_run(identifier, tags=tags, run_name=name).info.run_id)
+    tags |= orphans.process_tags() | dict(more or {})
+    identifier = _experiment_of(parent.id)
+    made = Run(client().create_run(identifier, tags=tags, run_name=name).info.run_id)
+    orphans.keep_alive(made.id)
+    return made
+
+
+@cache
+def _experiment_of(run: str) -> str:
+    return str(client().get_run(run).info.experiment_id)
 
 
 def find_finished(fingerprint: str, kind: str) -> Run | None:

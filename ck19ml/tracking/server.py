@@ -7,7 +7,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -59,6 +62,47 @@ def _require_answer(uri: str) -> None:
         raise TrackingError(
             f"expected an MLflow server at {without_password(uri)}, found no answer "
             f"({getattr(error, 'reason', error)}); start it or change MLFLOW_TRACKING_URI"
+        ) from error
+
+
+def answers() -> bool:
+    """Tell whether the tracking store can be told something now."""
+    uri = mlflow.get_tracking_uri()
+    try:
+        if uri.startswith(("http://", "https://")):
+            _require_answer(uri)
+    except TrackingError:
+        return False
+    return True
+
+
+def location() -> str:
+    """Return the tracking store's URI, such that a process in another folder finds it too."""
+    uri = str(mlflow.get_tracking_uri())
+    name = uri.removeprefix("sqlite:///")
+    if name == uri or name.startswith("/"):
+        return uri
+    return f"sqlite:///{Path(name).resolve()}"
+
+
+def use(uri: str) -> None:
+    """Track there from now on: a worker does it where the command does."""
+    if uri != mlflow.get_tracking_uri():
+        mlflow.set_tracking_uri(uri)
+        client.cache_clear()
+
+
+@contextmanager
+def lost_in_one_line() -> Iterator[None]:
+    """Say in one line that the tracking store is gone, after MLflow tried for minutes."""
+    try:
+        yield
+    except mlflow.MlflowException as error:
+        uri = mlflow.get_tracking_uri()
+        reason = " ".join(str(error).split()).replace(uri, without_password(uri))[:200]
+        raise TrackingError(
+            f"expected the tracking store at {without_password(uri)} to take what it is told, "
+            f"found: {reason}; run the same command again: it goes on"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The only package that imports optuna: studies with an exact budget of trials."""
 
 from ck19ml.tuning.drawing import STARTUP_TRIALS, WARMUP_EPOCHS
+from ck19ml.tuning.figures import study_figures
 from ck19ml.tuning.kinds import (
     Ended,
     Notes,
@@ -12,7 +13,7 @@ from ck19ml.tuning.kinds import (
     Trial,
     Watcher,
 )
-from ck19ml.tuning.storage import has_password, require_storage, shown
+from ck19ml.tuning.storage import has_password, lost_in_one_line, require_storage, shown
 from ck19ml.tuning.study import Study, open_study
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "Trial",
     "Watcher",
     "has_password",
+    "lost_in_one_line",
     "open_study",
     "require_storage",
     "shown",
+    "study_figures",
 ]

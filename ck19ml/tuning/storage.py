@@ -169,12 +169,19 @@ def open_storage(where: Path | str, study: str, *, heartbeat: int) -> Iterator[O
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = require_storage(where)
+    with lost_in_one_line(where), ExitStack() as stack:
+        if url is None:
+            yield _open_journal(Path(where), stack)
+        else:
+            yield _open_database(url, study, heartbeat)
+
+
+@contextmanager
+def lost_in_one_line(where: Path | str) -> Iterator[None]:
+    """Say in one line that a study's storage is lost or full."""
+    url = require_storage(where)
     try:
-        with ExitStack() as stack:
-            if url is None:
-                yield _open_journal(Path(where), stack)
-            else:
-                yield _open_database(url, study, heartbeat)
+        yield
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         if url is None:
             raise

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.tuning.drawing import pruner_of, sampler_of, suggest
 from ck19ml.tuning.kinds import (
     Ended,
+    Notes,
     Objective,
     Parameters,
     Space,
@@ -40,6 +41,10 @@ ERROR = "error"
 AGAIN = "again_of"
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 """What the budget counts."""
+
+
+class _Stopped(Exception):
+    """Ends a trial of a worker that is not needed any more."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,7 @@ class Study:
         failures: int,
         failed_before: int | None = None,
         until: float = math.inf,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> int:
         """Run trials until the study has as many as its budget says.
 
@@ -166,6 +172,9 @@ class Study:
             Failed trials that are not held against it; by default those of earlier calls.
         until : float
             No trial is started after this time (seconds since 1970).
+        go_on : callable
+            Asked between trials and after each epoch; once it says no, the trial at work is
+            given up and queued again.
 
         Returns
         -------
@@ -179,13 +188,13 @@ class Study:
         """
         before = self.failed if failed_before is None else failed_before
         added = 0
-        while self.done < budget and time.time() < until:
+        while self.done < budget and time.time() < until and go_on():
             self.require_few_failures(failures, before)
             trial = self._claim(budget)
             if trial is None:
                 time.sleep(POLL_S)
             else:
-                added += self._run_one(trial, objective, space, watcher)
+                added += self._run_one(trial, objective, space, watcher, go_on)
         return added
 
     def require_few_failures(self, failures: int, before: int) -> None:
@@ -243,11 +252,18 @@ class Study:
                 self.inner.enqueue_trial(parameters, user_attrs=notes)
 
     def _run_one(
-        self, trial: optuna.Trial, objective: Objective, space: Space, watcher: Watcher
+        self,
+        trial: optuna.Trial,
+        objective: Objective,
+        space: Space,
+        watcher: Watcher,
+        go_on: Callable[[], bool],
     ) -> bool:
         """Run a trial; returns whether it counts."""
 
         def report(step: int, value: float) -> None:
+            if not go_on():
+                raise _Stopped
             trial.report(value, step)
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -256,25 +272,36 @@ class Study:
             parameters = {name: suggest(trial, name, choice) for name, choice in space.items()}
             watcher.started(trial.number, parameters)
             with self.opened.life.beating(trial._trial_id):
-                value, notes = objective(trial.number, parameters, report)
-            if not math.isfinite(value):
-                raise TrialFailed(f"expected a finite value, found {value}")
-            state, error = self._tell(trial, "complete", None, value, notes), None
-        except optuna.TrialPruned:
-            state, error = self._tell(trial, "pruned", None), None
-        except (TrialFailed, MemoryError) as failure:
-            error = str(failure) or type(failure).__name__
-            state = self._tell(trial, "fail", error)
-        except UpdateFinishedTrialError:
-            state, error = INTERRUPTED, None
-        except BaseException:
+                state, error = self._conclude(trial, lambda: objective(
+                    trial.number, parameters, report
+                ))  # fmt: skip
+        except BaseException as reason:
             self._release(trial.number)
             watcher.ended(trial.number, INTERRUPTED, "its parameters are tried again")
+            if isinstance(reason, _Stopped):
+                return False
             raise
         if state == INTERRUPTED:
             error = "its process gave no sign of life for too long: another one took it up"
         watcher.ended(trial.number, state, error)
         return state in ("complete", "pruned")
+
+    def _conclude(
+        self, trial: optuna.Trial, objective: Callable[[], tuple[float, Notes]]
+    ) -> tuple[str, str | None]:
+        """Train, and tell what came of it; returns the state and the error."""
+        try:
+            value, notes = objective()
+            if not math.isfinite(value):
+                raise TrialFailed(f"expected a finite value, found {value}")
+            return self._tell(trial, "complete", None, value, notes), None
+        except optuna.TrialPruned:
+            return self._tell(trial, "pruned", None), None
+        except (TrialFailed, MemoryError) as failure:
+            error = str(failure) or type(failure).__name__
+            return self._tell(trial, "fail", error), error
+        except UpdateFinishedTrialError:
+            return INTERRUPTED, None
 
     def _tell(
         self, trial: optuna.Trial, state: str, error: str | None, value: float = 0.0, notes: Any = 0

@@ -1,7 +1,7 @@
 """Refit the best trial, evaluate it once on the test wells, and register it."""
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ck19ml.workflows.progress import say
 from ck19ml.workflows.supervised import regressor_step
 from ck19ml.workflows.trained import card, finish, log_fit
 from ck19ml.workflows.trials import settings_of
-from ck19ml.workflows.wells import Split
+from ck19ml.workflows.wells import SAME_WELLS, Split
 
 
 def refit(
@@ -63,12 +63,19 @@ def refit(
         threshold=config.interaction_threshold,
         refit=True,
     )
+    known = replace(
+        known,
+        temperature=best.notes["temperature"],
+        well_temperature=best.notes["well_temperature"],
+    )
     scorer = Scorer(network, known, mask_network_of(split.dataset))
     log_fit(run, result, settings.fit.epochs)
     evaluations = {
         "train": evaluate(scorer, split.dataset, split.rows("train", "validation")),
         "test": evaluate(scorer, split.dataset, split.rows("test")),
     }
+    if split.audited:
+        evaluations[SAME_WELLS] = evaluate(scorer, split.dataset, split.rows(SAME_WELLS))
     figures = classifier_figures(evaluations["test"], split.classes)
     figures |= {"learning_curves": plots.learning_curves(result.history)}
     figures |= umap_figure(scorer, split.dataset, split.rows("test"), config.seed)
@@ -81,7 +88,12 @@ def refit(
         losses=best.notes["losses"],
         always=config.promote == "always",
     )
-    again = config_of(config, split, settings, encoder_run)
+    again = config_of(config, split, settings, encoder_run).model_copy(
+        update={
+            "temperature": known.temperature,
+            "well_temperature": known.well_temperature,
+        }
+    )
     seconds = time.monotonic() - started
     return {
         "run": run.id,
@@ -123,13 +135,8 @@ def config_of(
 
 
 def _fit_config(settings: FitSettings) -> FitConfig:
-    return FitConfig(
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        patience=settings.patience,
-        reduce_patience=settings.reduce_patience,
-    )
+    known = asdict(settings)
+    return FitConfig(**{name: known[name] for name in FitConfig.model_fields if name in known})
 
 
 def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:

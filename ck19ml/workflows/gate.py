@@ -2,19 +2,49 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from ck19ml.core.metrics import Score, interval
 from ck19ml.evaluation import Evaluation, evaluate, rows_of
 from ck19ml.plates.store import Dataset
+from ck19ml.plots.gate import paired_losses
 from ck19ml.scoring import Scorer
-from ck19ml.tracking import registry
+from ck19ml.tracking import registry, versions
 from ck19ml.tracking.registry import Version
 from ck19ml.workflows.progress import say
 
 LOSS = {"autoencoder": "bce", "classifier": "log loss", "regressor": "squared error"}
+
+FEWEST = 5
+"""Wells below which resampling them says nothing on noise: of four that differ by chance alone all
+are better in one of sixteen cases, of five in one of thirty-two."""
+
+ROUNDS = 20
+"""Looks at the registry before a decision is given up: others decide at the same time."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The losses of two versions on the same validation wells, in the same order.
+
+    Attributes
+    ----------
+    mine, theirs : list of float
+    difference : Score
+        Mean of theirs - mine, with its 95 % interval over wells: above 0, mine is better.
+    """
+
+    mine: list[float]
+    theirs: list[float]
+    difference: Score
+
+    @property
+    def better(self) -> bool:
+        """Whether mine is better by more than noise."""
+        return len(self.mine) >= FEWEST and self.difference.low > 0
 
 
 @dataclass(frozen=True)
@@ -23,6 +53,7 @@ class Decision:
 
     promoted: bool
     reason: str
+    comparison: Comparison | None = field(default=None, compare=False)
 
 
 def well_losses(kind: str, evaluation: Evaluation, wells: pd.DataFrame) -> dict[str, float]:
@@ -50,6 +81,23 @@ def well_losses(kind: str, evaluation: Evaluation, wells: pd.DataFrame) -> dict[
     return {str(hashes.loc[key]): float(value) for key, value in means.items()}
 
 
+def compare(mine: Mapping[str, float], theirs: Mapping[str, float]) -> Comparison | None:
+    """Compare losses well by well; None where there is no common well.
+
+    The interval is that of the paired differences, resampled over wells: how hard a well is
+    for both does not hide which of the two does better.
+    """
+    common = sorted(set(mine) & set(theirs))
+    if not common:
+        return None
+    first, second = [mine[well] for well in common], [theirs[well] for well in common]
+    difference = np.subtract(second, first)
+    score = interval(
+        lambda wells: float(difference[wells].mean()), len(common), np.random.default_rng(0)
+    )
+    return Comparison(first, second, score)
+
+
 def decide(
     version: Version,
     kind: str,
@@ -58,7 +106,11 @@ def decide(
     *,
     always: bool = False,
 ) -> Decision:
-    """Make the version champion if it beats the champion on the same validation wells.
+    """Make the version champion if it beats the champion by more than noise.
+
+    Others may decide at the same time. Each announces its version before it looks, puts all
+    announced versions in the order of their numbers through the gate, and looks again after
+    it wrote: whoever writes last has seen all others, so that the best one stands.
 
     Parameters
     ----------
@@ -67,57 +119,141 @@ def decide(
     always : bool
         Promote without a comparison.
     """
-    champion = registry.champion(version.name)
-    if champion is None:
-        decision = Decision(True, "there was no champion")
-    elif always:
-        decision = Decision(True, f"promoted without comparison to version {champion.number}")
-    else:
-        decision = _compare(champion, version, kind, losses, dataset)
     version.run.json(_record(version), {"loss": LOSS[kind], "wells": dict(losses)})
-    if decision.promoted:
-        registry.promote(version)
-    else:
+    version = versions.mark(version, versions.ALWAYS if always else versions.BETTER)
+    gate = _Gate(version, kind, losses, dataset)
+    decision = gate.pass_through()
+    versions.mark(version, versions.PROMOTED if decision.promoted else versions.KEPT)
+    if not decision.promoted:
         registry.challenge(version)
-    verdict = "champion" if decision.promoted else "challenger"
-    say(f"{version.name} version {version.number}: {verdict}, {decision.reason}")
+    _publish(version, kind, decision)
     return decision
 
 
-def _compare(
-    champion: Version, version: Version, kind: str, losses: Mapping[str, float], dataset: Dataset
-) -> Decision:
-    if kind == "autoencoder" and champion.tags.get("masked") != version.tags.get("masked"):
-        return Decision(
-            False,
-            f"version {champion.number} stays: of the two one sees masked images, which are easier "
-            "to reconstruct; set promote to always to replace it",
-        )
-    theirs, why = _losses_of(champion, kind, list(losses), dataset)
-    common = sorted(set(losses) & set(theirs))
-    if not common:
-        return Decision(
-            False,
-            f"version {champion.number} stays: {why}, so the two cannot be compared; set promote "
-            "to always to replace it",
-        )
-    mine = float(np.mean([losses[well] for well in common]))
-    other = float(np.mean([theirs[well] for well in common]))
-    sign = "below" if mine < other else "not below"
-    return Decision(
-        mine < other,
-        f"{LOSS[kind]} {mine:.4f} on {len(common)} validation wells is {sign} the "
-        f"{other:.4f} of version {champion.number}",
+class _Gate:
+    """Judges one version, and those that others announce meanwhile."""
+
+    def __init__(
+        self, version: Version, kind: str, losses: Mapping[str, float], dataset: Dataset
+    ) -> None:
+        self.version, self.kind, self.losses, self.dataset = version, kind, losses, dataset
+        self.known: dict[tuple[str, str], Decision] = {}
+
+    def pass_through(self) -> Decision:
+        base = registry.champion(self.version.name)
+        for _ in range(ROUNDS):
+            winner, mine = self._winner(base)
+            current = registry.champion(self.version.name)
+            if current is not None and current.number == winner.number:
+                return mine
+            registry.promote(winner)
+        return mine
+
+    def _winner(self, base: Version | None) -> tuple[Version, Decision]:
+        """Put the announced versions through the gate, one after the other."""
+        after = 0 if base is None else int(base.number)
+        announced = {v.number: v for v in versions.at_gate(self.version.name)}
+        announced |= {self.version.number: self.version}
+        winner, mine = base, None
+        for number in sorted(announced, key=int):
+            rival = announced[number]
+            if int(number) <= after and number != self.version.number:
+                continue
+            decision = self._judge(rival, winner)
+            mine = decision if number == self.version.number else mine
+            winner = rival if decision.promoted else winner
+        assert winner is not None  # noqa: S101 (the first of all versions wins)
+        assert mine is not None  # noqa: S101 (this version is among the announced)
+        return winner, mine
+
+    def _judge(self, rival: Version, champion: Version | None) -> Decision:
+        if champion is None:
+            return Decision(True, "there was no champion")
+        if champion.number == rival.number:
+            return Decision(True, "it is the champion already")
+        if rival.tags.get(versions.GATE) == versions.ALWAYS:
+            return Decision(True, f"promoted without comparison to version {champion.number}")
+        key = (rival.number, champion.number)
+        if key not in self.known:
+            self.known[key] = self._compare(rival, champion)
+        return self.known[key]
+
+    def _compare(self, rival: Version, champion: Version) -> Decision:
+        if self.kind == "autoencoder" and champion.tags.get("masked") != rival.tags.get("masked"):
+            return Decision(
+                False,
+                f"version {champion.number} stays: of the two one sees masked images, which are "
+                "easier to reconstruct; set promote to always to replace it",
+            )
+        losses = self._losses(rival)
+        theirs, why = _losses_of(champion, self.kind, list(losses), self.dataset)
+        found = compare(losses, theirs)
+        if found is None:
+            # What is not known of another's version is left as its own process decided.
+            decided = rival.tags.get(versions.GATE) == versions.PROMOTED
+            why = why or "they have no validation well in common"
+            return Decision(
+                decided,
+                f"version {champion.number} stays: {why}, so the two cannot be compared; set "
+                "promote to always to replace it",
+            )
+        return Decision(found.better, _sentence(self.kind, found, champion), found)
+
+    def _losses(self, rival: Version) -> Mapping[str, float]:
+        if rival.number == self.version.number:
+            return self.losses
+        return _recorded(rival)
+
+
+def _sentence(kind: str, found: Comparison, champion: Version) -> str:
+    mine, other = float(np.mean(found.mine)), float(np.mean(found.theirs))
+    score, wells = found.difference, len(found.mine)
+    text = (
+        f"{LOSS[kind]} {mine:.4f} on {wells} validation wells is "
+        f"{'below' if mine < other else 'not below'} the {other:.4f} of version {champion.number}"
     )
+    if mine >= other:
+        return text
+    text += f" by {score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
+    if wells < FEWEST:
+        return f"{text}, too few wells to tell it from noise"
+    return f"{text}, {'more than' if found.better else 'no more than'} noise"
+
+
+def _publish(version: Version, kind: str, decision: Decision) -> None:
+    """Put the decision and its figures on the run and on the version."""
+    verdict = "champion" if decision.promoted else "challenger"
+    sentence = f"{version.name} version {version.number}: {verdict}, {decision.reason}"
+    say(sentence)
+    versions.describe(version, f"Gate: {verdict}, {decision.reason}.")
+    found = decision.comparison
+    if found is not None:
+        score = found.difference
+        version.run.metrics(
+            {
+                "gate/wells": len(found.mine),
+                "gate/loss": float(np.mean(found.mine)),
+                "gate/champion_loss": float(np.mean(found.theirs)),
+                "gate/difference": score.value,
+                "gate/difference_low": score.low,
+                "gate/difference_high": score.high,
+            }
+        )
+        label = f"{LOSS[kind]} of a validation well"
+        version.run.figure("gate", paired_losses(found.theirs, found.mine, score, label=label))
+
+
+def _recorded(version: Version) -> dict[str, float]:
+    text = version.run.text(f"{_record(version)}.json")
+    return {} if text is None else dict(json.loads(text)["wells"])
 
 
 def _losses_of(
     champion: Version, kind: str, wells: list[str], dataset: Dataset
 ) -> tuple[dict[str, float], str]:
     """Losses of the champion on these wells; where there are none, the reason."""
-    text = champion.run.text(f"{_record(champion)}.json")
-    known: dict[str, float] = {} if text is None else json.loads(text)["wells"]
-    if set(wells) <= set(known):
+    known = _recorded(champion)
+    if wells and set(wells) <= set(known):
         return {well: known[well] for well in wells}, ""
     scorer = registry.load_model(champion.uri)
     table = dataset.wells

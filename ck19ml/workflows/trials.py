@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ck19ml.classifier import HeadSettings, Part, train_classifier
 from ck19ml.config import TuneConfig
+from ck19ml.core.classification import fit_temperatures
 from ck19ml.errors import Ck19Error, TrialFailed
-from ck19ml.evaluation import evaluate_classifier
+from ck19ml.evaluation import evaluate_classifier, with_counts
 from ck19ml.models import Network
 from ck19ml.tracking import trial_runs
 from ck19ml.tracking.runs import Run
@@ -18,7 +19,7 @@ from ck19ml.training import Fit, FitSettings, predict
 from ck19ml.tuning import Parameters, Report
 from ck19ml.workflows.gate import well_losses
 from ck19ml.workflows.material import Material
-from ck19ml.workflows.train import card
+from ck19ml.workflows.trained import card
 
 EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
 """What the backends of Keras call it when a network is too large for the memory."""
@@ -124,7 +125,7 @@ class Trials:
         probabilities = _predict(network, part, settings).astype(np.float64)
         split = self.material.split
         rows = split.rows("validation")
-        table = split.dataset.table.iloc[rows].reset_index(drop=True)
+        table = with_counts(split.dataset, rows)
         known = card(
             "classifier",
             split,
@@ -134,9 +135,14 @@ class Trials:
         )
         evaluation = evaluate_classifier(probabilities, table, known)
         epochs = {"best_epoch": result.best_epoch, "head_epochs": result.head_epochs}
+        first, second = fit_temperatures(evaluation.patches, evaluation.wells, split.classes)
         run.metrics(evaluation.metrics("validation") | epochs)
         losses = well_losses("classifier", evaluation, split.wells)
-        return evaluation.scores["log_loss"].value, epochs | {"losses": losses}
+        return evaluation.scores["log_loss"].value, epochs | {
+            "losses": losses,
+            "temperature": first,
+            "well_temperature": second,
+        }
 
 
 def _predict(network: Any, part: Part, settings: HeadSettings) -> NDArray[np.float32]:

@@ -1,7 +1,11 @@
 """The main job: from a plate folder to a tuned, registered, evaluated champion."""
 
+import math
+import signal
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +15,85 @@ from ck19ml.core.fingerprint import fingerprint
 from ck19ml.errors import ConfigError
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import Dataset
-from ck19ml.tracking import runs
+from ck19ml.tracking import runs, server, trial_runs
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Space, Study
 from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
-from ck19ml.workflows.progress import say
+from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.repair import repair_runs
 from ck19ml.workflows.wells import Split, split_dataset
 
 PARENT = "parent_run"
 RESULT = "result"
+TUNERS = "tuners"
 
 
-def tune_command(config: TuneConfig, storage: Path | None) -> Outcome:
-    """Run the main job; what is done already is found and not done again."""
+def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
+    """Run the main job; what is done already is found and not done again.
+
+    Several commands may work on one study at the same time: each joins the others.
+
+    Parameters
+    ----------
+    storage : str or Path, optional
+        Optuna's journal file, or ``postgresql://...``; by default a journal beside the dataset.
+    """
     _require_first_in_space(config)
+    folder = config.dataset.with_suffix(".study")
+    place = storage or folder / "optuna.journal"
+    _require_safe(place)
     if config.simulate is not None and not config.plate.exists():
         say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
     plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
     dataset = prepared(plate, config.dataset, config.prepare)
-    # Beside the dataset, where the next call looks for it.
-    journal = storage or config.dataset.with_suffix(".study") / "optuna.journal"
-    if dataset is not None:
-        with _study(config, dataset, journal) as study:
-            parent = _parent(study)
-            resume = None if runs.made_by_mlflow_run() else parent
-            with _start(config, resume) as run:
-                return _tune(config, dataset, study, run, journal.parent)
-    with _start(config, None) as run:
-        settings = config.prepare.model_dump(mode="json")
-        with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
-            dataset = prepare(plate, config.dataset, config.prepare)
-            describe_dataset(step, dataset)
-        with _study(config, dataset, journal) as study:
-            return _tune(config, dataset, study, run, journal.parent)
+    with _ended_by_sigterm(), server.lost_in_one_line(), ExitStack() as outer:
+        repair_runs()
+        with ExitStack() as inner:
+            if dataset is None:
+                run = inner.enter_context(_start(config, None))
+                settings = config.prepare.model_dump(mode="json")
+                with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
+                    dataset = prepare(plate, config.dataset, config.prepare)
+                    describe_dataset(step, dataset)
+                # The study outlives the run, whose last state depends on who else is at work.
+                study = outer.enter_context(_study(config, dataset, place))
+                with study.alone("parent"):
+                    parent = _parent(study) or _become_parent(study, run)
+            else:
+                study = outer.enter_context(_study(config, dataset, place))
+                with study.alone("parent"):
+                    known = _parent(study)
+                    resume = None if runs.made_by_mlflow_run() else known
+                    run = inner.enter_context(_start(config, resume))
+                    parent = known or _become_parent(study, run)
+            with server.lost_in_one_line(), tuning.lost_in_one_line(place):
+                return _tune(config, dataset, study, Runs(run, parent), Places(place, folder))
+
+
+class Runs:
+    """The run of this command, and the study's parent, which may be the same.
+
+    Attributes
+    ----------
+    own, parent : Run
+    """
+
+    def __init__(self, own: Run, parent: Run) -> None:
+        self.own, self.parent = own, parent
+
+    @property
+    def all(self) -> list[Run]:
+        """Both, or the one."""
+        return list(dict.fromkeys((self.parent, self.own)))
+
+
+class Places:
+    """Where the study and its features are kept."""
+
+    def __init__(self, storage: str | Path, folder: Path) -> None:
+        self.storage = storage
+        # A journal has the features beside it; a database has no such place.
+        self.folder = folder if "://" in str(storage) else Path(storage).parent
 
 
 def _start(config: TuneConfig, resume: Run | None) -> Any:
@@ -52,16 +102,55 @@ def _start(config: TuneConfig, resume: Run | None) -> Any:
 
 
 @contextmanager
-def _study(config: TuneConfig, dataset: Dataset, journal: Path) -> Iterator[Study]:
-    """Open the study of this config on this data: its name says all that its trials depend on."""
+def _ended_by_sigterm() -> Iterator[None]:
+    """Take the signal by which systems ask a process to end for Ctrl-C: runs end truthfully."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[Study]:
+    """Open the study of this config on this data: its name says all that its trials depend on.
+
+    The parent run of a study that others still work on is left running.
+    """
     own = config.model_dump(
         mode="json",
         include={"autoencoder", "split", "classes", "space", "first", "epochs",
                  "fine_tune_epochs", "patience", "seed"},
     )  # fmt: skip
+    if config.pruner != "median":  # studies from before there was a choice keep their names
+        own["pruner"] = config.pruner
     name = f"tune-{fingerprint(own, dataset.content_hash)}"
-    with tuning.open_study(journal, name, seed=config.seed, first=config.first) as study:
-        yield study
+    with tuning.open_study(
+        place,
+        name,
+        seed=config.seed,
+        first=config.first,
+        pruner=config.pruner,
+        heartbeat=config.heartbeat,
+    ) as study:
+        try:
+            with study.together(TUNERS):
+                yield study
+        except BaseException:
+            with suppress(Exception):  # what is lost now is what the error is about
+                _leave(study)
+            raise
+        _leave(study)
+
+
+def _leave(study: Study) -> None:
+    with study.if_last(TUNERS) as last:
+        parent = None if last else _parent(study)
+        if parent is not None:
+            parent.leave_running()
 
 
 def _parent(study: Study) -> Run | None:
@@ -69,105 +158,166 @@ def _parent(study: Study) -> Run | None:
     return None if known is None else runs.open_run(known)
 
 
-def _tune(config: TuneConfig, dataset: Dataset, study: Study, run: Run, folder: Path) -> Outcome:
+def _become_parent(study: Study, run: Run) -> Run:
+    study.remember(PARENT, run.id)
+    return run
+
+
+def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: Places) -> Outcome:
     from ck19ml.workflows.autoencoder import autoencoder_step
 
-    parent = _parent(study) or run
-    study.remember(PARENT, parent.id)
-    say(_repair(study, parent))
+    say(_repair(study, at.parent))
     split = split_dataset(dataset, config.split, config.classes)
-    encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
-    run.tags({"ck19ml.study": study.inner.study_name, "ck19ml.study_run": parent.id,
-              "ck19ml.autoencoder_run": encoder_run.id})  # fmt: skip
-    if parent.id != run.id:
-        parent.reopen()
+    with study.alone("encoder"):  # who comes second finds it trained
+        encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
+    at.own.tags({"ck19ml.study": study.name, "ck19ml.study_run": at.parent.id,
+                 "ck19ml.autoencoder_run": encoder_run.id})  # fmt: skip
+    if at.parent != at.own:
+        at.parent.reopen()
     state = "KILLED"
     try:
         added = 0
         if study.done < config.trials:
-            from ck19ml.workflows.trials import run_trials
-
-            added = run_trials(config, split, study, parent, encoder_run, folder)
+            added = _run_trials(config, split, study, at.parent, encoder_run, places)
         else:
             say(f"study: {study.done} trials, as many as asked for; none added")
-        result = _result(config, split, study, run, encoder_run, folder)
-        _publish(study, run, parent, result)
+        result = _result(config, split, study, at.own, encoder_run, places.folder)
+        _publish(study, at, result)
         state = "FINISHED"
     finally:
-        if parent.id != run.id:
-            parent.end(state)
-    return _outcome(study, run, parent, added, result)
+        if at.parent != at.own:
+            at.parent.end(state)
+    return _outcome(study, at, added, result)
 
 
 def _repair(study: Study, parent: Run) -> str:
-    """End the runs of trials whose process died, and say so."""
+    """Recover the trials whose process died, bring their runs up to date, and say so."""
     dead = study.recover()
-    states = study.table().set_index("trial")["state"].to_dict() if len(study.table()) else {}
-    repaired = 0
-    for child in parent.children("trial"):
-        if child.state == "RUNNING":
-            number = int(child.tag("ck19ml.trial") or -1)
-            child.end(MLFLOW_STATES.get(states.get(number, ""), "KILLED"))
-            repaired += 1
-    if not dead and not repaired:
-        return f"study: {study.done} trials so far"
-    return (
-        f"study: {study.done} trials so far; {len(dead)} left running by a process that died are "
-        "tried again"
-    )
+    wrong = _reconcile(study, parent)
+    text = f"study: {study.done} trials so far"
+    if dead:
+        text += f"; {len(dead)} left running by a process that died are tried again"
+    if wrong:
+        names = ", ".join(f"trial-{number:03d}" for number in wrong)
+        text += f"; runs that had another state than their trials are put right: {names}"
+    return text
 
 
-MLFLOW_STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED"}
+def _reconcile(study: Study, parent: Run) -> list[int]:
+    endings = {n: (each.state, each.error, each.seconds) for n, each in study.endings().items()}
+    return trial_runs.reconcile(parent, endings)
+
+
+def _run_trials(
+    config: TuneConfig, split: Split, study: Study, parent: Run, encoder_run: Run, places: Places
+) -> int:
+    """Run trials until the study has as many as the config says; returns how many were added."""
+    from ck19ml.workflows import crew
+    from ck19ml.workflows.material import load_material
+    from ck19ml.workflows.trials import Trials
+    from ck19ml.workflows.worker import Task
+
+    masked = config.autoencoder.masked
+    material = load_material(split, masked=masked, encoder_run=encoder_run, folder=places.folder)
+    done, failed = study.done, study.failed
+    until = math.inf if config.timeout is None else time.time() + config.timeout
+    with bar("trials") as progress:
+
+        def look() -> None:
+            progress(study.done, config.trials)
+
+        if config.workers == 1 and config.scheduler is None:
+            trials = Trials(config, material, parent, progress=look)
+            added = study.run(
+                config.trials, trials.objective, space_of(config), trials,
+                failures=config.failures, failed_before=failed, until=until,
+            )  # fmt: skip
+        else:
+            task = Task(
+                config=config.model_copy(update={"dataset": config.dataset.resolve()}).model_dump(
+                    mode="json"
+                ),
+                storage=_from_everywhere(places.storage),
+                tracking=server.location(),
+                study=study.name,
+                parent=parent.id,
+                encoder_run=encoder_run.id,
+                folder=str(places.folder.resolve()),
+                failed_before=failed,
+                until=None if math.isinf(until) else until,
+            )
+            if config.scheduler is None:
+                crew.run_here(task, study, config.workers, config.failures, look)
+            else:
+                task = crew.with_features(task, material.features)
+                crew.run_on_cluster(task, study, config.scheduler, config.trials, look)
+            added = study.done - done
+    study.recover()
+    _reconcile(study, parent)
+    if study.done < config.trials:
+        say(f"study: time is up after {study.done} of {config.trials} trials")
+    return added
+
+
+def _from_everywhere(storage: str | Path) -> str:
+    return str(storage) if "://" in str(storage) else str(Path(storage).resolve())
 
 
 def _result(
     config: TuneConfig, split: Split, study: Study, run: Run, encoder_run: Run, folder: Path
 ) -> dict[str, Any]:
     """Refit, evaluate and register the best trial, unless that was done already."""
-    best = study.best
-    known = study.recall(RESULT)
-    if known and known["trial"] == best.number and runs.open_run(known["run"]) is not None:
-        say(f"champion: run {known['run']} refitted and evaluated trial {best.number} already")
-        return dict(known)
-    from ck19ml.workflows.champion import refit
+    with study.if_last("result") as free:
+        if not free:
+            say("champion: another 'tune' of this study is at it; waiting")
+    with study.alone("result"):
+        best = study.best
+        known = study.recall(RESULT)
+        if known and known["trial"] == best.number and runs.open_run(known["run"]) is not None:
+            say(f"champion: run {known['run']} refitted and evaluated trial {best.number} already")
+            return dict(known)
+        from ck19ml.workflows.champion import refit
 
-    result = refit(config, split, run, encoder_run, best, folder)
-    kept = {"trial": best.number, "value": best.value, "parameters": best.parameters, **result}
-    study.remember(RESULT, kept)
-    return kept
+        result = refit(config, split, run, encoder_run, best, folder)
+        kept = {"trial": best.number, "value": best.value, "parameters": best.parameters, **result}
+        study.remember(RESULT, kept)
+        return kept
 
 
-def _publish(study: Study, run: Run, parent: Run, result: dict[str, Any]) -> None:
+def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
     """Put the study's figures and the result on the parent, and on this run if it is another."""
     from ck19ml import plots
 
     table = study.table()
-    figure = plots.study_history(
-        table["value"].to_numpy(float), list(table["state"]), "minimize",
-        label="validation log loss of a patch (nats)",
-    )  # fmt: skip
+    label = "validation log loss of a patch (nats)"
+    figures = {"study_history": plots.study_history(
+        table["value"].to_numpy(float), list(table["state"]), "minimize", label=label,
+    )}  # fmt: skip
+    figures |= tuning.study_figures(study, "log loss (nats)")
     counts = {"trials/done": float(study.done), "trials/failed": float(study.failed),
               "trials/best_value": float(result["value"])}  # fmt: skip
     best = {f"best.{key}": str(value) for key, value in result["parameters"].items()}
-    for target in dict.fromkeys((parent, run)):
-        target.figure("study_history", figure)
+    for target in at.all:
+        for name, figure in figures.items():
+            target.figure(name, figure)
         target.table("trials", table)
+        target.note("champion.yaml", result["champion"])
         target.metrics(counts | result["metrics"], step=study.done)
         target.tags({"ck19ml.model": result["model"], "ck19ml.best_trial": str(result["trial"])})
         target.tags(best)
         target.describe(result["description"])
 
 
-def _outcome(study: Study, run: Run, parent: Run, added: int, result: dict[str, Any]) -> Outcome:
+def _outcome(study: Study, at: Runs, added: int, result: dict[str, Any]) -> Outcome:
     lines = [
         f"study: {study.done} trials (complete or pruned), {added} of them added now, "
         f"{study.failed} failed; best is trial {result['trial']}",
         *result["description"].splitlines(),
-        f"model {result['model']}; run {parent.id}; look at it with: ck19ml ui",
+        f"model {result['model']}; run {at.parent.id}; look at it with: ck19ml ui",
     ]
     data = {
-        "run": run.id,
-        "parent": parent.id,
+        "run": at.own.id,
+        "parent": at.parent.id,
         "trials": study.done,
         "added": added,
         "failed": study.failed,
@@ -177,6 +327,16 @@ def _outcome(study: Study, run: Run, parent: Run, added: int, result: dict[str, 
         **result["metrics"],
     }
     return Outcome(lines, data)
+
+
+def _require_safe(place: str | Path) -> None:
+    """Refuse a storage that cannot be shared, and a password that MLflow would store."""
+    tuning.require_storage(place)
+    if tuning.has_password(place) and runs.made_by_mlflow_run():
+        raise ConfigError(
+            f"storage: expected no password in a parameter of 'mlflow run', which stores it, found "
+            f"one for {tuning.shown(place)}; give it by PGPASSWORD or ~/.pgpass, and change it"
+        )
 
 
 def space_of(config: TuneConfig) -> Space:

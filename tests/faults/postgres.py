@@ -109,7 +109,7 @@ def serve() -> Iterator[Server]:
     if place is None:
         raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
     # Not below pytest's folders: those are closed to other users.
-    with tempfile.TemporaryDirectory(prefix="ck19ml-postgres-", dir="/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="ck19ml-postgres-", dir="/tmp") as folder:
         server = Server(Path(folder), place)
         try:
             yield server

@@ -1,0 +1,80 @@
+"""The runs of a study's trials, brought to what the study says of them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow.entities import RunTag
+
+from ck19ml.tracking import orphans
+from ck19ml.tracking.runs import KIND, Run, start_child
+from ck19ml.tracking.server import client, experiment_id
+
+NUMBER = "ck19ml.trial"
+STATE = "ck19ml.state"
+STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED"}
+"""What a trial's state is called here; an interrupted one is KILLED."""
+
+
+def start_trial(parent: Run, number: int) -> Run:
+    """Create the running run of a trial."""
+    return start_child(parent, f"trial-{number:03d}", orphans.TRIAL, {NUMBER: str(number)})
+
+
+def end_trial(run: Run, state: str, error: str | None) -> None:
+    """End the run of a trial in its true state."""
+    run.tags(_words(state, error))
+    run.end(STATES.get(state, "KILLED"))
+
+
+def reconcile(
+    parent: Run, endings: Mapping[int, tuple[str, str | None, float | None]]
+) -> list[int]:
+    """Bring the runs of ended trials to the state that the study knows.
+
+    A process may die between the two; and a server that is restarted may create a run for a
+    request whose answer got lost, so that the request is sent again: of such twins the one
+    without figures is deleted.
+
+    Parameters
+    ----------
+    endings : mapping
+        State, error and time of the end (seconds since 1970) of each trial that ended.
+
+    Returns
+    -------
+    list of int
+        Numbers of the trials whose runs were not as they should be.
+    """
+    found = defaultdict(list)
+    query = f"tags.`mlflow.parentRunId` = '{parent.id}' and tags.`{KIND}` = '{orphans.TRIAL}'"
+    for run in client().search_runs([experiment_id()], query, max_results=5000):
+        found[int(run.data.tags.get(NUMBER, -1))].append(run)
+    wrong = []
+    for number in sorted(set(found) & set(endings)):
+        run, *twins = sorted(found[number], key=_weight, reverse=True)
+        for twin in twins:
+            client().delete_run(twin.info.run_id)
+        state, error, seconds = endings[number]
+        if run.info.status != STATES.get(state, "KILLED"):
+            _end(run, state, error, seconds)
+            wrong.append(number)
+    return wrong
+
+
+def _weight(run: Any) -> tuple[bool, int, int]:
+    return run.info.status != "RUNNING", len(run.data.metrics), len(run.data.params)
+
+
+def _end(run: Any, state: str, error: str | None, seconds: float | None) -> None:
+    orphans.let_go(run.info.run_id)
+    tags = [RunTag(key, value) for key, value in _words(state, error).items()]
+    client().log_batch(run.info.run_id, tags=tags)
+    # When an interrupted trial was found says nothing on when its process died.
+    known = seconds if state in STATES else None
+    orphans.end_dead(run, STATES.get(state, "KILLED"), seconds=known)
+
+
+def _words(state: str, error: str | None) -> dict[str, str]:
+    note = {"mlflow.note.content": f"**{state}**: {error}"} if error else {}
+    return {STATE: state, **note}

@@ -1,0 +1,100 @@
+"""What the trials of a study are trained on: features once a study, pixels only where needed."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml.batches import AnyPatches, Patches, concatenate
+from ck19ml.classifier import Part
+from ck19ml.core.fingerprint import fingerprint
+from ck19ml.models import Network
+from ck19ml.tracking import registry
+from ck19ml.tracking.runs import Run
+from ck19ml.training import predict
+from ck19ml.workflows.progress import say
+from ck19ml.workflows.wells import Split, load_patches
+
+ROLES = ("train", "validation")
+NO_PIXELS = Patches(np.zeros((0, 1, 1, 2), np.uint16))
+"""In place of pixels that a frozen encoder's head never looks at."""
+
+
+@dataclass
+class Material:
+    """The training and validation patches of a study, as its trials take them.
+
+    Attributes
+    ----------
+    encoder : keras.Model
+    features : dict of ndarray, (n, features), float32
+        By role; on one machine mapped from a file that all processes share.
+    """
+
+    split: Split
+    masked: bool
+    encoder: Network
+    features: dict[str, NDArray[np.float32]]
+    _patches: dict[str, AnyPatches] = field(default_factory=dict)
+
+    def part(self, role: str, *, pixels: bool) -> Part:
+        """Return the patches of a role with their features.
+
+        Parameters
+        ----------
+        pixels : bool
+            Whether the patches themselves are needed; they are read once, when they first are.
+        """
+        labels = self.split.labels(self.split.rows(role))
+        patches = self._pixels(role) if pixels else NO_PIXELS
+        return Part(patches, labels, self.features[role])
+
+    def _pixels(self, role: str) -> AnyPatches:
+        if role not in self._patches:
+            rows = self.split.rows(role)
+            self._patches[role] = load_patches(self.split.dataset, rows, masked=self.masked)
+        return self._patches[role]
+
+
+def join_parts(first: Part, second: Part) -> Part:
+    """Put two parts together."""
+    return Part(
+        concatenate(first.patches, second.patches),
+        np.concatenate([first.targets, second.targets]),
+        _both(first.features, second.features),
+    )
+
+
+def _both(first: NDArray[Any] | None, second: NDArray[Any] | None) -> NDArray[Any] | None:
+    return None if first is None or second is None else np.concatenate([first, second])
+
+
+def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path) -> Material:
+    """Load what the trials need; features are computed once and kept beside the study.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the features are kept.
+    """
+    encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
+    material = Material(split, masked, encoder, {})
+    mark = fingerprint(encoder_run.id)
+    for role in ROLES:
+        own = fingerprint(mark, split.dataset.content_hash, split.rows(role).tolist())
+        path = folder / f"features-{own}.npy"
+        if not path.exists():
+            _encode(path, encoder, material._pixels(role))
+        material.features[role] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return material
+
+
+def _encode(path: Path, encoder: Network, patches: AnyPatches) -> None:
+    say(f"encoding {len(patches)} patches")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.npy")
+    np.save(partial, predict(encoder, patches), allow_pickle=False)
+    partial.replace(path)
