@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ck19ml import __version__
-from ck19ml.cli import networks, plates, results
+from ck19ml.cli import masks, networks, plates, results
 from ck19ml.errors import Ck19Error
 
 app = typer.Typer(
@@ -27,6 +27,9 @@ COMMANDS = (
     networks.classifier,
     networks.regressor,
     networks.tune,
+    masks.unet,
+    masks.masks,
+    masks.masking,
     results.evaluate,
     results.predict,
     results.screen,

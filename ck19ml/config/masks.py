@@ -39,7 +39,7 @@ class VariationConfig(Frozen):
     brightness: float = Field(default=0.5, ge=0)
     background: float = Field(default=40.0, ge=0)
     illumination: float = Field(default=0.2, ge=0, lt=1)
-    hidden: float = Field(default=0.05, ge=0, lt=1)
+    empty: float = Field(default=0.05, ge=0, lt=1)
 
 
 class UnetConfig(Frozen):

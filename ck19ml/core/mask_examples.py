@@ -1,7 +1,7 @@
 """Examples that a mask network learns from: simulated wells with their true masks, and variations.
 
 Droplets are left out: what one hides cannot be seen, and the simulator's truth holds it.
-`Variation` hides whole images instead, for which the right answer is an empty mask.
+`Variation` empties whole images instead, for which the right answer is an empty mask.
 """
 
 import hashlib
@@ -16,6 +16,9 @@ from ck19ml.core.patches import PATCH_SIZE, cut
 from ck19ml.core.rendering import WHITE
 from ck19ml.core.simulate import SimulatedField
 from ck19ml.core.simulation_parameters import Parameters
+
+HAZE, NOISE = 1000.0, 40.0
+"""Largest level and largest SD of an image without cells, grey values."""
 
 Span = tuple[float, float]
 
@@ -154,14 +157,15 @@ class Variation:
         Largest shift of the background, grey values.
     illumination : float
         Largest rise and fall of the light along each axis of a crop, as a share.
-    hidden : float
-        Share of the images that show nothing, with an empty mask.
+    empty : float
+        Share of the images that show noise without a cell, with an empty mask: as behind a droplet,
+        and at any level up to `HAZE`, since light that is everywhere is no cell.
     """
 
     brightness: float = 0.5
     background: float = 40.0
     illumination: float = 0.2
-    hidden: float = 0.05
+    empty: float = 0.05
 
     def __call__(
         self, planes: NDArray[np.uint16], masks: NDArray[np.bool_], rng: np.random.Generator
@@ -190,9 +194,10 @@ class Variation:
         along = np.linspace(-1, 1, side, dtype=np.float32)
         slopes = rng.uniform(-self.illumination, self.illumination, (2, *each))
         grey *= 1 + slopes[0] * along[:, None] + slopes[1] * along[None, :]
-        hidden: NDArray[np.bool_] = np.asarray(rng.random(count) < self.hidden)
-        grey[np.flatnonzero(hidden)] = 0
-        seen = _turn(masks, turns, flip).astype(np.bool_) & ~hidden[:, None, None]
+        empty: NDArray[np.bool_] = np.asarray(rng.random(count) < self.empty)
+        for index in np.flatnonzero(empty):
+            grey[index] = rng.normal(rng.uniform(0, HAZE), rng.uniform(0, NOISE), (side, side))
+        seen = _turn(masks, turns, flip).astype(np.bool_) & ~empty[:, None, None]
         return np.clip(np.rint(grey), 0, WHITE).astype(np.uint16), seen
 
 

@@ -5,7 +5,7 @@ from ck19ml.plots.doses import dose_curves, ic50_agreement
 from ck19ml.plots.embedding import umap_scatter
 from ck19ml.plots.images import mask_gallery, reconstructions, to_rgb
 from ck19ml.plots.learning import learning_curves, study_history
-from ck19ml.plots.masks import mask_methods, mask_scores
+from ck19ml.plots.masks import mask_methods, mask_scores, masking_effect
 from ck19ml.plots.overlap import (
     error_distribution,
     field_sums,
@@ -31,6 +31,7 @@ __all__ = [
     "mask_gallery",
     "mask_methods",
     "mask_scores",
+    "masking_effect",
     "overlap_histograms",
     "plate_heatmap",
     "plate_layout",

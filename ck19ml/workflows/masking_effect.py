@@ -1,0 +1,302 @@
+"""Does masking help? The same networks on whole and on masked images, on the same wells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ck19ml import plots
+from ck19ml.batches import AnyPatches, Patches
+from ck19ml.classifier import HeadSettings, Part, RegressorSettings
+from ck19ml.classifier import train_classifier as fit_classifier
+from ck19ml.classifier import train_regressor as fit_regressor
+from ck19ml.config import MaskingConfig
+from ck19ml.config.networks import AutoencoderSettings
+from ck19ml.core.metrics import by_well, interval
+from ck19ml.evaluation import evaluate
+from ck19ml.plates.folder import find_plate
+from ck19ml.plates.store import Dataset
+from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.tracking import registry, runs
+from ck19ml.training import PREDICT_BATCH
+from ck19ml.workflows.autoencoder import autoencoder_step
+from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
+from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.trained import card, fit_settings
+from ck19ml.workflows.wells import Split, load_patches, split_dataset
+
+Wells = NDArray[np.intp]
+Statistic = Callable[[Wells], float]
+"""Takes indices of wells, as they were drawn, and returns the score of these wells."""
+
+ARMS = ("normal", "masked")
+
+LOWER_IS_BETTER = {
+    "BCE of its own target": None,  # the targets differ, so neither is better
+    "BCE within the masks": True,
+    "patch accuracy": False,
+    "well accuracy": False,
+    "overlap RMSE": True,
+    "overlap R2": False,
+}
+"""The measures of `compare`, in the order of the figure."""
+
+
+def masking_command(config: MaskingConfig) -> Outcome:
+    """Train both arms and compare them on the test wells, in one tracked run."""
+    if config.simulate is not None and not config.plate.exists():
+        say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
+    plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
+    dataset = prepared(plate, config.dataset, config.prepare)
+    with runs.start("masking", "masking", config.model_dump(mode="json")) as run:
+        if dataset is None:
+            settings = config.prepare.model_dump(mode="json")
+            with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
+                dataset = prepare(plate, config.dataset, config.prepare)
+                describe_dataset(step, dataset)
+        split = split_dataset(dataset, config.split)
+        run.dataset(
+            dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
+        )
+        arms = {name: train_arm(config, split, masked=name == "masked") for name in ARMS}
+        wells = len(next(iter(arms.values())).labels)
+        table = compare(arms["normal"], arms["masked"], config.seed)
+        run.table("masking", table)
+        run.table("wells", split.wells)
+        run.metrics(_metrics(table))
+        run.figure("masking", plots.masking_effect(table))
+        lines = _lines(table, wells, dataset)
+        run.describe("\n".join(lines))
+    return Outcome([*lines, f"run {run.id}"], {"run": run.id, **_metrics(table)})
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one arm scored on the test wells.
+
+    Attributes
+    ----------
+    statistics : dict of str to Statistic
+        Of each of `LOWER_IS_BETTER`.
+    labels : ndarray, (wells,)
+        Names of the wells that the statistics take the indices of.
+    """
+
+    statistics: dict[str, Statistic]
+    labels: NDArray[np.str_]
+
+
+def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
+    """Train an arm's autoencoder, classifier and regressor, and score them on the test wells."""
+    settings = AutoencoderSettings(masked=masked, **dict(config.autoencoder))
+    step, _ = autoencoder_step(settings, split, config.seed)
+    autoencoder = registry.load_model(registry.model_uri(step))
+    dataset, name = split.dataset, ARMS[masked]
+    rows = {role: split.rows(role) for role in ("train", "validation", "test")}
+    parts = {r: load_patches(dataset, rows[r], masked=masked) for r in ("train", "validation")}
+    classifier = _classifier(config, split, autoencoder.encoder, parts, rows, name)
+    regressor = _regressor(config, split, autoencoder.encoder, parts, rows, name)
+    test = dataset.table.iloc[rows["test"]]
+    groups = test.groupby(["plate", "well"], sort=True)
+    well = groups.ngroup().to_numpy(np.intp)
+    counts = np.bincount(well)
+    own = evaluate(autoencoder, dataset, rows["test"]).patches["bce"].to_numpy(np.float64)
+    inside, pixels = inside_losses(autoencoder, dataset, rows["test"])
+    statistics = {
+        "BCE of its own target": ratio(*by_well(own, well)),
+        "BCE within the masks": ratio(np.bincount(well, inside), np.bincount(well, pixels)),
+    }
+    known = _scorer("classifier", classifier, split, config.seed, masked=masked)
+    found = evaluate(known, dataset, rows["test"])
+    right = (found.patches["label"] == found.patches["predicted"]).to_numpy(np.float64)
+    right_wells = (found.wells["stimulation"] == found.wells["predicted"]).to_numpy(np.float64)
+    statistics["patch accuracy"] = ratio(*by_well(right, well))
+    statistics["well accuracy"] = ratio(right_wells, np.ones(counts.size))
+    known = _scorer("regressor", regressor, split, config.seed, masked=masked)
+    patches = evaluate(known, dataset, rows["test"]).patches
+    true = patches["overlap"].to_numpy(np.float64)
+    squared = (patches["predicted_overlap"].to_numpy(np.float64) - true) ** 2
+    sums, squares, errors = (np.bincount(well, v) for v in (true, true**2, squared))
+    mse = ratio(errors, counts)
+    statistics["overlap RMSE"] = lambda wells: float(np.sqrt(mse(wells)))
+    statistics["overlap R2"] = lambda wells: r2(errors, sums, squares, counts, wells)
+    return Arm(statistics, np.array(["/".join(key) for key in groups.groups]))
+
+
+def _classifier(
+    config: MaskingConfig,
+    split: Split,
+    encoder: Any,
+    patches: dict[str, AnyPatches],
+    rows: dict[str, Wells],
+    name: str,
+) -> Any:
+    settings = HeadSettings(
+        **config.classifier.head.model_dump(),
+        fine_tune=config.classifier.fine_tune,
+        class_weights=False,
+        fit=fit_settings(config.classifier.fit),
+    )
+    parts = {role: Part(patches[role], split.labels(rows[role])) for role in patches}
+    with bar(f"{name} classifier") as progress:
+        network, _ = fit_classifier(
+            encoder,
+            parts["train"],
+            parts["validation"],
+            settings,
+            classes=len(split.classes),
+            seed=config.seed,
+            report=lambda epoch, _: progress(epoch, settings.fit.epochs),
+        )
+    return network
+
+
+def _regressor(
+    config: MaskingConfig,
+    split: Split,
+    encoder: Any,
+    patches: dict[str, AnyPatches],
+    rows: dict[str, Wells],
+    name: str,
+) -> Any:
+    settings = RegressorSettings(
+        dropout=config.regressor.dropout,
+        local=config.regressor.head == "local",
+        fine_tune=config.regressor.fine_tune,
+        fit=fit_settings(config.regressor.fit),
+    )
+    parts = {role: Part(patches[role], split.overlap(rows[role])) for role in patches}
+    with bar(f"{name} regressor") as progress:
+        network, _ = fit_regressor(
+            encoder,
+            parts["train"],
+            parts["validation"],
+            settings,
+            seed=config.seed,
+            report=lambda epoch, _: progress(epoch, settings.fit.epochs),
+        )
+    return network
+
+
+def _scorer(kind: str, network: Any, split: Split, seed: int, *, masked: bool) -> Scorer:
+    known = card(kind, split, masked=masked, seed=seed)
+    return Scorer(network, known, mask_network_of(split.dataset))
+
+
+def inside_losses(
+    scorer: Scorer, dataset: Dataset, rows: Wells
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Binary cross-entropy of reconstructions within the dataset's masks.
+
+    There whole and masked images are the same, so here the autoencoders of both can be compared.
+
+    Returns
+    -------
+    losses : ndarray, (n,)
+        Sum over the pixels of each patch's masks, in nats.
+    pixels : ndarray, (n,)
+        Their number.
+    """
+    losses, pixels = [], []
+    for start in range(0, len(rows), PREDICT_BATCH):
+        part = rows[start : start + PREDICT_BATCH]
+        masks = dataset.read_masks(part)
+        seen = Patches(dataset.read(part), masks if scorer.card.masked else None).batch(slice(None))
+        made = np.clip(scorer.network.predict_on_batch(seen), 1e-7, 1 - 1e-7)
+        entropy = -(seen * np.log(made) + (1 - seen) * np.log1p(-made))
+        losses.append((entropy * masks).sum(axis=(1, 2, 3), dtype=np.float64))
+        pixels.append(masks.sum(axis=(1, 2, 3), dtype=np.float64))
+    return np.concatenate(losses), np.concatenate(pixels)
+
+
+def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> Statistic:
+    """Return the statistic "sum over count" of some wells; NaN where they count nothing."""
+
+    def statistic(wells: Wells) -> float:
+        total = counts[wells].sum()
+        return float(sums[wells].sum() / total) if total else float("nan")
+
+    return statistic
+
+
+def r2(
+    errors: NDArray[Any],
+    sums: NDArray[Any],
+    squares: NDArray[Any],
+    counts: NDArray[Any],
+    wells: Wells,
+) -> float:
+    """Return R2 of some wells' patches from sums a well, as `core.metrics.overlap_scores` does."""
+    spread = squares[wells].sum() - sums[wells].sum() ** 2 / counts[wells].sum()
+    return float(1 - errors[wells].sum() / spread) if spread > 0 else float("nan")
+
+
+def compare(normal: Arm, masked: Arm, seed: int) -> pd.DataFrame:
+    """Score both arms and their difference on the same wells, with 95 % intervals.
+
+    Returns
+    -------
+    DataFrame, one row a measure
+        measure; normal, masked and difference (masked less normal), each with ``_low`` and
+        ``_high``; verdict: ``helps``, ``hurts``, ``no difference shown`` or ``not comparable``.
+
+    Raises
+    ------
+    ValueError
+        If the arms were not scored on the same wells.
+    """
+    if not np.array_equal(normal.labels, masked.labels):
+        raise ValueError("expected both arms to be scored on the same wells, found others")
+    rows = []
+    for measure, lower in LOWER_IS_BETTER.items():
+        one, other = normal.statistics[measure], masked.statistics[measure]
+
+        def difference(wells: Wells, one: Statistic = one, other: Statistic = other) -> float:
+            return other(wells) - one(wells)
+
+        row: dict[str, Any] = {"measure": measure}
+        for name, statistic in (("normal", one), ("masked", other), ("difference", difference)):
+            # The same draws of wells for all three.
+            score = interval(statistic, len(normal.labels), np.random.default_rng(seed))
+            row |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+        rows.append(row | {"verdict": verdict(row, lower)})
+    return pd.DataFrame(rows)
+
+
+def verdict(row: dict[str, Any], lower_is_better: bool | None) -> str:
+    """Say what a difference with its interval shows."""
+    if lower_is_better is None:
+        return "not comparable"
+    if row["difference_low"] <= 0 <= row["difference_high"]:
+        return "no difference shown"
+    return "helps" if (row["difference"] < 0) == lower_is_better else "hurts"
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    metrics = {}
+    for row in table.to_dict(orient="records"):
+        name = str(row["measure"]).lower().replace(" ", "_")
+        for key, value in row.items():
+            if isinstance(value, float) and np.isfinite(value):
+                metrics[f"{key}/{name}"] = value
+    return metrics
+
+
+def _lines(table: pd.DataFrame, wells: int, dataset: Dataset) -> list[str]:
+    lines = [
+        f"whole against masked images on {wells} wells of {dataset.name} that neither has seen, "
+        "with 95 % intervals over wells:"
+    ]
+    for row in table.itertuples():
+        lines.append(
+            f"- {row.measure}: {row.normal:.4f} whole, {row.masked:.4f} masked, difference "
+            f"{row.difference:+.4f} [{row.difference_low:+.4f}, {row.difference_high:+.4f}]: "
+            f"{row.verdict}"
+        )
+    lines.append(
+        "The overlap is computed from the masks: a network that sees masked images can read it off."
+    )
+    return lines

@@ -1,0 +1,305 @@
+"""Compare mask methods on simulated wells that none of them has seen, plain and degraded."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ck19ml import plots
+from ck19ml.config import MasksConfig
+from ck19ml.core import overlap, quality
+from ck19ml.core.degradation import Degradation
+from ck19ml.core.mask_examples import MaskWell, clear_views, simulate_well
+from ck19ml.core.mask_scores import score_masks
+from ck19ml.core.metrics import Score, mean_score
+from ck19ml.core.patches import cut, origins, raise_background
+from ck19ml.errors import ConfigError
+from ck19ml.mask_network import MaskNetwork
+from ck19ml.masking import NETWORK, Method, method
+from ck19ml.tracking import registry, runs
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.progress import bar
+
+HELD_OUT = 3
+"""Stands in the seed of each well, as `unet.ROLES` does for the wells that networks learn from."""
+
+EXAMPLE_WELLS = (1, 2)
+EXAMPLE_SIDE = 72
+"""Wells in the figure of images, and the side in pixels of what it shows of a patch: a cell is ten
+pixels wide, and a method errs at its rim."""
+
+BASELINE = "above-background"
+"""Every pixel above the level that images are raised to: what needs no method at all."""
+
+MEASURES = {
+    "iou": "mask IoU",
+    "iou_dc": "mask IoU, DC",
+    "iou_tcell": "mask IoU, T cell",
+    "dice": "Dice",
+    "overlap_error": "error of a patch's overlap (IoU)",
+    "tcell_overlap_error": "error of a well's share of T-cell area on DCs (M1)",
+    "count_error_dc": "error of the DC count, share",
+    "count_error_tcell": "error of the T-cell count, share",
+}
+"""Columns of the table a well, see `well_row`; the errors are absolute."""
+
+Wells = dict[str, list[MaskWell]]
+
+
+def masks_command(config: MasksConfig) -> Outcome:
+    """Compare the methods as a tracked run: one table a well, one of means, two figures."""
+    with tempfile.TemporaryDirectory() as place:
+        found = _methods(config, Path(place))
+        with runs.start("masks", "masks", config.model_dump(mode="json")) as run:
+            wells = simulate_wells(config)
+            table, seconds = compare(found, wells, config.background)
+            means = summary(table, seconds, config.seed)
+            gains = network_gains(table, config.seed)
+            run.table("wells", table)
+            run.table("masks", means)
+            run.table("gains", gains)
+            run.metrics(_metrics(means, gains))
+            run.figure("mask_scores", plots.mask_scores(means))
+            run.figure("mask_methods", _examples(found, wells, config.background))
+            lines = _lines(means, gains, config)
+            run.describe("\n".join(lines))
+    data = {"run": run.id, **_metrics(means, gains)}
+    return Outcome([*lines, f"run {run.id}"], data)
+
+
+def _methods(config: MasksConfig, place: Path) -> dict[str, Method]:
+    """Look up the methods; the network is refused where it has seen a well of the comparison."""
+    network: MaskNetwork | None = None
+    if NETWORK in config.methods:
+        network = registry.fetch_masks(config.mask_model, place).loaded
+        hashes = {well.sha256 for wells in simulate_wells(config).values() for well in wells}
+        if hashes & network.card.seen:
+            raise ConfigError(
+                f"seed: expected wells that {config.mask_model} has not seen, found some that it "
+                f"was trained with; choose another seed than {config.seed}"
+            )
+    found = {name: method(name, network) for name in config.methods}
+    return {BASELINE: lambda patches, background: patches > background} | found
+
+
+def simulate_wells(config: MasksConfig) -> Wells:
+    """Simulate the wells of each condition: the same stained cells, under each condition."""
+    return {
+        name: [
+            simulate_well(
+                index,
+                config.size,
+                np.random.default_rng([config.seed, HELD_OUT, index]),
+                Degradation(**condition.model_dump()),
+                clear_views(),
+            )
+            for index in range(config.wells)
+        ]
+        for name, condition in config.conditions.items()
+    }
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Time that a method took, wall clock and CPU, and for how many patches."""
+
+    wall: float
+    cpu: float
+    patches: int
+
+
+def compare(
+    methods: dict[str, Method], wells: Wells, background: int
+) -> tuple[pd.DataFrame, dict[str, Seconds]]:
+    """Mask all wells with all methods.
+
+    Returns
+    -------
+    table : DataFrame
+        One row a condition, method and well, see `well_row`.
+    seconds : dict
+        What each method took for all wells, both channels, after a first patch.
+    """
+    rows, seconds = [], {}
+    total = len(methods) * sum(len(part) for part in wells.values())
+    with bar("masks") as progress:
+        for name, masks in methods.items():
+            _mask(masks, next(iter(wells.values()))[0], background)  # what is built once is built
+            wall, cpu, patches = 0.0, 0.0, 0
+            for condition, number, well in _each(wells):
+                start, start_cpu = time.perf_counter(), time.process_time()
+                found = _mask(masks, well, background)
+                wall += time.perf_counter() - start
+                cpu += time.process_time() - start_cpu
+                patches += len(found)
+                key = {"condition": condition, "method": name, "well": number}
+                rows.append(key | {"stimulation": well.stimulation} | well_row(found, well))
+                progress(len(rows), total)
+            seconds[name] = Seconds(wall, cpu, patches)
+    return pd.DataFrame(rows), seconds
+
+
+def _each(wells: Wells) -> Iterator[tuple[str, int, MaskWell]]:
+    for condition, part in wells.items():
+        for number, well in enumerate(part):
+            yield condition, number, well
+
+
+def _mask(masks: Method, well: MaskWell, background: int) -> NDArray[np.bool_]:
+    return masks(np.asarray(raise_background(well.patches, background)), background)
+
+
+def well_row(found: NDArray[np.bool_], well: MaskWell) -> dict[str, float]:
+    """Score the masks of a well's patches, (n, size, size, 2), against its truth.
+
+    Returns
+    -------
+    dict
+        `MEASURES`. The overlap's error is the mean over patches of the absolute difference; that
+        of M1 and of the counts is the whole field's, which patches fill without a margin.
+    """
+    score = score_masks(found, well.masks)
+    iou_dc, iou_tcell = score.iou.mean(axis=0).tolist()
+    mine, true = overlap.score(found), overlap.score(well.masks)
+    row = {
+        "iou": (iou_dc + iou_tcell) / 2,
+        "iou_dc": iou_dc,
+        "iou_tcell": iou_tcell,
+        "dice": float(score.dice.mean()),
+        "overlap_error": float(np.abs(mine.overlap - true.overlap).mean()),
+        "tcell_overlap_error": abs(_share(mine) - _share(true)),
+    }
+    pixel_um2 = clear_views().pixel_um ** 2
+    for channel, (name, true_count) in enumerate(
+        {"dc": well.field.dc_count, "tcell": well.field.tcell_count}.items()
+    ):
+        smallest = quality.MIN_CELL_UM2[name] / pixel_um2
+        count, _ = quality.cells(mosaic(found[..., channel]), smallest)
+        row[f"count_error_{name}"] = abs(count - true_count) / max(true_count, 1)
+    return row
+
+
+def _share(score: overlap.OverlapScore) -> float:
+    return float(score.overlap_area_px.sum() / max(int(score.tcell_area_px.sum()), 1))
+
+
+def mosaic(patches: NDArray[Any]) -> NDArray[Any]:
+    """Put the patches of a square field, (n * n, size, size, ...), together again."""
+    side = round(len(patches) ** 0.5)
+    size, more = patches.shape[1], patches.shape[3:]
+    grid = patches.reshape(side, side, size, size, *more).swapaxes(1, 2)
+    return grid.reshape(side * size, side * size, *more)
+
+
+def summary(table: pd.DataFrame, seconds: dict[str, Seconds], seed: int) -> pd.DataFrame:
+    """Average over wells with 95 % intervals: one row a condition and method.
+
+    Columns: condition, method, for each of `MEASURES` its mean, ``_low`` and ``_high``, and
+    patches_per_second and cpu_seconds_per_1000 (both channels).
+    """
+    rows = []
+    for (condition, name), group in table.groupby(["condition", "method"], sort=False):
+        row: dict[str, Any] = {"condition": condition, "method": name}
+        for measure in MEASURES:
+            score = _over_wells(group[measure], seed)
+            row |= {measure: score.value, f"{measure}_low": score.low}
+            row |= {f"{measure}_high": score.high}
+        took = seconds[str(name)]
+        row["patches_per_second"] = took.patches / max(took.wall, 1e-9)
+        row["cpu_seconds_per_1000"] = 1000 * took.cpu / took.patches
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def network_gains(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Mask IoU of the network less that of the best other method, well by well.
+
+    Returns
+    -------
+    DataFrame, one row a condition
+        condition, best (the other method of the highest mean), gain, low, high; empty where the
+        network or all others are missing.
+    """
+    rows = []
+    for condition, group in table.groupby("condition", sort=False):
+        ious = group.pivot_table(index="well", columns="method", values="iou")
+        others = ious.drop(columns=NETWORK, errors="ignore")
+        if NETWORK not in ious or others.empty:
+            continue
+        best = str(others.mean().idxmax())
+        gain = _over_wells(ious[NETWORK] - ious[best], seed)
+        rows.append({"condition": condition, "best": best, "gain": gain.value,
+                     "low": gain.low, "high": gain.high})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _over_wells(values: "pd.Series[float]", seed: int) -> Score:
+    numbers = values.to_numpy(np.float64)
+    one = np.ones(len(numbers), dtype=np.intp)
+    return mean_score(numbers, one, np.random.default_rng(seed))
+
+
+def _metrics(means: pd.DataFrame, gains: pd.DataFrame) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for row in means.to_dict(orient="records"):
+        where = f"{row['condition']}/{row['method']}"
+        metrics |= {f"{where}/{key}": float(v) for key, v in row.items() if not isinstance(v, str)}
+    for row in gains.to_dict(orient="records"):
+        metrics[f"{row['condition']}/gain"] = float(row["gain"])
+    return metrics
+
+
+def _lines(means: pd.DataFrame, gains: pd.DataFrame, config: MasksConfig) -> list[str]:
+    lines = [
+        f"masks of {config.wells} simulated wells a condition that no method has seen, with 95 % "
+        "intervals over wells:"
+    ]
+    for condition, group in means.groupby("condition", sort=False):
+        found = [f"{row.method} {row.iou:.3f}" for row in group.itertuples()]
+        lines.append(f"- {condition}, mask IoU: {', '.join(found)}")
+    for row in gains.itertuples():
+        lines.append(
+            f"- {row.condition}: the network's mask IoU is {row.gain:+.3f} "
+            f"[{row.low:+.3f}, {row.high:+.3f}] from that of the best other, {row.best}"
+        )
+    speed = means.drop_duplicates("method")
+    found = [f"{row.method} {row.patches_per_second:.0f}" for row in speed.itertuples()]
+    return [*lines, f"- patches a second, both channels: {', '.join(found)}"]
+
+
+def _examples(methods: dict[str, Method], wells: Wells, background: int) -> Figure:
+    """Draw a part of some wells under the first and the last condition, with every method."""
+    patches, true, found, titles = [], [], [], []
+    for condition in dict.fromkeys([next(iter(wells)), list(wells)[-1]]):
+        for well in (wells[condition][index % len(wells[condition])] for index in EXAMPLE_WELLS):
+            masks = [mosaic(_mask(masks, well, background)) for masks in methods.values()]
+            raised = mosaic(np.asarray(raise_background(well.patches, background)))
+            truth = mosaic(well.masks)
+            for channel, name in ((overlap.DC, "DC"), (overlap.TCELL, "T cell")):
+                part = (*crowded(np.asarray(truth.any(axis=-1)), EXAMPLE_SIDE), channel)
+                patches.append(raised[part])
+                true.append(truth[part])
+                found.append([mask[part] for mask in masks])
+                titles.append(f"{condition}\n{well.stimulation}\n{name}")
+    return plots.mask_methods(
+        np.stack(patches), np.stack(true), np.stack(found, axis=1), list(methods), titles
+    )
+
+
+def crowded(mask: NDArray[np.bool_], side: int) -> tuple[slice, slice]:
+    """Find the square of a mask, among those of a grid, with the median number of pixels.
+
+    Squares without any do not count; without one at all it is the first.
+    """
+    counts = np.array([part.sum() for part in cut(mask, side)])
+    some = np.flatnonzero(counts)
+    chosen = some[np.argsort(counts[some])[some.size // 2]] if some.size else 0
+    y, x = origins(mask.shape[0], mask.shape[1], side)[chosen]
+    return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
