@@ -63,7 +63,7 @@ def _test_text(tests: pd.DataFrame) -> str:
     if tests.empty or not np.isfinite(tests["q"].iloc[0]):
         return "not testable"
     row = tests.iloc[0]
-    return f"explains {row['share']:.0%}, chance {row['expected']:.0%}\nq {row['q']:.2g}"
+    return f"explains {row['share']:.0%}\nchance {row['expected']:.0%}, q {row['q']:.2g}"
 
 
 def _name_places(axis: Axis, factor: str, places: NDArray[Any]) -> None:

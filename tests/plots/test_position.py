@@ -25,7 +25,7 @@ def test_medians_stand_at_their_rows_columns_and_zones() -> None:
     assert medians(edge) == [-1, 2]
     assert [label.get_text() for label in rows.get_xticklabels()] == ["A", "B"]
     assert [label.get_text() for label in columns.get_xticklabels()] == ["3", "4"]
-    assert rows.get_title(loc="left") == "row\nexplains 50%, chance 10%\nq 0.01"
+    assert rows.get_title(loc="left") == "row\nexplains 50%\nchance 10%, q 0.01"
     assert edge.get_title(loc="left") == "edge\nnot testable"
 
 

@@ -10,7 +10,7 @@ from ck19ml import plots
 from ck19ml.core.position import at_edge
 from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.screening.analysis import Screen
-from ck19ml.workflows.screening.tables import places, tested_wells
+from ck19ml.workflows.screening.tables import places, tested_wells, with_residuals
 from ck19ml.workflows.screening.truth import NAMES, rows_to_judge, strength
 
 OVERLAP_LABELS = {"overlap": "overlap (IoU, %)", "tcell_overlap": "T-cell area on DCs (%)"}
@@ -31,7 +31,7 @@ def screen_figures(screen: Screen) -> dict[str, Figure]:
         tests = screen.position[screen.position["plate"] == plate]
         figures |= _plate_figures(name, wells, labels, percent)
         for measure in ("score", "overlap"):
-            taken = tested_wells(wells, screen.hits, measure)
+            taken = with_residuals(tested_wells(wells, screen.hits, measure))
             row, column = places(taken["well"])
             edge = at_edge(row, column, plate_format(wells["well"]))
             figures[f"position-{name}-{measure}"] = plots.position_effects(

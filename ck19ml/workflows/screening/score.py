@@ -15,6 +15,9 @@ from ck19ml.scoring import Card, Scorer, stimulations
 BATCH = 500
 """Patches in memory at a time: 74 MB of 192 x 192 x 2 at 16 bits."""
 
+UNSTIMULATED = "Unstimulated"
+"""The field's word for wells without a stimulus; few wells' mean overlap may say otherwise."""
+
 
 @dataclass(frozen=True)
 class ScoreMeaning:
@@ -39,8 +42,8 @@ class ScoreMeaning:
 def score_meaning(card: Card, target: str) -> ScoreMeaning:
     """Choose the stimulations that a score lies between.
 
-    The reference is the class with the lowest mean overlap in the training wells, the target the
-    one with the highest unless it is given.
+    The reference is the class ``Unstimulated``, or without one the class with the lowest mean
+    overlap in the training wells; the target is the one with the highest unless it is given.
 
     Raises
     ------
@@ -55,6 +58,7 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
         )
     overlap = dict(zip(card.classes, card.baselines["class_overlap"], strict=True))
     names = sorted(stimulations(card.classes), key=lambda name: overlap[name])
+    names.sort(key=lambda name: name != UNSTIMULATED)  # the others stay in their order
     reference, strongest = names[0], target or names[-1]
     if card.kind == "regressor":
         if target:

@@ -26,9 +26,8 @@ def _seen_lines(screen: Screen) -> list[str]:
     lines = [f"score of a well: mean of its usable patches' {label}"]
     if seen:
         lines.append(
-            f"warning: the model was trained or tuned on {seen} of {wells} wells, whose scores "
-            "lean towards their own label: inhibitors look weaker there (column seen); use a "
-            "model of other plates"
+            f"warning: the model was trained or tuned on {seen} of {wells} wells (column seen), "
+            "whose scores lean towards their own label; a plate that it has not seen tells more"
         )
     else:
         lines.append(f"the model has seen none of the {wells} wells")

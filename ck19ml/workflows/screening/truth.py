@@ -95,7 +95,7 @@ def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> J
     """Score the hit list by the model and by the plain overlaps against the known inhibitors."""
     table = rows_to_judge(hits, reference)
     inhibits = truth.inhibits(table).to_numpy(bool)
-    judgement = Judgement()
+    judgement = _false_discoveries(hits, truth, reference)
     if not len(table) or inhibits.all() or not inhibits.any():
         return judgement
     compound = table.groupby(["plate", "compound"]).ngroup().to_numpy(np.intp)
@@ -105,16 +105,11 @@ def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> J
             inhibits, strength(table, measure), called, compound, np.random.default_rng(seed)
         )
         judgement.scores |= {f"{name}_{measure}": score for name, score in found.items()}
-        named = hits[hits[f"{measure}_hit"]]
-        shown = truth.inhibits(named) & (named["stimulation"] != reference)
-        judgement.scores[f"false_discovery_share_{measure}"] = _share(
-            int((~shown).sum()), len(named)
-        )
+        right = f", precision {found['precision']}" if called.any() else ""
         judgement.lines.append(
             f"known inhibitors by {NAMES[measure]}: average precision {found['average_precision']}"
-            f" (chance {inhibits.mean():.3f}); {int(called.sum())} hits downwards, precision "
-            f"{found['precision']}, recall {found['recall']}; of all {len(named)} hits "
-            f"{int((~shown).sum())} have no effect in truth"
+            f" (chance {inhibits.mean():.3f}); {int(called.sum())} hits downwards{right}, recall "
+            f"{found['recall']}"
         )
     for other in MEASURES[1:]:
         gain = average_precision_gain(
@@ -123,6 +118,19 @@ def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> J
         )  # fmt: skip
         judgement.scores[f"average_precision_gain_over_{other}"] = gain
         judgement.lines.append(f"{verdict(gain, NAMES[other])}: average precision by {gain}")
+    return judgement
+
+
+def _false_discoveries(hits: pd.DataFrame, truth: Truth, reference: str) -> Judgement:
+    """Count the hits, up or down and of every stimulation, that have no effect in truth."""
+    judgement, said = Judgement(), []
+    for measure in MEASURES:
+        called = hits[hits[f"{measure}_hit"]]
+        true = int((truth.inhibits(called) & (called["stimulation"] != reference)).sum())
+        false = len(called) - true
+        judgement.scores[f"false_discovery_share_{measure}"] = _share(false, len(called))
+        said.append(f"{false} of {len(called)} by {NAMES[measure]}")
+    judgement.lines.append(f"hits without an effect in truth: {', '.join(said)}")
     return judgement
 
 

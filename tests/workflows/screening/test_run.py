@@ -1,0 +1,222 @@
+"""The command on a real dataset, a real store and real files; the network is not trained."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from ck19ml import models, training
+from ck19ml.config import SplitConfig
+from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.store import Dataset
+from ck19ml.scoring import Card, Scorer
+from ck19ml.tracking import registry, runs
+from ck19ml.workflows.features import features_command
+from ck19ml.workflows.screen import screen_command
+from ck19ml.workflows.screening.score import patch_scores, score_meaning
+from ck19ml.workflows.wells import Split, split_dataset
+
+
+@pytest.fixture(scope="module")
+def split(tiny_dataset: Dataset) -> Split:
+    return split_dataset(tiny_dataset, SplitConfig())
+
+
+@pytest.fixture(scope="module")
+def scorer(split: Split) -> Scorer:
+    training.seed_everything(6)
+    encoder = models.build_encoder("compact", 192)
+    head = models.build_classifier_head(
+        models.feature_shape(encoder), classes=3, units=4, depth=1, dropout=0.0,
+        normalise=False, pooled=True,
+    )  # fmt: skip
+    card = Card(
+        kind="classifier",
+        classes=split.classes,
+        masked=False,
+        interaction_threshold=0.2,
+        wells=split.fingerprints(),
+        dataset={"name": "tiny", "content_hash": split.dataset.content_hash},
+        seed=6,
+        software="ck19ml 0",
+        # Of so few wells the overlap of OVA is at times below that of Unstimulated.
+        baselines=asdict(split.baselines("train")) | {"class_overlap": [0.02, 0.01, 0.04]},
+        **split.dataset.parameters,
+    )
+    return Scorer(models.join(encoder, head), card)
+
+
+def test_the_score_lies_between_the_least_and_the_most_overlap(scorer: Scorer) -> None:
+    meaning = score_meaning(scorer.card, "")
+    assert (meaning.reference, meaning.target) == ("Unstimulated", "ConA")
+    assert score_meaning(scorer.card, "OVA").label.startswith("log-odds of OVA")
+    renamed = replace(scorer.card, classes=["none", "weak", "strong"])
+    assert score_meaning(renamed, "").reference == "weak"  # of the lowest overlap
+    regressor = score_meaning(replace(scorer.card, kind="regressor"), "")
+    assert regressor.percent
+
+
+@pytest.mark.parametrize(
+    ("changes", "target", "words"),
+    [
+        ({}, "Unstimulated", "expected the target to be one of OVA, ConA"),
+        ({}, "Y3-P", "expected the target to be one of OVA, ConA"),
+        ({"kind": "regressor"}, "ConA", "expected no target for a regressor"),
+        ({"kind": "autoencoder"}, "", "expected a classifier or a regressor"),
+    ],
+)
+def test_targets_that_make_no_score(
+    scorer: Scorer, changes: dict[str, Any], target: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        score_meaning(replace(scorer.card, **changes), target)
+
+
+def test_a_classifier_s_score_is_the_log_odds(scorer: Scorer, tiny_dataset: Dataset) -> None:
+    scores = patch_scores(scorer, tiny_dataset, score_meaning(scorer.card, ""))
+    faulty = tiny_dataset.table["faulty"].to_numpy(bool)
+    assert np.array_equal(np.isnan(scores), faulty)
+    rows = np.flatnonzero(~faulty)[:4]
+    p = scorer.predict_patches(tiny_dataset.read(rows))
+    reference, target = (scorer.card.classes.index(n) for n in ("Unstimulated", "ConA"))
+    assert scores[rows] == pytest.approx(np.log(p[:, target] / p[:, reference]), abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def model(store: Path, scorer: Scorer) -> str:
+    with runs.start("classifier", "classifier", {}) as run:
+        registry.log_model(run, scorer, "first", {}, "")
+    return registry.model_uri(run)
+
+
+@pytest.fixture(scope="module")
+def screened(model: str, tiny_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    out = tmp_path_factory.mktemp("screen") / "out"
+    outcome = screen_command(model, tiny_dataset.path, out, target="", fdr=0.05, overwrite=False)
+    return outcome, out
+
+
+@pytest.mark.slow
+def test_a_screen_writes_tables_and_figures(screened: Any, split: Split) -> None:
+    outcome, out = screened
+    written = {path.name for path in out.iterdir()}
+    assert {"hits.csv", "wells.csv", "controls.csv", "position.csv"} <= written
+    assert {"hits.png", "controls.png", "plate-CK19-score.png", "position-CK19-overlap.png",
+            "known_inhibitors.png"} <= written  # fmt: skip
+    wells = pd.read_csv(out / "wells.csv")
+    assert len(wells) == 30
+    assert wells["seen"].sum() == len(split.hashes("train")) + len(split.hashes("validation"))
+    hits = pd.read_csv(out / "hits.csv")
+    assert hits["score_p"].is_monotonic_increasing
+    assert json.loads(json.dumps(outcome.data))["target"] == "ConA"
+    assert any(line.startswith("warning: the model was trained") for line in outcome.lines)
+
+
+@pytest.mark.slow
+def test_a_screen_is_a_tracked_run(screened: Any) -> None:
+    outcome, out = screened
+    run = mlflow.get_run(outcome.data["run"])
+    assert run.data.tags["ck19ml.kind"] == "screen"
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["screen/wells"] == 30
+    assert "screen/average_precision_score" in run.data.metrics
+    client = mlflow.MlflowClient()
+    kept = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert {"hits.csv", "wells.csv", "figures"} <= kept
+    pictures = {item.path for item in client.list_artifacts(run.info.run_id, "figures")}
+    assert pictures == {f"figures/{path.name}" for path in out.glob("*.png")}
+
+
+@pytest.mark.slow
+def test_nothing_is_overwritten(screened: Any, model: str, tiny_dataset: Dataset) -> None:
+    _, out = screened
+    with pytest.raises(PlateError, match="add --overwrite"):
+        screen_command(model, tiny_dataset.path, out, target="", fdr=0.05, overwrite=False)
+
+
+def test_cheap_checks_come_first(tiny_dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    cases: list[tuple[Path | None, float, str]] = [
+        (None, 0.0, "false discovery rate"),
+        (tmp_path / "file", 0.05, "found a file"),
+        (tmp_path / "no" / "out", 0.05, "found none"),
+    ]
+    for out, fdr, words in cases:
+        with pytest.raises((ConfigError, PlateError), match=words) as caught:
+            screen_command("no model", tiny_dataset.path, out, target="", fdr=fdr, overwrite=False)
+        assert "\n" not in str(caught.value)
+    for name, words in (("x.csv", "parquet"), ("no/x.parquet", "found none")):
+        with pytest.raises((ConfigError, PlateError), match=words):
+            features_command(
+                "no model", tiny_dataset.path, tmp_path / name, patches=False, overwrite=False
+            )
+
+
+@pytest.mark.slow
+def test_profiles_are_read_by_pycytominer(
+    model: str, scorer: Scorer, tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    from pycytominer import feature_select, normalize
+    from pycytominer.cyto_utils import infer_cp_features
+
+    out = tmp_path / "profiles.parquet"
+    outcome = features_command(model, tiny_dataset.path, out, patches=False, overwrite=False)
+    profiles = pd.read_parquet(out)
+    usable = tiny_dataset.table[~tiny_dataset.table["faulty"]]
+    assert len(profiles) == usable[["plate", "well"]].drop_duplicates().shape[0]
+    assert outcome.data["wells"] == len(profiles)
+    features = infer_cp_features(profiles)
+    assert len(features) == scorer.encoder.output_shape[-1] == 2304
+    metadata = infer_cp_features(profiles, metadata=True)
+    assert set(metadata) | set(features) == set(profiles.columns)
+    assert {"Metadata_Plate", "Metadata_Well", "Metadata_Stimulation", "Metadata_Compound",
+            "Metadata_Concentration_uM", "Metadata_Control"} <= set(metadata)  # fmt: skip
+    # One well by hand: the mean of its usable patches.
+    first = usable[usable["well"] == profiles.loc[0, "Metadata_Well"]].index.to_numpy()
+    known = scorer.features(tiny_dataset.read(first)).reshape(len(first), -1).mean(axis=0)
+    assert profiles.loc[0, features].to_numpy(float) == pytest.approx(known, abs=1e-5)
+    assert profiles.loc[0, "Metadata_Patches"] == len(first)
+
+    vehicle = "Metadata_Control == 'vehicle'"
+    assert len(profiles.query(vehicle)) >= 3
+    normal = normalize(profiles, samples=vehicle, method="standardize")
+    controls = normal.query(vehicle)[features]
+    assert np.abs(controls.mean()).max() < 1e-3
+    selected = feature_select(
+        normal, operation=["variance_threshold", "correlation_threshold", "drop_na_columns"]
+    )
+    kept = infer_cp_features(selected)
+    assert 0 < len(kept) < len(features)
+    assert len(selected) == len(profiles)
+    assert selected["Metadata_Well"].tolist() == profiles["Metadata_Well"].tolist()
+
+
+@pytest.mark.slow
+def test_patch_profiles_have_one_row_a_usable_patch(
+    model: str, scorer: Scorer, tiny_dataset: Dataset, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from ck19ml.workflows import profiles as workflow
+
+    monkeypatch.setattr(workflow, "BATCH", 50)  # several row groups
+    out = tmp_path / "patches.parquet"
+    features_command(model, tiny_dataset.path, out, patches=True, overwrite=False)
+    table = pd.read_parquet(out)
+    usable = tiny_dataset.table[~tiny_dataset.table["faulty"]]
+    assert len(table) == len(usable) > 50
+    assert table["Metadata_Patch"].tolist() == usable["patch"].tolist()
+    assert table["Metadata_Well"].tolist() == usable["well"].tolist()
+    row = len(table) - 1
+    known = scorer.features(tiny_dataset.read(usable.index.to_numpy()[[row]])).ravel()
+    found = table.filter(like="Cells_Encoder_").to_numpy()[row]
+    assert found == pytest.approx(known, abs=1e-5)
+    with pytest.raises(PlateError, match="add --overwrite"):
+        features_command(model, tiny_dataset.path, out, patches=True, overwrite=False)
+    features_command(model, tiny_dataset.path, out, patches=False, overwrite=True)
+    assert len(pd.read_parquet(out)) < len(table)
+    assert [path.name for path in tmp_path.iterdir()] == ["patches.parquet"]
