@@ -11,12 +11,15 @@ from ck19ml.config import (
     ClassifierConfig,
     FitConfig,
     Frozen,
+    MaskingConfig,
+    MasksConfig,
     PrepareConfig,
     Range,
     RegressorConfig,
     SimulateConfig,
     SplitConfig,
     TuneConfig,
+    UnetConfig,
     build_config,
     load_config,
 )
@@ -28,6 +31,9 @@ KINDS: dict[str, type[Frozen]] = {
     "classifier": ClassifierConfig,
     "regressor": RegressorConfig,
     "tune": TuneConfig,
+    "unet": UnetConfig,
+    "masks": MasksConfig,
+    "masking": MaskingConfig,
 }
 CLASSIFIER = {"dataset": "data/plate.zarr"}
 
