@@ -55,11 +55,12 @@ def well_table(patches: pd.DataFrame, score: NDArray[np.floating]) -> pd.DataFra
     wells = labels.join(counts).join(means).reset_index()
     for name in ("compound", "control"):
         wells[name] = wells[name].fillna("").astype(str)
-    wells.insert(6, "kind", _kinds(wells))
+    wells.insert(6, "kind", kinds(wells))
     return wells
 
 
-def _kinds(wells: pd.DataFrame) -> list[str]:
+def kinds(wells: pd.DataFrame) -> list[str]:
+    """Tell vehicle, untreated and compound wells by their columns compound and control."""
     vehicle = (wells["control"] == VEHICLE) | (wells["compound"].str.upper() == SOLVENT)
     untreated = (wells["control"] == UNTREATED) | (wells["compound"] == "")
     return list(np.select([vehicle, untreated], [VEHICLE, UNTREATED], COMPOUND))

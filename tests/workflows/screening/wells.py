@@ -6,7 +6,7 @@ import pandas as pd
 from ck19ml.core.dose_response import logistic
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.workflows.screening.score import ScoreMeaning
-from ck19ml.workflows.screening.tables import MEASURES, _kinds
+from ck19ml.workflows.screening.tables import MEASURES, kinds
 
 MEANING = ScoreMeaning("ConA", "Unstimulated", "log-odds of ConA\nagainst Unstimulated", False)
 INHIBITORS = {"4": 0.1, "9": 1.0}
@@ -20,7 +20,7 @@ def made_wells(layout: str, noise: float = 0.3) -> pd.DataFrame:
     wells = builtin_layout(layout)  # type: ignore[arg-type]
     rng = np.random.default_rng(12)
     wells.insert(0, "plate", layout.upper())
-    wells["kind"] = _kinds(wells)
+    wells["kind"] = kinds(wells)
     wells = wells.assign(seen=False, patches=25, faulty_share=0.0)
     share = [
         logistic(np.array([dose]), np.log10(INHIBITORS[name]), 1.2)[0] if name in INHIBITORS else 0
