@@ -1,4 +1,4 @@
-"""The statistics on the real plate CK19: the instrument's overlap and the study's patch overlaps."""
+"""The statistics on the real plate CK19: the instrument's overlap, the study's patch overlaps."""
 
 from pathlib import Path
 
