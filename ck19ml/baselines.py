@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+
+COUNTS = ("cells_dc", "cells_tcell")
+"""Columns of the cells counted in a patch's field."""
+
+MEASURED = ("overlap", "tcell_overlap", "tcell_area_px", "dc_area_px", "overlap_area_px", *COUNTS)
+"""Columns whose means over a well's patches are its measurements."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,81 @@ def fit_overlap_rule(
 
 
 @dataclass(frozen=True)
+class LogisticRule:
+    """Logistic regression on a well's measurements: overlap, areas and counts.
+
+    Attributes
+    ----------
+    mean, scale : list of float, (measures,)
+        Of the training wells' `well_measures`.
+    weights : list of list of float, (classes, measures)
+    biases : list of float, (classes,)
+    classes : list of int
+        The class of each row of the weights.
+    """
+
+    mean: list[float]
+    scale: list[float]
+    weights: list[list[float]]
+    biases: list[float]
+    classes: list[int]
+
+    def predict(self, measures: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Class of each well, from (wells, measures)."""
+        scaled = (measures - np.asarray(self.mean)) / np.asarray(self.scale)
+        logits = scaled @ np.asarray(self.weights).T + np.asarray(self.biases)
+        return np.asarray(self.classes, dtype=np.intp)[logits.argmax(axis=1)]
+
+
+def well_measures(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Means of `MEASURED` over the patches of each well, and the share without any overlap.
+
+    Parameters
+    ----------
+    table : DataFrame, one row a patch
+        plate, well and the columns of `MEASURED`.
+
+    Returns
+    -------
+    ndarray, (wells, measures), float64
+        Wells in the order of plate and well.
+    """
+    none = table.assign(none=(table["overlap"] == 0).astype(np.float64))
+    means = none.groupby(["plate", "well"], sort=True)[[*MEASURED, "none"]].mean()
+    return means.to_numpy(np.float64)
+
+
+def fit_logistic_rule(
+    measures: NDArray[np.float64], labels: NDArray[np.integer]
+) -> LogisticRule | None:
+    """Fit a logistic regression (scikit-learn's, with its L2 penalty) on standardised measures.
+
+    Parameters
+    ----------
+    measures : ndarray, (wells, measures)
+    labels : ndarray of int, (wells,)
+
+    Returns
+    -------
+    LogisticRule, or None where all wells are of one class
+    """
+    if np.unique(labels).size < 2:
+        return None
+    scaler = StandardScaler().fit(measures)
+    model = LogisticRegression(max_iter=1000).fit(scaler.transform(measures), labels)
+    weights, biases = model.coef_, model.intercept_
+    if len(weights) == 1:  # two classes: scikit-learn keeps the logit of the second only
+        weights, biases = np.vstack([0 * weights, weights]), np.append(0 * biases, biases)
+    return LogisticRule(
+        mean=scaler.mean_.tolist(),
+        scale=scaler.scale_.tolist(),
+        weights=weights.tolist(),
+        biases=biases.tolist(),
+        classes=[int(label) for label in model.classes_],
+    )
+
+
+@dataclass(frozen=True)
 class Baselines:
     """Everything that the simple rules learnt from the training wells.
 
@@ -68,6 +152,7 @@ class Baselines:
     class_overlap : list of float
         The same of each class; a class without patches has the overall mean.
     patch_rule, well_rule : OverlapRule
+    logistic : LogisticRule, optional
     """
 
     majority: int
@@ -75,12 +160,15 @@ class Baselines:
     class_overlap: list[float]
     patch_rule: OverlapRule
     well_rule: OverlapRule
+    logistic: LogisticRule | None = None
 
     @classmethod
     def from_json(cls, content: dict[str, object]) -> "Baselines":
         """Rebuild from `dataclasses.asdict`."""
         rules = {name: OverlapRule(**content[name]) for name in ("patch_rule", "well_rule")}  # type: ignore[arg-type]
-        return cls(**{**content, **rules})  # type: ignore[arg-type]
+        logistic = content.get("logistic")
+        known = LogisticRule(**logistic) if logistic else None  # type: ignore[arg-type]
+        return cls(**{**content, **rules, "logistic": known})  # type: ignore[arg-type]
 
 
 def fit_baselines(

@@ -18,7 +18,7 @@ from ck19ml.tracking.runs import Run
 from ck19ml.training import FitSettings
 from ck19ml.tuning import Trial
 from ck19ml.workflows.figures import classifier_figures, umap_figure
-from ck19ml.workflows.material import ROLES, join_parts, load_material
+from ck19ml.workflows.material import load_material
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.supervised import regressor_step
 from ck19ml.workflows.trained import card, finish, log_fit
@@ -46,10 +46,9 @@ def refit(
     )
     _train_regressor(config, split, material.encoder, encoder_run)
     settings = _settings(config, best)
-    parts = [material.part(role, pixels=settings.fine_tune) for role in ROLES]
     network, result = train_classifier(
         material.encoder,
-        join_parts(*parts),
+        material.whole(pixels=settings.fine_tune),
         None,
         settings,
         classes=len(split.classes),
@@ -65,8 +64,8 @@ def refit(
     )
     known = replace(
         known,
-        temperature=best.notes["temperature"],
-        well_temperature=best.notes["well_temperature"],
+        temperature=best.notes.get("temperature", 1.0),
+        well_temperature=best.notes.get("well_temperature", 1.0),
     )
     scorer = Scorer(network, known, mask_network_of(split.dataset))
     log_fit(run, result, settings.fit.epochs)

@@ -38,6 +38,8 @@ def classifier_figures(evaluation: Evaluation, classes: list[str]) -> Figures:
             wells.assign(probability=own, correct=wells["predicted"] == wells["stimulation"]),
             chance=1 / len(names),
         ),
+        "reliability_patches": _reliability(patches, patches["label"], classes),
+        "reliability_wells": _reliability(wells, wells["stimulation"], names),
     }
     if names == classes:
         return figures | {"confusion": plots.confusions(by_patch, by_well, classes)}
@@ -125,13 +127,21 @@ def _histograms(patches: pd.DataFrame) -> Figure:
     )
 
 
+def _reliability(table: pd.DataFrame, true: pd.Series, classes: list[str]) -> Figure:
+    sure = table[[f"probability_{name}" for name in classes]].max(axis=1)
+    return plots.reliability(sure, table["predicted"] == true)
+
+
 def _accuracies(evaluation: Evaluation) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     named = {"": "classifier", "baseline_majority_": "majority class"}
     named["baseline_overlap_"] = "thresholds on overlap"
+    named["baseline_logistic_"] = "logistic regression on\noverlap, areas, counts"
     for prefix, name in named.items():
         for level, key in (("patch", "accuracy"), ("well", "well_accuracy")):
-            score = evaluation.scores[f"{prefix}{key}"]
+            score = evaluation.scores.get(f"{prefix}{key}")
+            if score is None:
+                continue
             rows.append(
                 {
                     "name": name,

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from ck19ml import __version__
 from ck19ml.config import FitConfig
+from ck19ml.core.classification import BASELINE
 from ck19ml.evaluation import Evaluation
 from ck19ml.scoring import Card, Scorer
 from ck19ml.tracking import registry
@@ -84,7 +85,10 @@ def describe(card: Card, test: Evaluation) -> str:
             ("well accuracy", "well_accuracy"),
             ("majority class", "baseline_majority_well_accuracy"),
             ("thresholds on the mean overlap", "baseline_overlap_well_accuracy"),
+            ("logistic regression on overlap, areas and counts", "baseline_logistic_well_accuracy"),
             ("patch accuracy", "accuracy"),
+            ("calibration error of wells", "well_calibration_error"),
+            ("calibration error of patches", "calibration_error"),
             ("overlap MSE", "overlap_mse"),
         ),
         "regressor": (
@@ -97,6 +101,8 @@ def describe(card: Card, test: Evaluation) -> str:
     where = f"{len(test.wells)} wells of {card.dataset['name']} that it has not seen"
     lines = [f"{card.kind} on {where}, with 95 % intervals over wells:"]
     for label, key in shown:
+        if key not in test.scores:
+            continue
         s, digits = test.scores[key], 5 if key.endswith(("mse", "bce")) else 3
         lines.append(f"- {label}: {s.value:.{digits}f} [{s.low:.{digits}f}, {s.high:.{digits}f}]")
     if card.kind == "classifier":
@@ -108,7 +114,9 @@ def verdict(test: Evaluation) -> str:
     """Say in one sentence whether the classifier beats the best baseline, well by well."""
     mine = test.scores["well_accuracy"].value
     best = max(
-        test.scores[f"baseline_{name}_well_accuracy"].value for name in ("majority", "overlap")
+        score.value
+        for name, score in test.scores.items()
+        if name.startswith(BASELINE) and name.endswith("_well_accuracy")
     )
     if mine > best:
         return f"The classifier beats the best baseline: {mine:.3f} against {best:.3f} of wells."
@@ -155,7 +163,7 @@ def card(
 
 def fit_settings(config: FitConfig) -> FitSettings:
     """Take the training from a config."""
-    return FitSettings(**config.model_dump())
+    return FitSettings(**config.model_dump(exclude={"memory_gb"}))
 
 
 def log_fit(run: Run, result: Fit, planned: int) -> None:
@@ -164,3 +172,5 @@ def log_fit(run: Run, result: Fit, planned: int) -> None:
     run.metrics({"epochs_run": len(result.history), "epochs_planned": planned,
                  "best_epoch": result.best_epoch})  # fmt: skip
     run.tags({"stop_reason": result.stop_reason})
+    if result.epochs_before:
+        run.tags({"ck19ml.interrupted_after_epoch": str(result.epochs_before)})
