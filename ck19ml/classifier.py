@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.batches import AnyPatches, Batches
+from ck19ml.checkpoint import Checkpoint
 from ck19ml.models import (
     Network,
     build_classifier_head,
@@ -16,10 +18,8 @@ from ck19ml.models import (
     join,
 )
 from ck19ml.training import (
-    Batches,
     Fit,
     FitSettings,
-    Patches,
     Report,
     class_weights,
     fit,
@@ -34,14 +34,14 @@ class Part:
 
     Attributes
     ----------
-    patches : Patches
+    patches : Patches or StoredPatches
     features : ndarray, (n, features), float32, optional
         The frozen encoder's features of these patches; computed once, shared by all trials.
     targets : ndarray, (n,)
         Class indices, or overlaps.
     """
 
-    patches: Patches
+    patches: AnyPatches
     targets: NDArray[Any]
     features: NDArray[np.float32] | None = None
 
@@ -109,6 +109,7 @@ def train_classifier(
     classes: int,
     seed: int,
     report: Report | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Fit]:
     """Train a classifier of patches; the encoder that is passed in stays as it is.
 
@@ -135,6 +136,7 @@ def train_classifier(
         "loss": "sparse_categorical_crossentropy",
         "metrics": ("accuracy",),
         "report": report,
+        "checkpoint": checkpoint,
     }
     return _train(encoder, head, train, validation, settings, weights, seed, arguments)
 
@@ -147,6 +149,7 @@ def train_regressor(
     *,
     seed: int,
     report: Report | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Fit]:
     """Train a regressor of the overlap; the encoder passed in stays as it is.
 
@@ -160,7 +163,11 @@ def train_regressor(
     head = build_regressor_head(
         feature_shape(encoder), dropout=settings.dropout, local=settings.local
     )
-    arguments: dict[str, Any] = {"loss": "mean_squared_error", "report": report}
+    arguments: dict[str, Any] = {
+        "loss": "mean_squared_error",
+        "report": report,
+        "checkpoint": checkpoint,
+    }
     return _train(encoder, head, train, validation, settings, None, seed, arguments)
 
 
@@ -179,14 +186,17 @@ def _train(
     if first is not None:
         train = encode(encoder, train)
         held_out = None if validation is None else encode(encoder, validation)
-        result = _train_head(head, train, held_out, first, weights, arguments)
+        kept = arguments["checkpoint"]
+        own = {"checkpoint": None if kept is None else kept.of_stage("head")}
+        result = _train_head(head, train, held_out, first, weights, arguments | own)
     network = join(copy(encoder), head)
     if not settings.fine_tune:
         assert result is not None  # noqa: S101 (a frozen network is its head's fit)
         return network, result
     size = settings.fit.batch_size
     rng = np.random.default_rng(seed)
-    batches = Batches(train.patches, train.targets, size, rng, weights)
+    changed = seed if settings.fit.augment else None
+    batches = Batches(train.patches, train.targets, size, rng, weights, changed)
     known = None if validation is None else Batches(validation.patches, validation.targets, size)
     after = len(result.history) if result else 0
     second = fit(network, batches, known, settings.fit, first_epoch=after + 1, **arguments)
@@ -211,4 +221,9 @@ def _train_head(
 def joined(head: Fit, whole: Fit) -> Fit:
     """Join the fit of the head alone and that of the whole network after it."""
     history = pd.concat([head.history, whole.history], ignore_index=True)
-    return replace(whole, history=history, head_epochs=head.best_epoch)
+    return replace(
+        whole,
+        history=history,
+        head_epochs=head.best_epoch,
+        epochs_before=head.epochs_before + whole.epochs_before,
+    )

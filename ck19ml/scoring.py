@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml import masking
+from ck19ml.batches import Patches
+from ck19ml.core.calibration import tempered
 from ck19ml.core.metrics import well_probabilities
 from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.errors import PlateError
@@ -19,7 +21,7 @@ from ck19ml.mask_network import MaskNetwork, load_mask_network
 from ck19ml.models import Network
 from ck19ml.plates.preparation import NETWORK_FOLDER
 from ck19ml.plates.store import Dataset
-from ck19ml.training import Patches, predict
+from ck19ml.training import predict
 
 FORMAT = 1
 FAULTY = "Faulty"

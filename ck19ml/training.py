@@ -2,7 +2,9 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core.patches import rescale
+from ck19ml.batches import AnyPatches, ArrayBatches, Batches
+from ck19ml.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
 from ck19ml.errors import TrialFailed
 from ck19ml.models import Network
+from ck19ml.precision import Mode, mixed_precision
 
 # A new network is a new graph: the hint that graphs are traced again tells nothing here.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -24,62 +28,8 @@ Report = Callable[[int, Mapping[str, float]], None]
 PREDICT_BATCH = 64
 """Patches predicted at once; fixed, so that the same patches give the same figures."""
 
-
-@dataclass(frozen=True)
-class Patches:
-    """Patches in memory as they are stored; batches of them are scaled on the way.
-
-    Attributes
-    ----------
-    raw : ndarray, (n, size, size, 2), unsigned integers, raised to the background
-    masks : ndarray, (n, size, size, 2), bool, optional
-        Where given, everything outside the masks is exactly 0.
-    """
-
-    raw: NDArray[np.unsignedinteger]
-    masks: NDArray[np.bool_] | None = None
-
-    def __len__(self) -> int:
-        return len(self.raw)
-
-    def batch(self, rows: NDArray[np.integer] | slice) -> NDArray[np.float32]:
-        """Scale these patches to [0, 1], (rows, size, size, 2), float32."""
-        scaled = rescale(self.raw[rows])
-        return scaled if self.masks is None else scaled * self.masks[rows]
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of patches with their targets; without targets a patch is its own."""
-
-    def __init__(
-        self,
-        patches: Patches,
-        targets: NDArray[Any] | None,
-        batch_size: int,
-        rng: np.random.Generator | None = None,
-        class_weights: NDArray[np.float64] | None = None,
-    ) -> None:
-        super().__init__()
-        self.patches, self.targets = patches, targets
-        self.batch_size, self.rng, self.class_weights = batch_size, rng, class_weights
-        self.order = np.arange(len(patches))
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.patches) / self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        x = self.patches.batch(rows)
-        if self.targets is None:
-            return x, x
-        y = self.targets[rows]
-        return (x, y) if self.class_weights is None else (x, y, self.class_weights[y])
-
-    def on_epoch_end(self) -> None:
-        """Draw a new order, where a generator was given."""
-        if self.rng is not None:
-            self.order = self.rng.permutation(len(self.patches))
+HELD_OUT_BATCH = 4096
+"""Rows of features evaluated at once."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +47,11 @@ class FitSettings:
     early_stopping : bool
         Whether the validation loss ends the training, lowers the learning rate and chooses the
         weights; otherwise all epochs are run as they are and the last weights are kept.
+    augment : bool
+        Whether training patches are changed anew each epoch (`core.augmentation`); heads on
+        stored features are trained without.
+    mixed_precision : {'auto', 'on', 'off'}
+        See `precision.mixed_precision`.
     """
 
     epochs: int
@@ -105,6 +60,8 @@ class FitSettings:
     patience: int = 5
     reduce_patience: int = 3
     early_stopping: bool = True
+    augment: bool = False
+    mixed_precision: Mode = "auto"
 
 
 @dataclass(frozen=True)
@@ -121,26 +78,42 @@ class Fit:
         Number of epochs, of the last stage, after which the network has the weights kept.
     head_epochs : int
         The same of an earlier stage that trained the head alone; 0 without one.
+    epochs_before : int
+        Epochs that were run before the training was interrupted; 0 where it never was.
     """
 
     history: pd.DataFrame
     stop_reason: str
     best_epoch: int
     head_epochs: int = 0
+    epochs_before: int = 0
 
 
 class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]
+    # Keras then calls `on_train_batch_end` from threads of its own: the device need not wait.
+    async_safe = True
+
     def __init__(self, report: Report | None, first_epoch: int) -> None:
         super().__init__()
         self.report, self.first_epoch = report, first_epoch
         self.history: list[dict[str, float]] = []
+        self.lost: list[int] = []
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        # Keras gives the mean over the batches so far: once not finite, always so.
+        if not math.isfinite((logs or {})["loss"]):
+            self.lost.append(batch + 1)
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         metrics = {_metric_name(key): float(value) for key, value in (logs or {}).items()}
         epoch += self.first_epoch
         for name, value in metrics.items():
             if not math.isfinite(value):
-                raise TrialFailed(f"expected a finite {name}, found {value} in epoch {epoch}")
+                where = f"epoch {epoch}"
+                if self.lost:
+                    where += f", batch {min(self.lost)} of {self.params['steps']}"
+                raise TrialFailed(f"expected a finite {name}, found {value} in {where}")
         self.history.append({"epoch": epoch, **metrics})
         if self.report:
             self.report(epoch, metrics)
@@ -162,6 +135,7 @@ def fit(
     metrics: tuple[str, ...] = (),
     report: Report | None = None,
     first_epoch: int = 1,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Fit a network until the validation loss no longer falls; its best weights are kept.
 
@@ -178,32 +152,82 @@ def fit(
         Called after each epoch; what it raises ends the training.
     first_epoch : int
         Number of the first epoch, where this is the second stage of a training.
+    checkpoint : Checkpoint, optional
+        Where the state is kept. What is found there is gone on from: on a processor with the
+        result that the training would have had without the interruption.
 
     Raises
     ------
     TrialFailed
-        If a metric is not finite; the message says in which epoch.
+        If a metric is not finite; the message says in which epoch and batch.
     """
     network.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss, metrics=list(metrics)
     )
+    if isinstance(train, tuple):
+        # Their order follows from Python's generator, see `seed_everything`.
+        rng = np.random.default_rng(random.getrandbits(64))
+        train = ArrayBatches(train, settings.batch_size, rng)
+    if isinstance(validation, tuple):
+        validation = ArrayBatches(validation, HELD_OUT_BATCH)
     reporter = _Reporter(report, first_epoch)
     watched = validation is not None and settings.early_stopping
-    callbacks = [*_patience(settings), reporter] if watched else [reporter]
-    arguments: dict[str, Any] = {"x": train, "validation_data": validation}
-    if isinstance(train, tuple):
-        weights = train[2] if len(train) == 3 else None
-        arguments |= {"x": train[0], "y": train[1], "sample_weight": weights}
-        arguments |= {"batch_size": settings.batch_size}
-        arguments |= {"validation_batch_size": 4096} if validation is not None else {}
-    network.fit(**arguments, epochs=settings.epochs, verbose=0, callbacks=callbacks)
+    callbacks = _patience(settings) if watched else []
+    state = None
+    if checkpoint is not None:
+        state = _go_on(network, train, reporter, checkpoint)
+        keeper = Keeper(checkpoint, callbacks[:], train, reporter.history, settings.epochs, state)
+        callbacks = [*callbacks, reporter, keeper]
+    else:
+        callbacks = [*callbacks, reporter]
+    if state is not None and state.ended:
+        if state.best is not None:
+            network.set_weights(state.best)
+    else:
+        done = 0 if state is None else state.epochs
+        with mixed_precision(network, settings.mixed_precision), _forgotten_if_failed(checkpoint):
+            network.fit(
+                train,
+                validation_data=validation,
+                epochs=settings.epochs,
+                initial_epoch=done,
+                verbose=0,
+                callbacks=callbacks,
+                shuffle=False,  # of the batches' order; the batches themselves are drawn anew
+            )
     history = pd.DataFrame(reporter.history)
-    best = int(history["validation/loss"].to_numpy().argmin()) if watched else -1
+    best = -1 if not watched else int(history["validation/loss"].to_numpy().argmin())
     return Fit(
         history=history,
         stop_reason="patience" if len(history) < settings.epochs else "epochs",
         best_epoch=int(history["epoch"].iloc[best]) - first_epoch + 1,
+        epochs_before=0 if state is None else state.epochs,
     )
+
+
+def _go_on(
+    network: Network, train: Any, reporter: _Reporter, checkpoint: Checkpoint
+) -> State | None:
+    """Bring network, batches and metrics to where an interrupted training was, if one was."""
+    state = read_state(checkpoint.path)
+    if state is None or not fits(state, network):
+        return None
+    restore_network(state, network)
+    train.restore(state.batches)
+    reporter.history.extend(state.history)
+    if not state.ended:
+        checkpoint.announce(reporter.first_epoch + state.epochs)
+    return state
+
+
+@contextmanager
+def _forgotten_if_failed(checkpoint: Checkpoint | None) -> Iterator[None]:
+    try:
+        yield
+    except TrialFailed:  # it would fail again
+        if checkpoint is not None:
+            checkpoint.remove()
+        raise
 
 
 def _patience(settings: FitSettings) -> list[Any]:
@@ -215,12 +239,12 @@ def _patience(settings: FitSettings) -> list[Any]:
     ]
 
 
-def predict(network: Network, patches: Patches) -> NDArray[np.float32]:
+def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
     """Predict all patches in order, (n, ...), float32."""
     return np.asarray(network.predict(Batches(patches, None, PREDICT_BATCH), verbose=0))
 
 
-def reconstruction_losses(network: Network, patches: Patches) -> NDArray[np.float64]:
+def reconstruction_losses(network: Network, patches: AnyPatches) -> NDArray[np.float64]:
     """Binary cross-entropy of each patch's reconstruction, the mean over its pixels, in nats.
 
     Returns

@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ck19ml import models, training
+from ck19ml.batches import Patches
 from ck19ml.classifier import (
     HeadSettings,
     Part,
@@ -11,7 +12,7 @@ from ck19ml.classifier import (
     train_classifier,
     train_regressor,
 )
-from ck19ml.training import FitSettings, Patches, predict
+from ck19ml.training import FitSettings, predict
 
 SIZE = 32
 

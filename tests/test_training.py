@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ck19ml import models, training
+from ck19ml.batches import ArrayBatches, Batches, Patches
 from ck19ml.errors import TrialFailed
-from ck19ml.training import Batches, FitSettings, Patches, class_weights, fit, predict
+from ck19ml.training import FitSettings, class_weights, fit, predict
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -101,9 +102,11 @@ def test_without_validation_all_epochs_are_run_and_the_last_is_kept() -> None:
 
 def test_a_loss_that_is_not_a_number_fails_the_trial_in_its_epoch() -> None:
     x, y = line()
-    x[3, 0] = np.nan
-    with pytest.raises(TrialFailed, match=r"finite train/loss, found nan in epoch 1$"):
-        fit(linear(), (x, y), line(), settings(5), loss="mse")
+    x[35, 0] = np.nan  # 16 at a time: the third batch, as batches without a generator are in order
+    batches = ArrayBatches((x, y), 16)
+    with pytest.raises(TrialFailed, match=r"found nan in epoch 1, batch 3 of 4$") as caught:
+        fit(linear(), batches, line(), settings(5), loss="mse")
+    assert str(caught.value).startswith("expected a finite train/loss, found")
 
 
 def test_a_huge_learning_rate_fails_the_trial_and_reports_no_such_epoch() -> None:
@@ -112,7 +115,7 @@ def test_a_huge_learning_rate_fails_the_trial_and_reports_no_such_epoch() -> Non
     with pytest.raises(TrialFailed, match=r"finite .*, found (nan|inf) in epoch (\d+)") as caught:
         fit(linear(), (x, y), (x, y), settings(5, learning_rate=1e37), loss="mse",
             report=lambda epoch, _: epochs.append(epoch))  # fmt: skip
-    failed = int(str(caught.value).rsplit(" ", 1)[1])
+    failed = int(str(caught.value).split("epoch ")[1].split(",")[0])
     assert epochs == list(range(1, failed))
 
 

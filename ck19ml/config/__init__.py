@@ -6,6 +6,7 @@ from ck19ml.config.loading import build_config, load_config, prepare_config
 from ck19ml.config.masks import MaskingConfig, MasksConfig, UnetConfig
 from ck19ml.config.networks import (
     AutoencoderConfig,
+    MEMORY_GB,
     AutoencoderSettings,
     ClassifierConfig,
     FitConfig,
@@ -16,6 +17,7 @@ from ck19ml.config.tune import Range, SpaceConfig, TuneConfig
 
 __all__ = [
     "SEED",
+    "MEMORY_GB",
     "AutoencoderConfig",
     "AutoencoderSettings",
     "Classes",

@@ -8,9 +8,18 @@ from pydantic import Field, model_validator
 from ck19ml.config.base import SEED, Classes, Frozen, Seed
 from ck19ml.config.data import SplitConfig
 
+MEMORY_GB = 1.0
+
 
 class FitConfig(Frozen):
-    """How a network is fitted, see `training.FitSettings`."""
+    """How a network is fitted, see `training.FitSettings`.
+
+    Attributes
+    ----------
+    memory_gb : float
+        Memory for the patches of a training; where those of the dataset take more, they are
+        streamed from the disk, and shuffled within as many fields as fit.
+    """
 
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
@@ -18,6 +27,9 @@ class FitConfig(Frozen):
     patience: int = Field(default=5, ge=1)
     reduce_patience: int = Field(default=3, ge=1)
     early_stopping: bool = True
+    augment: bool = False
+    mixed_precision: Literal["auto", "on", "off"] = "auto"
+    memory_gb: float = Field(default=MEMORY_GB, gt=0)
 
 
 class AutoencoderSettings(Frozen):

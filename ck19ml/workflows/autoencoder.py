@@ -3,6 +3,8 @@
 import numpy as np
 
 from ck19ml import models, plots
+from ck19ml.batches import Batches
+from ck19ml.checkpoint import Checkpoint
 from ck19ml.config import AutoencoderConfig, AutoencoderSettings
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.evaluation import evaluate
@@ -10,11 +12,12 @@ from ck19ml.plates.store import open_dataset
 from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
-from ck19ml.training import Batches, fit, seed_everything
+from ck19ml.training import fit, seed_everything
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import reconstruction_figure
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.repair import repair_runs
+from ck19ml.workflows.resume import checkpoint_of
 from ck19ml.workflows.trained import Trained, card, finish, fit_settings, log_fit
 from ck19ml.workflows.wells import Split, load_patches, split_dataset
 
@@ -49,25 +52,35 @@ def autoencoder_step(config: AutoencoderSettings, split: Split, seed: int) -> tu
     with runs.start(
         name, "autoencoder", config.model_dump(mode="json") | {"seed": seed}, fingerprint=mark
     ) as run:
-        _train_autoencoder(config, split, seed, run)
+        kept = checkpoint_of("autoencoder", split.dataset, mark)
+        _train_autoencoder(config, split, seed, run, kept)
+        kept.remove()
     return run, False
 
 
-def _train_autoencoder(config: AutoencoderSettings, split: Split, seed: int, run: Run) -> Trained:
+def _train_autoencoder(
+    config: AutoencoderSettings, split: Split, seed: int, run: Run, kept: Checkpoint
+) -> Trained:
     dataset = split.dataset
     seed_everything(seed)
     network = models.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
     rows = {role: split.rows(role) for role in ("train", "validation")}
-    parts = {r: load_patches(dataset, rows[r], masked=config.masked) for r in rows}
+    memory_gb = config.fit.memory_gb
+    parts = {
+        r: load_patches(dataset, rows[r], masked=config.masked, memory_gb=memory_gb) for r in rows
+    }
     size = config.fit.batch_size
+    rng = np.random.default_rng(seed)
+    changed = seed if config.fit.augment else None
     with bar("autoencoder") as progress:
         result = fit(
             network,
-            Batches(parts["train"], None, size, np.random.default_rng(seed)),
+            Batches(parts["train"], None, size, rng, augmentation=changed),
             Batches(parts["validation"], None, size),
             fit_settings(config.fit),
             loss="binary_crossentropy",
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
+            checkpoint=kept,
         )
     known = card("autoencoder", split, masked=config.masked, seed=seed)
     scorer = Scorer(network, known, mask_network_of(dataset))

@@ -6,6 +6,7 @@ from ck19ml import models, plots
 from ck19ml.classifier import (
     HeadSettings,
     Part,
+from ck19ml.checkpoint import Checkpoint
     RegressorSettings,
     encode,
     train_classifier,
@@ -27,6 +28,7 @@ from ck19ml.workflows.repair import repair_runs
 from ck19ml.workflows.trained import (
     Trained,
     card,
+from ck19ml.workflows.resume import checkpoint_of, weights_mark
     finish,
     fit_settings,
     log_fit,
@@ -51,6 +53,7 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
         with bar("classifier") as progress:
             network, result = train_classifier(
                 encoder,
+        kept = _checkpoint("classifier", config, split, encoder)
                 train,
                 held_out,
                 settings,
@@ -60,6 +63,7 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
             )
         scorer = Scorer(
             network,
+                checkpoint=kept,
             card(
                 "classifier",
                 split,
@@ -75,6 +79,7 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
 
 
 def regressor_command(config: RegressorConfig) -> Outcome:
+        kept.remove()
     """Train a regressor of the overlap, and register it."""
     split = split_dataset(open_dataset(config.dataset), config.split)
     encoder = find_encoder(config, split)
@@ -119,14 +124,27 @@ def regressor_step(
                 split,
                 masked=config.masked,
                 seed=config.seed,
+        kept = _checkpoint("regressor", config, split, encoder)
                 threshold=config.interaction_threshold,
             ),
             mask_network_of(split.dataset),
         )
-        return _finish_supervised(run, scorer, split, result, config)
+        trained = _finish_supervised(run, scorer, split, result, config)
+        kept.remove()
+        return trained
+
+
+def _checkpoint(
+    what: str, config: ClassifierConfig | RegressorConfig, split: Split, encoder: Any
+) -> Checkpoint:
+    settings = config.model_dump(mode="json", exclude={"dataset", "encoder"})
+    held_out = int(split.held_out.sum())
+    wells = split.fingerprints()
+    return checkpoint_of(what, split.dataset, settings, wells, held_out, weights_mark(encoder))
 
 
 def _finish_supervised(
+                checkpoint=kept,
     run: Run,
     scorer: Scorer,
     split: Split,
@@ -157,8 +175,14 @@ def _classifier_parts(
         return train, held_out
     if config.encoder is not None:
         # Encoded apart, as the tuning does: batches decide on the last digits.
-        train, held_out = encode(encoder, train), encode(encoder, held_out)
-    return join_parts(train, held_out), None
+        parts = [encode(encoder, part).features for part in (train, held_out)]
+        features = np.concatenate([each for each in parts if each is not None])
+    rows = [split.rows(role, faulty=split.faulty_class) for role in ("train", "validation")]
+    every = np.concatenate(rows)
+    patches = load_patches(
+        split.dataset, every, masked=config.masked, memory_gb=config.fit.memory_gb
+    )
+    return Part(patches, split.labels(every), features), None
 
 
 def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> Any:
@@ -205,5 +229,7 @@ def _part(
     split: Split, role: str, config: ClassifierConfig | RegressorConfig, *, labels: bool
 ) -> Part:
     rows = split.rows(role, faulty=split.faulty_class)
-    patches = load_patches(split.dataset, rows, masked=config.masked)
+    patches = load_patches(
+        split.dataset, rows, masked=config.masked, memory_gb=config.fit.memory_gb
+    )
     return Part(patches, split.labels(rows) if labels else split.overlap(rows))

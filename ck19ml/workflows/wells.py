@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.baselines import Baselines, fit_baselines
-from ck19ml.config import SplitConfig
+from ck19ml.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
+from ck19ml.batches import AnyPatches, Patches, StoredPatches, stored_bytes
+from ck19ml.config import MEMORY_GB, SplitConfig
 from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import class_labels, rows_of
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import FAULTY
-from ck19ml.training import Patches
 
 SAME_WELLS = "same_wells"
 """Role of the patches of training wells that are held out."""
@@ -170,8 +170,23 @@ def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
     )
 
 
-def load_patches(dataset: Dataset, rows: NDArray[np.integer], *, masked: bool) -> Patches:
-    """Read patches into memory, with their masks where the model sees masked images."""
+GB = 1_000_000_000
+
+
+def load_patches(
+    dataset: Dataset, rows: NDArray[np.integer], *, masked: bool, memory_gb: float = MEMORY_GB
+) -> AnyPatches:
+    """Take patches, with their masks where the model sees masked images.
+
+    Parameters
+    ----------
+    memory_gb : float
+        They are read into memory where those of the whole dataset fit into it. Otherwise they
+        stay on disk, and as many fields as fit are in memory at a time.
+    """
+    memory = int(memory_gb * GB)
+    if stored_bytes(dataset, masked=masked) > memory:
+        return StoredPatches(dataset, rows, masked=masked, memory=memory)
     return Patches(dataset.read(rows), dataset.read_masks(rows) if masked else None)
 
 
