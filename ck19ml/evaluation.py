@@ -7,19 +7,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.baselines import Baselines
+from ck19ml.baselines import COUNTS, Baselines, well_measures
+from ck19ml.core.calibration import tempered
+from ck19ml.core.classification import MEAN_OVERLAP, classifier_scores
 from ck19ml.core.metrics import (
     Score,
     by_well,
     interaction_scores,
-    label_scores,
     mean_score,
     overlap_scores,
     well_probabilities,
 )
 from ck19ml.errors import PlateError
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import FAULTY, Card, Scorer, stimulations, without_faulty
+from ck19ml.scoring import FAULTY, Card, Scorer, in_portions, stimulations, without_faulty
 from ck19ml.training import reconstruction_losses
 
 Floats = NDArray[np.float64]
@@ -108,14 +109,22 @@ def rows_of(dataset: Dataset, wells: pd.DataFrame) -> NDArray[np.intp]:
     return np.flatnonzero(own.isin(wanted))
 
 
+def with_counts(dataset: Dataset, rows: NDArray[np.integer]) -> pd.DataFrame:
+    """Rows of the dataset's table with the cells counted in each patch's field."""
+    keys = ["plate", "well", "field"]
+    counts = dataset.fields[[*keys, *COUNTS]]
+    return dataset.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
+
+
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
     """Evaluate a model of any kind on the patches with these rows."""
-    raw = dataset.read(rows)
-    table = dataset.table.iloc[rows].reset_index(drop=True)
+    table = with_counts(dataset, rows)
     if scorer.card.kind == "autoencoder":
-        losses = reconstruction_losses(scorer.network, scorer.patches(raw))
+        losses = in_portions(
+            lambda raw: reconstruction_losses(scorer.network, scorer.patches(raw)), dataset, rows
+        )
         return evaluate_reconstruction(losses, table, scorer.card)
-    outputs = scorer.predict_patches(raw).astype(np.float64)
+    outputs = in_portions(scorer.predict_patches, dataset, rows).astype(np.float64)
     if scorer.card.kind == "regressor":
         return evaluate_regressor(outputs[:, 0], table, scorer.card)
     return evaluate_classifier(outputs, table, scorer.card)
@@ -166,37 +175,26 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     usable = ~table["faulty"].to_numpy(bool)
     kept = usable if FAULTY not in card.classes else np.ones(len(table), bool)
     baselines = Baselines.from_json(card.baselines)
+    names = np.asarray(card.classes)
     overlap = table["overlap"].to_numpy(np.float64)
     predicted_overlap = probabilities @ np.asarray(baselines.class_overlap)
-    well, _ = _wells(table[kept])
-    rng = np.random.default_rng(card.seed)
-    scores = label_scores(probabilities[kept], labels[kept], well, rng)
-    scores |= overlap_scores(overlap[kept], predicted_overlap[kept], well, rng)
-    constant = np.full(int(kept.sum()), baselines.mean_overlap)
-    scores["baseline_mean_overlap_mse"] = overlap_scores(overlap[kept], constant, well, rng)[
-        "overlap_mse"
-    ]
-    calls = {
-        "majority": np.full(len(labels), baselines.majority),
-        "overlap": baselines.patch_rule.predict(overlap),
-    }
-    for name, call in calls.items():
-        right = (call[kept] == labels[kept]).astype(np.float64)
-        scores[f"baseline_{name}_accuracy"] = mean_score(*by_well(right, well), rng)
-    well_scores, wells = _evaluate_wells(
-        probabilities[usable], table[usable], predicted_overlap[usable], card, baselines, rng
-    )
-    names = [f"probability_{name}" for name in card.classes]
     patches = _patches(table).assign(
-        label=np.asarray(card.classes)[labels],
-        predicted=np.asarray(card.classes)[probabilities.argmax(axis=1)],
+        label=names[labels],
+        predicted=names[probabilities.argmax(axis=1)],
         predicted_overlap=predicted_overlap,
-        **dict(zip(names, probabilities.T, strict=True)),
+        **{f"probability_{name}": p for name, p in zip(names, probabilities.T, strict=True)},
+        baseline_majority=names[baselines.majority],
+        baseline_overlap=names[baselines.patch_rule.predict(overlap)],
+        **{MEAN_OVERLAP: baselines.mean_overlap},
+    )
+    patches = patches[kept].reset_index(drop=True)
+    wells = _classified_wells(
+        probabilities[usable], table[usable], predicted_overlap[usable], card, baselines
     )
     return Evaluation(
-        scores | well_scores,
+        classifier_scores(patches, wells, card.classes, card.seed),
         interaction_scores(overlap[kept], predicted_overlap[kept], card.interaction_threshold),
-        patches[kept].reset_index(drop=True),
+        patches,
         wells,
     )
 
@@ -222,37 +220,30 @@ def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
     return np.asarray(labels, dtype=np.intp)
 
 
-def _evaluate_wells(
+def _classified_wells(
     probabilities: Floats,
     table: pd.DataFrame,
     predicted_overlap: Floats,
     card: Card,
     baselines: Baselines,
-    rng: np.random.Generator,
-) -> tuple[dict[str, Score], pd.DataFrame]:
+) -> pd.DataFrame:
+    """One row a well: what the model answers, and what the rules do."""
     well, wells = _wells(table)
-    names = stimulations(card.classes)
+    names = np.asarray(stimulations(card.classes))
     combined = well_probabilities(without_faulty(probabilities, card.classes), well)
-    labels = wells["stimulation"].map({n: i for i, n in enumerate(names)}).to_numpy(np.intp)
-    each = np.arange(len(wells))
-    scores = {
-        f"well_{key}": score for key, score in label_scores(combined, labels, each, rng).items()
+    combined = tempered(combined, card.well_temperature)
+    rules = {
+        "baseline_majority": np.full(len(wells), baselines.majority),
+        "baseline_overlap": baselines.well_rule.predict(wells["overlap"].to_numpy()),
     }
-    one = np.ones(len(wells), dtype=np.intp)
-    calls = {
-        "majority": np.full(len(wells), baselines.majority),
-        "overlap": baselines.well_rule.predict(wells["overlap"].to_numpy()),
-    }
-    for name, call in calls.items():
-        right = (call == labels).astype(np.float64)
-        scores[f"baseline_{name}_well_accuracy"] = mean_score(right, one, rng)
-    columns = {f"probability_{n}": p for n, p in zip(names, combined.T, strict=True)}
-    wells = wells.assign(
+    if baselines.logistic is not None:
+        rules["baseline_logistic"] = baselines.logistic.predict(well_measures(table))
+    return wells.assign(
         predicted_overlap=np.bincount(well, predicted_overlap) / np.bincount(well),
-        predicted=np.asarray(names)[combined.argmax(axis=1)],
-        **columns,
+        predicted=names[combined.argmax(axis=1)],
+        **{f"probability_{name}": p for name, p in zip(names, combined.T, strict=True)},
+        **{rule: names[answers] for rule, answers in rules.items()},
     )
-    return scores, wells
 
 
 def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:

@@ -1,6 +1,7 @@
 """A trained network with everything it needs to score raw fields, as it lies in the registry."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,13 @@ from ck19ml.mask_network import MaskNetwork, load_mask_network
 from ck19ml.models import Network
 from ck19ml.plates.preparation import NETWORK_FOLDER
 from ck19ml.plates.store import Dataset
-from ck19ml.training import predict
+from ck19ml.plates.store import Dataset
+from ck19ml.training import PREDICT_BATCH, predict
 
 FORMAT = 1
+PORTION = 8 * PREDICT_BATCH
+"""Patches in memory at a time, whole batches of them: the figures are those of all at once."""
+
 FAULTY = "Faulty"
 """Name of the quality flag where it is a class (the four-class model of the slides)."""
 
@@ -56,6 +61,9 @@ class Card:
         Name and content hash of the training dataset.
     seed : int
     software : str
+    temperature, well_temperature : float
+        By which a classifier's log-probabilities of patches, and then of wells, are divided:
+        fitted on validation wells, see `core.calibration`.
     """
 
     kind: str
@@ -73,6 +81,8 @@ class Card:
     illumination: bool = False
     mask_network: str = ""
     baselines: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
+    well_temperature: float = 1.0
     format: int = FORMAT
 
     @property
@@ -116,7 +126,10 @@ class Scorer:
         ndarray, float32
             Class probabilities (n, classes), overlaps (n, 1) or reconstructions.
         """
-        return predict(self.network, self.patches(raw))
+        outputs = predict(self.network, self.patches(raw))
+        if self.card.kind != "classifier":
+            return outputs
+        return tempered(outputs.astype(np.float64), self.card.temperature).astype(np.float32)
 
     def features(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
         """Run the encoder on patches as a dataset stores them, (n, features), float32."""
@@ -217,9 +230,20 @@ class Scorer:
             return {"stimulation": None, **{f"probability_{name}": np.nan for name in names}}
         combined = well_probabilities(
             without_faulty(good, self.card.classes), np.zeros(len(good), dtype=np.intp)
-        )[0]
+        )
+        combined = tempered(combined, self.card.well_temperature)[0]
         columns = {f"probability_{name}": float(p) for name, p in zip(names, combined, strict=True)}
         return {"stimulation": names[int(combined.argmax())], **columns}
+
+
+def in_portions(
+    work: Callable[[NDArray[np.unsignedinteger]], NDArray[Any]],
+    dataset: Dataset,
+    rows: NDArray[np.integer],
+) -> NDArray[Any]:
+    """Work on a dataset's patches without having them all in memory; returns all results."""
+    parts = range(0, len(rows), PORTION)
+    return np.concatenate([work(dataset.read(rows[i : i + PORTION])) for i in parts])
 
 
 def stimulations(classes: list[str]) -> list[str]:

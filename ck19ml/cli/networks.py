@@ -28,13 +28,23 @@ def classifier(
     config: Config = Path("experiments/classifier.yaml"),
     set_: Set = None,
     audit_leakage: Audit = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Cross-validate: each well is tested once.", show_default=False),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train a classifier of the stimulation on an encoder and register it."""
     from ck19ml.config import ClassifierConfig, load_config
 
-    loaded = load_config(ClassifierConfig, config, overrides(set_, audit_leakage))
+    changes = overrides(set_, audit_leakage) + ([] if folds is None else [f"split.folds={folds}"])
+    loaded = load_config(ClassifierConfig, config, changes)
+    if loaded.split.folds is not None and loaded.split.fold is None:
+        from ck19ml.workflows import folds as cross_validation
+
+        show(json, cross_validation.folds_command(loaded))
+        return
     from ck19ml.workflows import supervised
 
     show(json, supervised.classifier_command(loaded))

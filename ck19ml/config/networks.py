@@ -75,6 +75,9 @@ class ClassifierConfig(Frozen):
         champion is trained.
     head_fit : FitConfig, optional
         With `fine_tune`: how the head is trained before the encoder is trained too.
+    temperature, well_temperature : float, optional
+        See `scoring.Card`; fitted on the validation wells by default, where these were not
+        trained on.
     interaction_threshold : float
         Overlap from which cells count as interacting; 0.2 in the slides.
     """
@@ -91,6 +94,8 @@ class ClassifierConfig(Frozen):
     head: HeadConfig = HeadConfig()
     fit: FitConfig = FitConfig(epochs=10, batch_size=64)
     head_fit: FitConfig | None = None
+    temperature: float | None = Field(default=None, gt=0)
+    well_temperature: float | None = Field(default=None, gt=0)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED

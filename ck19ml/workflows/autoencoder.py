@@ -8,11 +8,12 @@ from ck19ml.checkpoint import Checkpoint
 from ck19ml.config import AutoencoderConfig, AutoencoderSettings
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.evaluation import evaluate
+from ck19ml.models import Network
 from ck19ml.plates.store import open_dataset
 from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
-from ck19ml.training import fit, seed_everything
+from ck19ml.training import Fit, fit, seed_everything
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import reconstruction_figure
 from ck19ml.workflows.progress import bar, say
@@ -62,6 +63,21 @@ def _train_autoencoder(
     config: AutoencoderSettings, split: Split, seed: int, run: Run, kept: Checkpoint
 ) -> Trained:
     dataset = split.dataset
+    network, result = fit_autoencoder(config, split, seed, kept)
+    known = card("autoencoder", split, masked=config.masked, seed=seed)
+    scorer = Scorer(network, known, mask_network_of(dataset))
+    log_fit(run, result, config.fit.epochs)
+    evaluations = {r: evaluate(scorer, dataset, split.rows(r)) for r in split.roles}
+    figures = reconstruction_figure(scorer, dataset, split.rows("test"))
+    figures |= {"learning_curves": plots.learning_curves(result.history)}
+    return finish(run, scorer, split, evaluations, figures)
+
+
+def fit_autoencoder(
+    config: AutoencoderSettings, split: Split, seed: int, checkpoint: Checkpoint | None = None
+) -> tuple[Network, Fit]:
+    """Train an autoencoder on the training wells; nothing is logged or registered."""
+    dataset = split.dataset
     seed_everything(seed)
     network = models.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
     rows = {role: split.rows(role) for role in ("train", "validation")}
@@ -80,12 +96,6 @@ def _train_autoencoder(
             fit_settings(config.fit),
             loss="binary_crossentropy",
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
-            checkpoint=kept,
+            checkpoint=checkpoint,
         )
-    known = card("autoencoder", split, masked=config.masked, seed=seed)
-    scorer = Scorer(network, known, mask_network_of(dataset))
-    log_fit(run, result, config.fit.epochs)
-    evaluations = {r: evaluate(scorer, dataset, split.rows(r)) for r in split.roles}
-    figures = reconstruction_figure(scorer, dataset, split.rows("test"))
-    figures |= {"learning_curves": plots.learning_curves(result.history)}
-    return finish(run, scorer, split, evaluations, figures)
+    return network, result

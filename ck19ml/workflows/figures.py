@@ -14,7 +14,7 @@ from ck19ml.embedding import MOST_POINTS, embed
 from ck19ml.errors import PlateError
 from ck19ml.evaluation import Evaluation
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import Scorer, stimulations
+from ck19ml.scoring import Scorer, in_portions, stimulations
 from ck19ml.tracking.runs import Run
 
 Figures = dict[str, Figure]
@@ -86,7 +86,7 @@ def umap_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], see
     if len(rows) > MOST_POINTS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
     table = dataset.table.iloc[rows]
-    mapped = embed(scorer.features(dataset.read(rows)), seed)
+    mapped = embed(in_portions(scorer.features, dataset, rows), seed)
     return {"umap": plots.umap_scatter(mapped, table["stimulation"], table["overlap"])}
 
 

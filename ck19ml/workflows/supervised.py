@@ -1,18 +1,22 @@
 """Train a classifier or a regressor on an encoder as a tracked run."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ck19ml import models, plots
+from ck19ml.checkpoint import Checkpoint
 from ck19ml.classifier import (
     HeadSettings,
     Part,
-from ck19ml.checkpoint import Checkpoint
     RegressorSettings,
     encode,
     train_classifier,
     train_regressor,
 )
 from ck19ml.config import ClassifierConfig, RegressorConfig
+from ck19ml.core.classification import fit_temperatures
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import evaluate
 from ck19ml.plates.store import open_dataset
@@ -22,19 +26,18 @@ from ck19ml.tracking.runs import Run
 from ck19ml.training import Fit, seed_everything
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import classifier_figures, regressor_figures, umap_figure
-from ck19ml.workflows.material import join_parts
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.repair import repair_runs
+from ck19ml.workflows.resume import checkpoint_of, weights_mark
 from ck19ml.workflows.trained import (
     Trained,
     card,
-from ck19ml.workflows.resume import checkpoint_of, weights_mark
     finish,
     fit_settings,
     log_fit,
     outcome,
 )
-from ck19ml.workflows.wells import Split, load_patches, split_dataset
+from ck19ml.workflows.wells import SAME_WELLS, Split, load_patches, split_dataset
 
 REFIT_ROLES = {"train": ("train", "validation"), "test": ("test",)}
 """What the scores of a model are called that was trained on the validation wells too."""
@@ -48,38 +51,54 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
     kind = "fine-tuned" if config.fine_tune else "frozen"
     repair_runs()
     with runs.start(f"classifier {kind}", "classifier", config.model_dump(mode="json")) as run:
-        settings = head_settings(config)
-        train, held_out = _classifier_parts(encoder, split, config)
-        with bar("classifier") as progress:
-            network, result = train_classifier(
-                encoder,
         kept = _checkpoint("classifier", config, split, encoder)
-                train,
-                held_out,
-                settings,
-                classes=len(split.classes),
-                seed=config.seed,
-                report=lambda epoch, _: progress(epoch, config.fit.epochs),
-            )
-        scorer = Scorer(
-            network,
-                checkpoint=kept,
-            card(
-                "classifier",
-                split,
-                masked=config.masked,
-                seed=config.seed,
-                threshold=config.interaction_threshold,
-                refit=config.refit,
-            ),
-            mask_network_of(split.dataset),
-        )
+        scorer, result = classifier_of(config, split, encoder, kept)
         trained = _finish_supervised(run, scorer, split, result, config)
+        kept.remove()
     return outcome(trained)
 
 
+def classifier_of(
+    config: ClassifierConfig, split: Split, encoder: Any, checkpoint: Checkpoint | None = None
+) -> tuple[Scorer, Fit]:
+    """Train a classifier on an encoder and calibrate it on the validation wells."""
+    train, held_out = _classifier_parts(encoder, split, config)
+    with bar("classifier") as progress:
+        network, result = train_classifier(
+            encoder,
+            train,
+            held_out,
+            head_settings(config),
+            classes=len(split.classes),
+            seed=config.seed,
+            report=lambda epoch, _: progress(epoch, config.fit.epochs),
+            checkpoint=checkpoint,
+        )
+    known = card(
+        "classifier",
+        split,
+        masked=config.masked,
+        seed=config.seed,
+        threshold=config.interaction_threshold,
+        refit=config.refit,
+    )
+    scorer = Scorer(network, known, mask_network_of(split.dataset))
+    return calibrated(scorer, split, config), result
+
+
+def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer:
+    """Give a classifier its temperatures: the config's, or those of the validation wells."""
+    first, second = config.temperature, config.well_temperature
+    if not config.refit and (first is None or second is None):
+        rows = split.rows("validation", faulty=split.faulty_class)
+        found = evaluate(scorer, split.dataset, rows)
+        fitted = fit_temperatures(found.patches, found.wells, split.classes)
+        first, second = first or fitted[0], second or fitted[1]
+    known = replace(scorer.card, temperature=first or 1.0, well_temperature=second or 1.0)
+    return Scorer(scorer.network, known, scorer.mask_network)
+
+
 def regressor_command(config: RegressorConfig) -> Outcome:
-        kept.remove()
     """Train a regressor of the overlap, and register it."""
     split = split_dataset(open_dataset(config.dataset), config.split)
     encoder = find_encoder(config, split)
@@ -108,6 +127,7 @@ def regressor_step(
             fit=fit_settings(config.fit),
         )
         parts = {role: _part(split, role, config, labels=False) for role in ("train", "validation")}
+        kept = _checkpoint("regressor", config, split, encoder)
         with bar("regressor") as progress:
             network, result = train_regressor(
                 encoder,
@@ -116,6 +136,7 @@ def regressor_step(
                 settings,
                 seed=config.seed,
                 report=lambda epoch, _: progress(epoch, config.fit.epochs),
+                checkpoint=kept,
             )
         scorer = Scorer(
             network,
@@ -124,7 +145,6 @@ def regressor_step(
                 split,
                 masked=config.masked,
                 seed=config.seed,
-        kept = _checkpoint("regressor", config, split, encoder)
                 threshold=config.interaction_threshold,
             ),
             mask_network_of(split.dataset),
@@ -144,7 +164,6 @@ def _checkpoint(
 
 
 def _finish_supervised(
-                checkpoint=kept,
     run: Run,
     scorer: Scorer,
     split: Split,
@@ -153,7 +172,9 @@ def _finish_supervised(
 ) -> Trained:
     log_fit(run, result, config.fit.epochs)
     refit = isinstance(config, ClassifierConfig) and config.refit
-    roles = REFIT_ROLES if refit else {role: (role,) for role in split.roles}
+    roles = dict(REFIT_ROLES) if refit else {role: (role,) for role in split.roles}
+    if split.audited:
+        roles[SAME_WELLS] = (SAME_WELLS,)
     evaluations = {
         name: evaluate(scorer, split.dataset, split.rows(*of, faulty=split.faulty_class))
         for name, of in roles.items()
@@ -173,6 +194,7 @@ def _classifier_parts(
     train, held_out = (_part(split, role, config, labels=True) for role in ("train", "validation"))
     if not config.refit:
         return train, held_out
+    features = None
     if config.encoder is not None:
         # Encoded apart, as the tuning does: batches decide on the last digits.
         parts = [encode(encoder, part).features for part in (train, held_out)]

@@ -11,7 +11,7 @@ from ck19ml.batches import AnyPatches, Patches, StoredPatches, stored_bytes
 from ck19ml.config import MEMORY_GB, SplitConfig
 from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 from ck19ml.errors import ConfigError
-from ck19ml.evaluation import class_labels, rows_of
+from ck19ml.evaluation import class_labels, rows_of, with_counts
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import FAULTY
 
@@ -90,15 +90,18 @@ class Split:
     def baselines(self, *roles: str) -> Baselines:
         """Fit the baselines on the usable patches of these roles."""
         rows = self.rows(*roles)
-        table = self.dataset.table.iloc[rows]
+        table = with_counts(self.dataset, rows)
         well = table.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
         fitted = fit_baselines(
             table["overlap"].to_numpy(np.float64), self.labels(rows), well, self.classes
         )
         # A faulty patch has overlap 0 by definition (DOMAIN.md), and none is among these rows.
         by_class = zip(self.classes, fitted.class_overlap, strict=True)
+        labels = self.labels(rows)[np.unique(well, return_index=True)[1]]
         return replace(
-            fitted, class_overlap=[0.0 if name == FAULTY else value for name, value in by_class]
+            fitted,
+            class_overlap=[0.0 if name == FAULTY else value for name, value in by_class],
+            logistic=fit_logistic_rule(well_measures(table), labels),
         )
 
 
