@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ck19ml.config import (
     AutoencoderConfig,
     ClassifierConfig,
+    ContactConfig,
     FitConfig,
     Frozen,
     MaskingConfig,
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Frozen]] = {
     "unet": UnetConfig,
     "masks": MasksConfig,
     "masking": MaskingConfig,
+    "contact": ContactConfig,
 }
 CLASSIFIER = {"dataset": "data/plate.zarr"}
 

@@ -30,6 +30,7 @@ COMMANDS = (
     masks.unet,
     masks.masks,
     masks.masking,
+    masks.contact,
     results.evaluate,
     results.predict,
     results.screen,

@@ -48,3 +48,18 @@ def masking(
     from ck19ml.workflows import masking_effect
 
     show(json, masking_effect.masking_command(loaded))
+
+
+def contact(
+    config: Config = Path("experiments/contact.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what overlap tells of true contacts: IoU, share of T cells, and beyond chance."""
+    from ck19ml.config import ContactConfig, load_config
+
+    loaded = load_config(ContactConfig, config, overrides(set_))
+    from ck19ml.workflows import contact as workflow
+
+    show(json, workflow.contact_command(loaded))

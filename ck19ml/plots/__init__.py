@@ -1,6 +1,7 @@
 """Every figure of the project: pure functions that return a matplotlib figure, and no more."""
 
 from ck19ml.plots.classification import confusion, confusions, reliability, well_probabilities
+from ck19ml.plots.contact import contact_measures
 from ck19ml.plots.doses import dose_curves, ic50_agreement
 from ck19ml.plots.embedding import umap_scatter
 from ck19ml.plots.images import mask_gallery, reconstructions, to_rgb
@@ -22,6 +23,7 @@ from ck19ml.plots.style import stimulation_colours, to_bytes
 __all__ = [
     "confusion",
     "confusions",
+    "contact_measures",
     "control_strips",
     "dose_curves",
     "error_distribution",
