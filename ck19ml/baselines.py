@@ -88,7 +88,8 @@ class LogisticRule:
         """Class of each well, from (wells, measures)."""
         scaled = (measures - np.asarray(self.mean)) / np.asarray(self.scale)
         logits = scaled @ np.asarray(self.weights).T + np.asarray(self.biases)
-        return np.asarray(self.classes, dtype=np.intp)[logits.argmax(axis=1)]
+        known = np.asarray(self.classes, dtype=np.intp)
+        return np.asarray(known[logits.argmax(axis=1)])
 
 
 def well_measures(table: pd.DataFrame) -> NDArray[np.float64]:
@@ -106,7 +107,7 @@ def well_measures(table: pd.DataFrame) -> NDArray[np.float64]:
     """
     none = table.assign(none=(table["overlap"] == 0).astype(np.float64))
     means = none.groupby(["plate", "well"], sort=True)[[*MEASURED, "none"]].mean()
-    return means.to_numpy(np.float64)
+    return np.asarray(means, dtype=np.float64)
 
 
 def fit_logistic_rule(

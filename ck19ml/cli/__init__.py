@@ -27,6 +27,7 @@ COMMANDS = (
     networks.classifier,
     networks.regressor,
     networks.tune,
+    networks.pretraining,
     masks.unet,
     masks.masks,
     masks.masking,

@@ -100,3 +100,18 @@ def tune(
     from ck19ml.workflows import tune as workflow
 
     show(json, workflow.tune_command(loaded, storage or None))
+
+
+def pretraining(
+    config: Config = Path("experiments/pretraining.yaml"),
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what the autoencoder brings: frozen, fine-tuned and fresh encoders."""
+    from ck19ml.config import PretrainingConfig, load_config
+
+    loaded = load_config(PretrainingConfig, config, overrides(set_))
+    from ck19ml.workflows import pretraining as workflow
+
+    show(json, workflow.pretraining_command(loaded))

@@ -14,6 +14,7 @@ from ck19ml.config.networks import (
     HeadConfig,
     RegressorConfig,
 )
+from ck19ml.config.pretraining import PretrainingConfig
 from ck19ml.config.tune import Range, SpaceConfig, TuneConfig
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "MaskingConfig",
     "MasksConfig",
     "PrepareConfig",
+    "PretrainingConfig",
     "QualityConfig",
     "Range",
     "RegressorConfig",

@@ -16,6 +16,7 @@ from ck19ml.plots.overlap import (
 )
 from ck19ml.plots.plate import plate_heatmap, plate_layout
 from ck19ml.plots.position import position_effects
+from ck19ml.plots.pretraining import pretraining
 from ck19ml.plots.scores import scores_with_baselines
 from ck19ml.plots.screening import control_strips, precision_recall, ranked_hits
 from ck19ml.plots.style import stimulation_colours, to_bytes
@@ -40,6 +41,7 @@ __all__ = [
     "position_effects",
     "precision_recall",
     "predicted_against_true",
+    "pretraining",
     "ranked_hits",
     "reconstructions",
     "reliability",

@@ -134,9 +134,13 @@ def _reliability(table: pd.DataFrame, true: pd.Series, classes: list[str]) -> Fi
 
 def _accuracies(evaluation: Evaluation) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    named = {"": "classifier", "baseline_majority_": "majority class"}
-    named["baseline_overlap_"] = "thresholds on overlap"
-    named["baseline_logistic_"] = "logistic regression on\noverlap, areas, counts"
+    named = {
+        "": "classifier",
+        "attention_": "attention over patches",
+        "baseline_majority_": "majority class",
+        "baseline_overlap_": "thresholds on overlap",
+        "baseline_logistic_": "logistic regression on\noverlap, areas, counts",
+    }
     for prefix, name in named.items():
         for level, key in (("patch", "accuracy"), ("well", "well_accuracy")):
             score = evaluation.scores.get(f"{prefix}{key}")
@@ -149,7 +153,7 @@ def _accuracies(evaluation: Evaluation) -> pd.DataFrame:
                     "value": score.value,
                     "low": score.low,
                     "high": score.high,
-                    "kind": "baseline" if prefix else "model",
+                    "kind": "baseline" if prefix.startswith("baseline") else "model",
                 }
             )
     return pd.DataFrame(rows)

@@ -24,6 +24,7 @@ from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.runs import Run
 from ck19ml.training import Fit, seed_everything
+from ck19ml.workflows.attention import with_attention
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import classifier_figures, regressor_figures, umap_figure
 from ck19ml.workflows.progress import bar
@@ -100,7 +101,8 @@ def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer
 
 def regressor_command(config: RegressorConfig) -> Outcome:
     """Train a regressor of the overlap, and register it."""
-    split = split_dataset(open_dataset(config.dataset), config.split)
+    dataset = open_dataset(config.dataset).with_target(config.target)
+    split = split_dataset(dataset, config.split)
     encoder = find_encoder(config, split)
     repair_runs()
     return outcome(regressor_step(config, split, encoder))
@@ -113,6 +115,8 @@ def regressor_step(
 
     Parameters
     ----------
+    split : Split
+        Of a dataset whose overlap is the config's target, see `Dataset.with_target`.
     mark : str, optional
         Fingerprint by which the finished run is found again.
     """
@@ -146,6 +150,7 @@ def regressor_step(
                 masked=config.masked,
                 seed=config.seed,
                 threshold=config.interaction_threshold,
+                target=config.target,
             ),
             mask_network_of(split.dataset),
         )
@@ -179,6 +184,8 @@ def _finish_supervised(
         name: evaluate(scorer, split.dataset, split.rows(*of, faulty=split.faulty_class))
         for name, of in roles.items()
     }
+    if scorer.card.kind == "classifier" and not refit:
+        evaluations["test"] = with_attention(scorer, split, evaluations["test"], config.seed)
     test = evaluations["test"]
     draw = regressor_figures if scorer.card.kind == "regressor" else None
     figures = draw(test) if draw else classifier_figures(test, split.classes)

@@ -70,6 +70,8 @@ def finish(
         description += f"\n\n{audit_line(kind, audit)}"
     publish(figures, run, None)
     tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
+    if kind == "regressor":
+        tags |= {"target": scorer.card.target}
     version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
     decision = decide(version, kind, losses, dataset, always=always)
     run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
@@ -83,6 +85,7 @@ def describe(card: Card, test: Evaluation) -> str:
     shown = {
         "classifier": (
             ("well accuracy", "well_accuracy"),
+            ("well accuracy by attention over its patches", "attention_well_accuracy"),
             ("majority class", "baseline_majority_well_accuracy"),
             ("thresholds on the mean overlap", "baseline_overlap_well_accuracy"),
             ("logistic regression on overlap, areas and counts", "baseline_logistic_well_accuracy"),
@@ -135,7 +138,14 @@ def outcome(trained: Trained) -> Outcome:
 
 
 def card(
-    kind: str, split: Split, *, masked: bool, seed: int, threshold: float = 0.2, refit: bool = False
+    kind: str,
+    split: Split,
+    *,
+    masked: bool,
+    seed: int,
+    threshold: float = 0.2,
+    refit: bool = False,
+    target: str = "overlap",
 ) -> Card:
     """Write the card of a model trained on this split.
 
@@ -156,6 +166,7 @@ def card(
         seed=seed,
         software=f"ck19ml {__version__}",
         illumination=dataset.illumination,
+        target=target,
         baselines={} if kind == "autoencoder" else asdict(split.baselines(*roles)),
         **dataset.parameters,
     )

@@ -48,7 +48,7 @@ class Split:
         rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(wanted)])
         rows = rows[self.held_out[rows] == (SAME_WELLS in roles)]
         usable = ~self.dataset.table["faulty"].to_numpy(bool)[rows]
-        rows = rows if faulty else rows[usable]
+        rows = np.asarray(rows if faulty else rows[usable])
         if not len(rows):
             raise ConfigError(
                 f"expected usable patches in the {' and '.join(roles)} wells of "

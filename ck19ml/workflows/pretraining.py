@@ -1,0 +1,134 @@
+"""What the autoencoder brings: frozen, fine-tuned and fresh encoders at the same budget."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ck19ml import models, plots
+from ck19ml.config import AutoencoderSettings, ClassifierConfig, PretrainingConfig
+from ck19ml.evaluation import Evaluation, evaluate
+from ck19ml.plates.store import open_dataset
+from ck19ml.tracking import registry, runs
+from ck19ml.training import seed_everything
+from ck19ml.workflows.autoencoder import autoencoder_step
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.progress import say
+from ck19ml.workflows.supervised import classifier_of
+from ck19ml.workflows.wells import Split, split_dataset
+
+ARMS = ("frozen", "fine-tuned", "from scratch")
+RULES = {"overlap": "thresholds on overlap", "logistic": "logistic regression"}
+UNLABELLED = "unlabelled"
+"""Role of training wells whose stimulation a classifier is not told."""
+
+
+def pretraining_command(config: PretrainingConfig) -> Outcome:
+    """Train all arms on all shares of labelled wells, in one tracked run."""
+    split = split_dataset(open_dataset(config.dataset), config.split)
+    settings = AutoencoderSettings(
+        architecture=config.architecture, masked=config.masked, fit=config.autoencoder_fit
+    )
+    with runs.start("pretraining", "pretraining", config.model_dump(mode="json")) as run:
+        step, _ = autoencoder_step(settings, split, config.seed)
+        encoder = registry.load_model(registry.model_uri(step)).encoder
+        rows: list[dict[str, Any]] = []
+        for share in sorted(set(config.shares)):
+            for repeat in range(config.repeats if share < 1 else 1):
+                part = labelled(split, share, config.seed + repeat)
+                for arm in ARMS:
+                    say(f"{arm}, {share:.0%} of the training wells labelled, time {repeat + 1}")
+                    found = _train(config, part, encoder, arm, config.seed + repeat)
+                    rows += scores_of(found, arm, share, repeat, part)
+        table = pd.DataFrame(rows).drop_duplicates(["arm", "share", "repeat", "level"])
+        dataset = split.dataset
+        run.dataset(
+            dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
+        )
+        run.table("pretraining", table)
+        run.metrics(_metrics(table))
+        run.figure("pretraining", plots.pretraining(table))
+        lines = _lines(table, split)
+        run.describe("\n".join(lines))
+    return Outcome([*lines, f"run {run.id}"], {"run": run.id, **_metrics(table)})
+
+
+def labelled(split: Split, share: float, seed: int) -> Split:
+    """Leave a share of each stimulation's training wells a label, and at least one of each."""
+    wells = split.wells.copy()
+    rng = np.random.default_rng(seed)
+    for _, own in wells[wells["role"] == "train"].groupby("stimulation", sort=True):
+        kept = max(1, round(share * len(own)))
+        wells.loc[rng.permutation(own.index.to_numpy())[kept:], "role"] = UNLABELLED
+    return replace(split, wells=wells)
+
+
+def _train(
+    config: PretrainingConfig, split: Split, encoder: Any, arm: str, seed: int
+) -> Evaluation:
+    fresh = arm == "from scratch"
+    settings = ClassifierConfig(
+        dataset=config.dataset,
+        encoder=None if fresh else "the autoencoder of this run",
+        architecture=config.architecture,
+        masked=config.masked,
+        fine_tune=arm != "frozen",
+        head=config.head,
+        head_fit=config.fit if arm == "fine-tuned" else None,
+        fit=config.fit,
+        split=config.split,
+        seed=seed,
+    )
+    if fresh:
+        seed_everything(seed)
+        encoder = models.build_encoder(config.architecture, split.dataset.parameters["patch_size"])
+    scorer, _ = classifier_of(settings, split, encoder)
+    return evaluate(scorer, split.dataset, split.rows("test"))
+
+
+def scores_of(
+    found: Evaluation, arm: str, share: float, repeat: int, split: Split
+) -> list[dict[str, Any]]:
+    """Accuracy of patches and wells, of the model and of the rules fitted on the same wells."""
+    wells = int((split.wells["role"] == "train").sum())
+    named = {arm: ""} | {name: f"baseline_{rule}_" for rule, name in RULES.items()}
+    rows = []
+    for name, prefix in named.items():
+        for level, key in (("patch", "accuracy"), ("well", "well_accuracy")):
+            score = found.scores.get(prefix + key)
+            if score is None:
+                continue
+            rows.append(
+                {
+                    "arm": name,
+                    "share": share,
+                    "repeat": repeat,
+                    "level": level,
+                    "labelled_wells": wells,
+                    "value": score.value,
+                    "low": score.low,
+                    "high": score.high,
+                }
+            )
+    return rows
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    means = table.groupby(["level", "arm", "share"])["value"].mean()
+    return {
+        f"{level}_accuracy/{arm.replace(' ', '_')}_{share:g}": float(value)
+        for (level, arm, share), value in means.items()
+    }
+
+
+def _lines(table: pd.DataFrame, split: Split) -> list[str]:
+    tested = int((split.wells["role"] == "test").sum())
+    lines = [f"what the autoencoder brings, on {tested} wells that nothing has seen:"]
+    for (share, wells), part in table.groupby(["share", "labelled_wells"]):
+        means = part.groupby(["level", "arm"])["value"].mean()
+        each = ", ".join(
+            f"{arm} {means['patch', arm]:.3f} / {means['well', arm]:.3f}" for arm in ARMS
+        )
+        lines.append(f"- {wells} wells labelled ({share:.0%}), accuracy patch / well: {each}")
+    return lines
