@@ -18,6 +18,8 @@ from ck19ml.tuning import Study
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.worker import Task, as_json, work
 
+WORKER = "ck19ml.workflows.worker"
+
 LOOK_S = 0.5
 """Between two looks at the study."""
 
@@ -27,7 +29,9 @@ GOODBYE_S = 60
 Watch = Callable[[], None]
 
 
-def run_here(task: Task, study: Study, count: int, failures: int, watch: Watch) -> None:
+def run_here(
+    task: Task, study: Study, count: int, failures: int, watch: Watch, module: str = WORKER
+) -> None:
     """Run trials in processes of this machine until the study has enough.
 
     Each process has its share of the cores. One that dies (the system may end it where memory
@@ -41,13 +45,15 @@ def run_here(task: Task, study: Study, count: int, failures: int, watch: Watch) 
         Processes that may die.
     watch : callable
         Called at each look at the study.
+    module : str
+        What a worker runs.
 
     Raises
     ------
     Ck19Error
         If the study cannot go on, in the worker's own words; or if too many workers died.
     """
-    crew = [_start(task, count) for _ in range(count)]
+    crew = [_start(task, count, module) for _ in range(count)]
     died = 0
     try:
         while crew:
@@ -63,15 +69,15 @@ def run_here(task: Task, study: Study, count: int, failures: int, watch: Watch) 
                             "too little memory, or take fewer --workers, and run again to go on"
                         )
                     say(f"a worker ended by {_cause(process.returncode)}; another takes its place")
-                    crew.append(_start(task, count))
+                    crew.append(_start(task, count, module))
     finally:
         _dismiss(crew)
     watch()
 
 
-def _start(task: Task, count: int) -> "subprocess.Popen[str]":
+def _start(task: Task, count: int, module: str) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [sys.executable, "-m", "ck19ml.workflows.worker"],
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -3,12 +3,11 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.batches import AnyPatches, Patches, concatenate
+from ck19ml.batches import AnyPatches, Patches
 from ck19ml.classifier import Part
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.models import Network
@@ -52,24 +51,20 @@ class Material:
         patches = self._pixels(role) if pixels else NO_PIXELS
         return Part(patches, labels, self.features[role])
 
+    def whole(self, *, pixels: bool) -> Part:
+        """Return the patches of all roles as one part: what the champion is trained on."""
+        rows = np.concatenate([self.split.rows(role) for role in ROLES])
+        patches = NO_PIXELS
+        if pixels:
+            patches = load_patches(self.split.dataset, rows, masked=self.masked)
+        features = np.concatenate([self.features[role] for role in ROLES])
+        return Part(patches, self.split.labels(rows), features)
+
     def _pixels(self, role: str) -> AnyPatches:
         if role not in self._patches:
             rows = self.split.rows(role)
             self._patches[role] = load_patches(self.split.dataset, rows, masked=self.masked)
         return self._patches[role]
-
-
-def join_parts(first: Part, second: Part) -> Part:
-    """Put two parts together."""
-    return Part(
-        concatenate(first.patches, second.patches),
-        np.concatenate([first.targets, second.targets]),
-        _both(first.features, second.features),
-    )
-
-
-def _both(first: NDArray[Any] | None, second: NDArray[Any] | None) -> NDArray[Any] | None:
-    return None if first is None or second is None else np.concatenate([first, second])
 
 
 def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path) -> Material:

@@ -1,11 +1,9 @@
 """The main job: from a plate folder to a tuned, registered, evaluated champion."""
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +13,25 @@ from ck19ml.core.fingerprint import fingerprint
 from ck19ml.errors import ConfigError
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import Dataset
-from ck19ml.tracking import runs, server, trial_runs
+from ck19ml.tracking import runs, server
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Space, Study
 from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.repair import repair_runs
+from ck19ml.workflows.studies import (
+    Places,
+    Runs,
+    become_parent,
+    ended_by_sigterm,
+    joined,
+    parent_of,
+    reconcile,
+    repair,
+)
 from ck19ml.workflows.wells import Split, split_dataset
 
-PARENT = "parent_run"
 RESULT = "result"
-TUNERS = "tuners"
 
 
 def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
@@ -46,7 +52,7 @@ def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
         say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
     plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
     dataset = prepared(plate, config.dataset, config.prepare)
-    with _ended_by_sigterm(), server.lost_in_one_line(), ExitStack() as outer:
+    with ended_by_sigterm(), server.lost_in_one_line(), ExitStack() as outer:
         repair_runs()
         with ExitStack() as inner:
             if dataset is None:
@@ -58,42 +64,16 @@ def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
                 # The study outlives the run, whose last state depends on who else is at work.
                 study = outer.enter_context(_study(config, dataset, place))
                 with study.alone("parent"):
-                    parent = _parent(study) or _become_parent(study, run)
+                    parent = parent_of(study) or become_parent(study, run)
             else:
                 study = outer.enter_context(_study(config, dataset, place))
                 with study.alone("parent"):
-                    known = _parent(study)
+                    known = parent_of(study)
                     resume = None if runs.made_by_mlflow_run() else known
                     run = inner.enter_context(_start(config, resume))
-                    parent = known or _become_parent(study, run)
+                    parent = known or become_parent(study, run)
             with server.lost_in_one_line(), tuning.lost_in_one_line(place):
                 return _tune(config, dataset, study, Runs(run, parent), Places(place, folder))
-
-
-class Runs:
-    """The run of this command, and the study's parent, which may be the same.
-
-    Attributes
-    ----------
-    own, parent : Run
-    """
-
-    def __init__(self, own: Run, parent: Run) -> None:
-        self.own, self.parent = own, parent
-
-    @property
-    def all(self) -> list[Run]:
-        """Both, or the one."""
-        return list(dict.fromkeys((self.parent, self.own)))
-
-
-class Places:
-    """Where the study and its features are kept."""
-
-    def __init__(self, storage: str | Path, folder: Path) -> None:
-        self.storage = storage
-        # A journal has the features beside it; a database has no such place.
-        self.folder = folder if "://" in str(storage) else Path(storage).parent
 
 
 def _start(config: TuneConfig, resume: Run | None) -> Any:
@@ -102,24 +82,8 @@ def _start(config: TuneConfig, resume: Run | None) -> Any:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Take the signal by which systems ask a process to end for Ctrl-C: runs end truthfully."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[Study]:
-    """Open the study of this config on this data: its name says all that its trials depend on.
-
-    The parent run of a study that others still work on is left running.
-    """
+    """Open the study of this config on this data: its name says all that its trials depend on."""
     own = config.model_dump(
         mode="json",
         include={"autoencoder", "split", "classes", "space", "first", "epochs",
@@ -128,45 +92,24 @@ def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[
     if config.pruner != "median":  # studies from before there was a choice keep their names
         own["pruner"] = config.pruner
     name = f"tune-{fingerprint(own, dataset.content_hash)}"
-    with tuning.open_study(
-        place,
-        name,
-        seed=config.seed,
-        first=config.first,
-        pruner=config.pruner,
-        heartbeat=config.heartbeat,
-    ) as study:
-        try:
-            with study.together(TUNERS):
-                yield study
-        except BaseException:
-            with suppress(Exception):  # what is lost now is what the error is about
-                _leave(study)
-            raise
-        _leave(study)
-
-
-def _leave(study: Study) -> None:
-    with study.if_last(TUNERS) as last:
-        parent = None if last else _parent(study)
-        if parent is not None:
-            parent.leave_running()
-
-
-def _parent(study: Study) -> Run | None:
-    known = study.recall(PARENT)
-    return None if known is None else runs.open_run(known)
-
-
-def _become_parent(study: Study, run: Run) -> Run:
-    study.remember(PARENT, run.id)
-    return run
+    with (
+        tuning.open_study(
+            place,
+            name,
+            seed=config.seed,
+            first=config.first,
+            pruner=config.pruner,
+            heartbeat=config.heartbeat,
+        ) as study,
+        joined(study),
+    ):
+        yield study
 
 
 def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: Places) -> Outcome:
     from ck19ml.workflows.autoencoder import autoencoder_step
 
-    say(_repair(study, at.parent))
+    say(repair(study, at.parent))
     split = split_dataset(dataset, config.split, config.classes)
     with study.alone("encoder"):  # who comes second finds it trained
         encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
@@ -188,24 +131,6 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
         if at.parent != at.own:
             at.parent.end(state)
     return _outcome(study, at, added, result)
-
-
-def _repair(study: Study, parent: Run) -> str:
-    """Recover the trials whose process died, bring their runs up to date, and say so."""
-    dead = study.recover()
-    wrong = _reconcile(study, parent)
-    text = f"study: {study.done} trials so far"
-    if dead:
-        text += f"; {len(dead)} left running by a process that died are tried again"
-    if wrong:
-        names = ", ".join(f"trial-{number:03d}" for number in wrong)
-        text += f"; runs that had another state than their trials are put right: {names}"
-    return text
-
-
-def _reconcile(study: Study, parent: Run) -> list[int]:
-    endings = {n: (each.state, each.error, each.seconds) for n, each in study.endings().items()}
-    return trial_runs.reconcile(parent, endings)
 
 
 def _run_trials(
@@ -237,7 +162,7 @@ def _run_trials(
                 config=config.model_copy(update={"dataset": config.dataset.resolve()}).model_dump(
                     mode="json"
                 ),
-                storage=_from_everywhere(places.storage),
+                storage=places.from_everywhere,
                 tracking=server.location(),
                 study=study.name,
                 parent=parent.id,
@@ -253,14 +178,10 @@ def _run_trials(
                 crew.run_on_cluster(task, study, config.scheduler, config.trials, look)
             added = study.done - done
     study.recover()
-    _reconcile(study, parent)
+    reconcile(study, parent)
     if study.done < config.trials:
         say(f"study: time is up after {study.done} of {config.trials} trials")
     return added
-
-
-def _from_everywhere(storage: str | Path) -> str:
-    return str(storage) if "://" in str(storage) else str(Path(storage).resolve())
 
 
 def _result(

@@ -103,7 +103,7 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
         )
 
 
-def main() -> int:
+def main(work: Callable[[Task], int] = work) -> int:
     """Do the task that standard input names; see the module."""
     task = Task(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
