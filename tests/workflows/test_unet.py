@@ -1,0 +1,195 @@
+"""A small network from simulated wells to the masks of a dataset, told once and looked at often."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from ck19ml import models
+from ck19ml.config import (
+    FitConfig,
+    MasksConfig,
+    PrepareConfig,
+    SplitConfig,
+    UnetConfig,
+)
+from ck19ml.errors import ConfigError, PlateError, TrackingError
+from ck19ml.mask_network import MaskNetwork
+from ck19ml.plates.folder import find_plate
+from ck19ml.plates.store import Dataset, open_dataset
+from ck19ml.scoring import Scorer, load_scorer, mask_network_of
+from ck19ml.tracking import registry
+from ck19ml.workflows import masks as comparison
+from ck19ml.workflows import unet as workflow
+from ck19ml.workflows.data import Outcome, prepare, prepared
+from ck19ml.workflows.trained import card
+from ck19ml.workflows.wells import split_dataset
+
+pytestmark = pytest.mark.slow
+
+CONFIG = UnetConfig(
+    filters=4, wells=6, validation_wells=3, size=192, fit=FitConfig(epochs=2, batch_size=8)
+)
+MASKED = PrepareConfig(mask="unet", workers=2)
+
+
+@dataclass
+class Told:
+    folder: Path
+    first: Outcome
+    imitation: Outcome
+    dataset: Dataset
+
+
+@pytest.fixture(scope="module")
+def told(store: Path, tiny_plate: Path) -> Told:
+    first = workflow.unet_command(CONFIG)
+    imitation = workflow.unet_command(CONFIG.model_copy(update={"target": "threshold"}))
+    dataset = prepare(find_plate(tiny_plate), store / "d.zarr", MASKED)
+    return Told(store, first, imitation, dataset)
+
+
+@pytest.fixture(scope="module")
+def champion(told: Told) -> MaskNetwork:
+    place = told.folder / "fetched"
+    place.mkdir()
+    return registry.fetch_masks("models:/ck19-unet@champion", place).loaded
+
+
+class TestTraining:
+    def test_the_run_holds_scores_curves_and_figures(self, told: Told) -> None:
+        run = MlflowClient().get_run(told.first.data["run"])
+        assert run.info.status == "FINISHED"
+        assert 0 <= run.data.metrics["validation/iou"] <= 1
+        assert {"train/loss", "validation/loss", "epochs_run"} <= set(run.data.metrics)
+        names = {f.path for f in MlflowClient().list_artifacts(run.info.run_id, "figures")}
+        assert names == {"figures/learning_curves.png", "figures/masks.png"}
+
+    def test_the_first_is_champion_and_one_of_another_target_is_not(self, told: Told) -> None:
+        assert told.first.data["promoted"] is True
+        assert told.imitation.data["promoted"] is False
+        assert "trained towards truth, this one towards threshold" in " ".join(told.imitation.lines)
+
+    def test_any_mlflow_client_masks_raw_fields(self, told: Told, champion: MaskNetwork) -> None:
+        fields = np.random.default_rng(0).integers(100, 900, (1, 200, 392, 2)).astype(np.uint16)
+        found = mlflow.pyfunc.load_model("models:/ck19-unet@champion").predict(fields)
+        np.testing.assert_array_equal(found, champion.predict(fields))
+
+    def test_its_card_names_the_wells_of_its_own_seeds(self, champion: MaskNetwork) -> None:
+        wells = champion.card.wells
+        assert (len(set(wells["train"])), len(set(wells["validation"]))) == (6, 3)
+        assert not set(wells["train"]) & set(wells["validation"])
+
+    def test_it_is_no_classifier(self, told: Told) -> None:
+        with pytest.raises(TrackingError, match=r"loaded by ck19ml\.mask_network"):
+            registry.load_model("models:/ck19-unet@champion")
+
+    def test_the_same_seed_simulates_the_same_wells(self, champion: MaskNetwork) -> None:
+        again = workflow.simulate_wells(CONFIG, "train")
+        assert again.fingerprints == champion.card.wells["train"]
+
+
+class TestGate:
+    def test_a_network_is_champion_by_its_masks_on_the_same_wells(
+        self, told: Told, champion: MaskNetwork
+    ) -> None:
+        part = workflow.simulate_wells(CONFIG, "validation")
+        table = workflow.well_scores(champion, part, 255)
+        now = registry.champion("ck19-unet")
+        assert now is not None
+        better, reason = workflow._beats(now, champion, part, table, CONFIG)
+        assert (better, "on 3 validation wells" in reason) == (False, True)
+        higher = table.assign(iou=table["iou"] + 0.01)
+        assert workflow._beats(now, champion, part, higher, CONFIG)[0] is True
+
+    def test_wells_that_the_champion_was_trained_on_do_not_count(
+        self, told: Told, champion: MaskNetwork
+    ) -> None:
+        part = workflow.simulate_wells(CONFIG, "train")
+        table = workflow.well_scores(champion, part, 255)
+        now = registry.champion("ck19-unet")
+        assert now is not None
+        higher = table.assign(iou=1.0)
+        assert workflow._beats(now, champion, part, higher, CONFIG) == (
+            False,
+            f"challenger, version {now.number} was trained on all of these wells",
+        )
+
+
+class TestPrepare:
+    def test_the_masks_are_the_networks(self, told: Told, champion: MaskNetwork) -> None:
+        rows = np.arange(8)
+        expected = champion(told.dataset.read(rows), 255)
+        np.testing.assert_array_equal(told.dataset.read_masks(rows), expected)
+
+    def test_the_dataset_knows_and_keeps_it(self, told: Told, champion: MaskNetwork) -> None:
+        kept = mask_network_of(told.dataset)
+        assert kept is not None
+        assert kept.card == champion.card
+        assert len(told.dataset.parameters["mask_network"]) == 64
+
+    def test_it_is_found_again_and_another_network_is_told_apart(
+        self, told: Told, tiny_plate: Path
+    ) -> None:
+        plate, target = find_plate(tiny_plate), told.folder / "d.zarr"
+        assert prepared(plate, target, MASKED) is not None
+        other = MASKED.model_copy(update={"mask_model": told.imitation.data["model"]})
+        with pytest.raises(ConfigError, match="mask_network"):
+            prepared(plate, target, other)
+
+    def test_a_missing_network_is_said_in_one_line(self, told: Told, tiny_plate: Path) -> None:
+        config = MASKED.model_copy(update={"mask_model": "models:/nosuch@champion"})
+        with pytest.raises(TrackingError, match="ck19ml unet"):
+            prepare(find_plate(tiny_plate), told.folder / "e.zarr", config)
+        assert not (told.folder / "e.zarr").exists()
+
+    def test_a_model_of_these_masks_carries_the_network(self, told: Told, tmp_path: Path) -> None:
+        dataset = open_dataset(told.dataset.path)
+        split = split_dataset(dataset, SplitConfig())
+        known = card("autoencoder", split, masked=True, seed=1)
+        network = models.build_autoencoder("compact", 192)
+        saved = Scorer(network, known, mask_network_of(dataset)).save(tmp_path / "model")
+        loaded, rows = load_scorer(saved), np.arange(3)
+        np.testing.assert_array_equal(loaded.masks(dataset.read(rows)), dataset.read_masks(rows))
+
+    def test_a_model_without_its_network_is_refused(self, told: Told, tmp_path: Path) -> None:
+        known = card("autoencoder", split_dataset(told.dataset, SplitConfig()), masked=True, seed=1)
+        saved = Scorer(models.build_autoencoder("compact", 192), known).save(tmp_path / "model")
+        with pytest.raises(PlateError, match="expected a mask network"):
+            load_scorer(saved)
+
+
+class TestComparison:
+    CONFIG = MasksConfig(
+        methods=["otsu", "threshold-field", "unet"],
+        wells=2,
+        size=192,
+        conditions={"plain": {}, "degraded": {"noise": 2.0}},
+    )
+
+    def test_all_methods_stand_beside_what_needs_none(self, told: Told) -> None:
+        outcome = comparison.masks_command(self.CONFIG)
+        methods = ("above-background", "otsu", "threshold-field", "unet")
+        for condition in ("plain", "degraded"):
+            assert {f"{condition}/{name}/iou" for name in methods} <= set(outcome.data)
+            assert f"{condition}/gain" in outcome.data
+        files = MlflowClient().list_artifacts(outcome.data["run"])
+        assert {"masks.csv", "wells.csv", "gains.csv"} <= {file.path for file in files}
+        figures = MlflowClient().list_artifacts(outcome.data["run"], "figures")
+        assert [file.path for file in figures] == [
+            "figures/mask_methods.png",
+            "figures/mask_scores.png",
+        ]
+
+    def test_wells_that_the_network_has_seen_are_refused(
+        self, told: Told, champion: MaskNetwork, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = comparison.simulate_wells(self.CONFIG)["degraded"][1].sha256
+        leaky = MaskNetwork(champion.network, replace(champion.card, wells={"validation": [seen]}))
+        stored = type("Stored", (), {"loaded": leaky})()
+        monkeypatch.setattr(registry, "fetch_masks", lambda uri, place: stored)
+        with pytest.raises(ConfigError, match="has not seen"):
+            comparison.masks_command(self.CONFIG)
