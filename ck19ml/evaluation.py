@@ -118,6 +118,7 @@ def with_counts(dataset: Dataset, rows: NDArray[np.integer]) -> pd.DataFrame:
 
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
     """Evaluate a model of any kind on the patches with these rows."""
+    dataset = dataset.with_target(scorer.card.target)
     table = with_counts(dataset, rows)
     if scorer.card.kind == "autoencoder":
         losses = in_portions(

@@ -22,7 +22,6 @@ from ck19ml.mask_network import MaskNetwork, load_mask_network
 from ck19ml.models import Network
 from ck19ml.plates.preparation import NETWORK_FOLDER
 from ck19ml.plates.store import Dataset
-from ck19ml.plates.store import Dataset
 from ck19ml.training import PREDICT_BATCH, predict
 
 FORMAT = 1
@@ -61,6 +60,9 @@ class Card:
         Name and content hash of the training dataset.
     seed : int
     software : str
+    target : str
+        The measure of overlap that a regressor predicts, see `core.overlap.TARGETS`: what is called
+        overlap in its scores and figures.
     temperature, well_temperature : float
         By which a classifier's log-probabilities of patches, and then of wells, are divided:
         fitted on validation wells, see `core.calibration`.
@@ -80,6 +82,7 @@ class Card:
     software: str
     illumination: bool = False
     mask_network: str = ""
+    target: str = "overlap"
     baselines: dict[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     well_temperature: float = 1.0

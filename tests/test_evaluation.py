@@ -295,6 +295,9 @@ def test_evaluate_runs_the_network_on_the_rows_asked_for(tiny_dataset: Dataset) 
     evaluation = evaluate(regressor, tiny_dataset, rows)
     made = regressor.predict_patches(tiny_dataset.read(rows))
     np.testing.assert_allclose(evaluation.patches["predicted_overlap"], made[:, 0], rtol=1e-6)
+    of_tcells = Scorer(network, card("regressor", target="tcell_overlap"))
+    true = evaluate(of_tcells, tiny_dataset, rows).patches["overlap"]
+    np.testing.assert_array_equal(true, table["tcell_overlap"])
 
     autoencoder = Scorer(models.build_autoencoder("compact", 192), card("autoencoder"))
     evaluation = evaluate(autoencoder, tiny_dataset, rows)

@@ -113,6 +113,8 @@ class RegressorConfig(Frozen):
 
     Attributes
     ----------
+    target : str
+        What is regressed: a name of `core.overlap.TARGETS`.
     head : {'local', 'study'}
         See `models.build_regressor_head`.
     """
@@ -122,6 +124,7 @@ class RegressorConfig(Frozen):
     architecture: Literal["compact", "slides", "dissertation"] = "compact"
     masked: bool = False
     fine_tune: bool = False
+    target: Literal["overlap", "tcell_overlap", "dc_overlap", "overlap_excess"] = "overlap"
     head: Literal["local", "study"] = "local"
     dropout: float = Field(default=0.15, ge=0, lt=1)
     fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.overlap import DC, TCELL, score
 
 BATCH = 16
 """Patches transformed at once: few enough for the processor's cache."""
@@ -82,6 +82,24 @@ def expected_share(
     """
     share = np.asarray(dc_area_px, np.float64) / pixels
     return np.where(np.asarray(tcell_area_px) > 0, share, 0.0)
+
+
+def measures(masks: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    """Measure the overlap of patches in every way of `overlap.TARGETS`, (n,) each.
+
+    Parameters
+    ----------
+    masks : ndarray, (n, height, width, 2), bool
+    """
+    found = score(masks)
+    pixels = masks.shape[1] * masks.shape[2]
+    expected = expected_share(found.tcell_area_px, found.dc_area_px, pixels)
+    return {
+        "overlap": found.overlap,
+        "tcell_overlap": found.tcell_overlap,
+        "dc_overlap": found.dc_overlap,
+        "overlap_excess": found.tcell_overlap - expected,
+    }
 
 
 def by_chance(masks: NDArray[np.bool_]) -> Chance:

@@ -8,6 +8,14 @@ from numpy.typing import NDArray
 DC, TCELL = 0, 1
 """Channel index of the dendritic cells (red) and of the T cells (green)."""
 
+TARGETS = {
+    "overlap": "IoU of the two masks",
+    "tcell_overlap": "share of the T-cell area on DCs (M1)",
+    "dc_overlap": "share of the DC area under T cells (M2)",
+    "overlap_excess": "share of the T-cell area on DCs beyond chance",
+}
+"""Columns of a dataset that say how much two cell types overlap, as fractions."""
+
 
 @dataclass(frozen=True)
 class OverlapScore:

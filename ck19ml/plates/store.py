@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,28 @@ class Dataset:
     def illumination(self) -> bool:
         """Whether the fields were corrected for uneven illumination."""
         return bool(self.info.get("preparation", {}).get("illumination", False))
+
+    def with_target(self, target: str) -> "Dataset":
+        """Return the dataset with another measure of overlap in the column ``overlap``.
+
+        Parameters
+        ----------
+        target : str
+            A name of `core.overlap.TARGETS`.
+
+        Raises
+        ------
+        PlateError
+            If the dataset was prepared before it held this measure.
+        """
+        if target == "overlap":
+            return self
+        if target not in self.table:
+            raise PlateError(
+                f"{self.path}: expected the column {target}, found none; prepare the plate again "
+                "with --overwrite"
+            )
+        return replace(self, table=self.table.assign(overlap=self.table[target]))
 
     @property
     def wells(self) -> pd.DataFrame:

@@ -185,6 +185,13 @@ class _Gate:
                 f"version {champion.number} stays: of the two one sees masked images, which are "
                 "easier to reconstruct; set promote to always to replace it",
             )
+        targets = [version.tags.get("target", "overlap") for version in (champion, rival)]
+        if targets[0] != targets[1]:
+            return Decision(
+                False,
+                f"version {champion.number} stays: it predicts {targets[0]}, the other "
+                f"{targets[1]}; set promote to always to replace it",
+            )
         losses = self._losses(rival)
         theirs, why = _losses_of(champion, self.kind, list(losses), self.dataset)
         found = compare(losses, theirs)

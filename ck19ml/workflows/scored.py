@@ -86,7 +86,7 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
 
 
 def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from ck19ml.core import overlap
+    from ck19ml.core.chance import measures
 
     fields: list[pd.DataFrame] = []
     with bar(f"scoring {plate.name}") as progress:
@@ -96,7 +96,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
             masks = scorer.masks(raw)
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(raw)), "faulty": scorer.faulty(raw),
-                                  "overlap": overlap.score(masks).overlap})  # fmt: skip
+                                  "overlap": measures(masks)[scorer.card.target]})  # fmt: skip
             values = outputs.reshape(len(outputs), -1)
             fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))
             progress(done, len(plate.fields))

@@ -1,14 +1,16 @@
 """What a dataset says of overlap, chance and cells."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.core.chance import by_chance
-from ck19ml.errors import ConfigError
+from ck19ml.core.chance import by_chance, measures
+from ck19ml.core.overlap import TARGETS
+from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.layouts import read_layout
 from ck19ml.plates.preparation import Preparation, Source
@@ -114,3 +116,18 @@ def test_the_dataset_holds_no_masked_copy(tiny_dataset: Dataset) -> None:
     info = json.loads((tiny_dataset.path / "masks" / "zarr.json").read_text())
     assert info["data_type"] == "bool"
     assert open_dataset(tiny_dataset.path).read_masks(np.arange(2)).dtype == bool
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_any_measure_can_stand_for_the_overlap(tiny_dataset: Dataset, target: str) -> None:
+    chosen = tiny_dataset.with_target(target)
+    np.testing.assert_array_equal(chosen.table["overlap"], tiny_dataset.table[target])
+    assert chosen.content_hash == tiny_dataset.content_hash
+    masks = tiny_dataset.read_masks(np.arange(len(tiny_dataset.table)))
+    np.testing.assert_allclose(chosen.table["overlap"], measures(masks)[target], atol=1e-12)
+
+
+def test_a_measure_that_an_older_dataset_lacks_is_asked_for(tiny_dataset: Dataset) -> None:
+    older = replace(tiny_dataset, table=tiny_dataset.table.drop(columns="dc_overlap"))
+    with pytest.raises(PlateError, match="column dc_overlap, found none; prepare the plate again"):
+        older.with_target("dc_overlap")
