@@ -192,6 +192,8 @@ def dose_table(wells: pd.DataFrame) -> pd.DataFrame:
     for (plate, stimulation), group in _strata(wells):
         vehicle = group[group["kind"] == VEHICLE]
         for compound, own in group[group["kind"] == COMPOUND].groupby("compound", sort=True):
+            if own["concentration_um"].nunique() < 2:
+                continue  # a single dose beside the series of others
             both = pd.concat([own, vehicle])
             dose = both["concentration_um"].where(both["kind"] == COMPOUND, 0.0)
             for measure in MEASURES:

@@ -2,11 +2,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ck19ml.core.metrics import Score
 from ck19ml.plates.store import Dataset
 from ck19ml.workflows.screening.analysis import analyse, screen_metrics
+from ck19ml.workflows.screening.figures import screen_figures
 from ck19ml.workflows.screening.text import screen_lines
 from ck19ml.workflows.screening.truth import Truth, find_truth, verdict
 from tests.workflows.screening.wells import INHIBITORS, MEANING, made_wells
@@ -51,6 +53,27 @@ def test_fitted_ic50s_are_judged() -> None:
     lines = "\n".join(screen_lines(screen))
     assert "IC50 by the model: 2 of 2 supported where there is one" in lines
     assert "dose curves: the score supports" in lines
+
+
+def test_two_plates_are_screened_each_by_its_own_controls() -> None:
+    library, doses = made_wells("ck19"), made_wells("ck21")
+    both = pd.concat([library, doses.assign(score=doses["score"] + 100)], ignore_index=True)
+    screen = analyse(both, MEANING, 0.05, None, seed=1)
+    assert set(screen.hits["plate"]) == {"CK19", "CK21"}
+    alone = analyse(library, MEANING, 0.05, None, seed=1).hits.set_index(
+        ["stimulation", "compound"]
+    )
+    own = screen.hits[screen.hits["plate"] == "CK19"].set_index(["stimulation", "compound"])
+    assert own["score_p"].to_dict() == pytest.approx(alone["score_p"].to_dict())
+    metrics = screen_metrics(screen)
+    assert {"screen/z_prime_ConA_CK19_score", "screen/z_prime_ConA_CK21_score"} <= set(metrics)
+    figures = screen_figures(screen)
+    assert {"plate-CK19-score", "plate-CK21-overlap-residual", "position-CK21-score"} <= set(
+        figures
+    )
+    assert {"hits", "controls", "dose_curves-score"} <= set(figures)
+    assert set(screen.doses["plate"]) == {"CK21"}
+    assert "known_inhibitors" not in figures
 
 
 def test_seen_wells_are_warned_of() -> None:
