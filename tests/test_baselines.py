@@ -2,12 +2,22 @@ import json
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ck19ml.baselines import Baselines, OverlapRule, fit_baselines, fit_overlap_rule
+from ck19ml.baselines import (
+    MEASURED,
+    Baselines,
+    LogisticRule,
+    OverlapRule,
+    fit_baselines,
+    fit_logistic_rule,
+    fit_overlap_rule,
+    well_measures,
+)
 
 CLASSES = ["Unstimulated", "OVA", "ConA"]
 
@@ -99,3 +109,26 @@ class TestFitBaselines:
 
     def test_they_are_the_same_at_every_fit(self) -> None:
         assert fitted() == fitted()
+
+
+class TestLogisticRule:
+    def test_the_measurements_of_a_well_are_means_over_its_patches(self) -> None:
+        rows = {name: [1.0, 3.0, 5.0] for name in MEASURED} | {"overlap": [0.0, 0.2, 0.4]}
+        table = pd.DataFrame(rows).assign(plate="P", well=["A01", "A01", "A02"])
+        measures = well_measures(table)
+        assert measures.shape == (2, len(MEASURED) + 1)
+        assert measures[0].tolist() == pytest.approx([0.1, *[2.0] * (len(MEASURED) - 1), 0.5])
+
+    @pytest.mark.parametrize("classes", [2, 3])
+    def test_it_tells_wells_that_can_be_told(self, classes: int) -> None:
+        rng = np.random.default_rng(0)
+        labels = np.arange(60) % classes
+        measures = rng.normal(0, 1, (60, 4)) * 100
+        measures[:, 2] += 1000 * labels
+        rule = fit_logistic_rule(measures, labels)
+        assert rule is not None
+        again = LogisticRule(**json.loads(json.dumps(asdict(rule))))
+        assert (again.predict(measures) == labels).all()
+
+    def test_one_class_has_none(self) -> None:
+        assert fit_logistic_rule(np.ones((3, 2)), np.zeros(3, int)) is None
