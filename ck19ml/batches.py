@@ -146,8 +146,7 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         self._count, self._draw = count, draw
         self.order: NDArray[np.integer] = np.arange(count)
         self.epoch = -1
-        self._before: Any = None
-        self.on_epoch_end()
+        self.on_epoch_begin()
 
     def __len__(self) -> int:
         return math.ceil(self._count / self.batch_size)
@@ -156,23 +155,25 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         """Rows of the batch with this index."""
         return self.order[index * self.batch_size : (index + 1) * self.batch_size]
 
-    def on_epoch_end(self) -> None:
-        """Draw a new order, where a generator was given."""
+    def on_epoch_begin(self) -> None:
+        """Draw a new order, where a generator was given.
+
+        Not at an epoch's end: Keras calls that hook once more, before the first epoch.
+        """
         self.epoch += 1
-        if self.rng is not None and self._draw is not None:
-            self._before = self.rng.bit_generator.state
+        if self._draw is not None:
             self.order = self._draw()
 
     def state(self) -> dict[str, Any]:
-        """Return what the order of this epoch and of those after it follows from (JSON-like)."""
-        return {"epoch": self.epoch, "rng": self._before}
+        """Return what the orders of the epochs after this one follow from (JSON-like)."""
+        rng = None if self.rng is None else self.rng.bit_generator.state
+        return {"epoch": self.epoch, "rng": rng}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
-        if self.rng is not None and state["rng"] is not None:
+        """Go on after the epoch in which `state` was taken."""
+        self.epoch = state["epoch"]
+        if self.rng is not None:
             self.rng.bit_generator.state = state["rng"]
-        self.epoch = state["epoch"] - 1
-        self.on_epoch_end()
 
 
 class Batches(_Shuffled):

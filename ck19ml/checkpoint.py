@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,9 +56,6 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove what is kept of all stages: the training has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):  # there are others
-            for place in (self.folder.parent, self.folder.parent.parent):
-                place.rmdir()
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,8 @@ ARRAYS = ("variables", "best")
 def read_state(path: Path) -> State | None:
     """Read a state; None where there is none that this program can go on from."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # The file is opened here, for numpy leaves that of a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             content = json.loads(str(stored["content"]))
             if content["made_by"] != _made_by():
                 return None

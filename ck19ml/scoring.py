@@ -150,6 +150,13 @@ class Scorer:
             return ["predicted_overlap"]
         return [f"feature_{index}" for index in range(self.encoder.output_shape[-1])]
 
+    def columns(self) -> list[str]:
+        """Name the columns of `predict`."""
+        if self.card.kind == "classifier":
+            names = [f"probability_{name}" for name in stimulations(self.card.classes)]
+            return ["patches", "faulty_share", "stimulation", *names]
+        return ["patches", "faulty_share", *self.output_names()]
+
     def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
         """Bring patches to the form that the network was trained on (`training.Patches`)."""
         card = self.card
@@ -170,7 +177,7 @@ class Scorer:
         Parameters
         ----------
         model_input : ndarray, (n, height, width, 2)
-            Raw grey values; channel 0 DC, channel 1 T cell.
+            Raw grey values; channel 0 DC, channel 1 T cell. A patch is a field of one patch.
         params : dict, optional
             Not used; part of the interface.
 

@@ -204,7 +204,7 @@ def test_batches_with_a_generator_draw_a_new_order_each_epoch_with_targets_that_
         rows = (y - 100).tolist()
         np.testing.assert_array_equal(x, Patches(raw).batch(np.array(rows)))
         orders.append(rows)
-        batches.on_epoch_end()
+        batches.on_epoch_begin()
     assert orders[0] != orders[1]
     again = Batches(Patches(raw), targets, 40, np.random.default_rng(0))
     np.testing.assert_array_equal(again[0][1], targets[orders[0]])

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import keras
 import mlflow
 import numpy as np
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
+from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 import ck19ml
 from ck19ml.errors import TrackingError
@@ -21,8 +22,11 @@ LOADER = Scorer.__module__
 MASK_LOADER = MaskNetwork.__module__
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-REQUIREMENTS = ("keras", "numpy", "pandas", "scikit-learn", "tensorflow")
-"""What scoring imports; pinned to the versions that trained the model."""
+REQUIREMENTS = (
+    "imagecodecs", "keras", "numpy", "opencv-python-headless", "pandas", "pydantic", "pyyaml",
+    "scikit-image", "scikit-learn", "scipy", "tifffile", "zarr",
+)  # fmt: skip
+"""What scoring imports, beside the backend; pinned to the versions that trained the model."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,14 @@ def log_model(
     tags : dict of str
         Of the version: what the gate compares.
     """
-    pins = [f"{package}=={version(package)}" for package in REQUIREMENTS]
+    backend = keras.backend.backend()
+    pins = [f"{package}=={version(package)}" for package in (*REQUIREMENTS, backend)]
     size = scorer.card.patch_size
     example = np.zeros((1, size, size, 2), np.uint16)
-    signature = ModelSignature(inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))]))
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))]),
+        outputs=_columns(scorer) if isinstance(scorer, Scorer) else None,
+    )
     with tempfile.TemporaryDirectory() as folder:
         data = scorer.save(Path(folder) / "scorer")
         logged = mlflow.pyfunc.log_model(
@@ -85,6 +93,20 @@ def log_model(
     registered = mlflow.register_model(logged.model_uri, name, tags=tags)
     client().update_model_version(name, registered.version, description)
     return Version(name, str(registered.version), run, tags)
+
+
+def _columns(scorer: Scorer) -> Schema | None:
+    """Columns of the answers; those of an autoencoder are thousands of features."""
+    if scorer.card.kind == "autoencoder":
+        return None
+    kinds = {"patches": "long", "stimulation": "string"}
+    # Missing where a field has no usable patch.
+    return Schema(
+        [
+            ColSpec(kinds.get(name, "double"), name, required=name in ("patches", "faulty_share"))
+            for name in scorer.columns()
+        ]
+    )
 
 
 def _log_network(scorer: Scorer | MaskNetwork, pins: list[str]) -> None:

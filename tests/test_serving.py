@@ -1,0 +1,203 @@
+"""A registered classifier answers over HTTP, as `mlflow models serve` starts it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ck19ml.scoring import Scorer
+from ck19ml.tracking import registry, runs
+from tests.test_scoring import CLASSES, SIZE, scorer_of
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return scorer_of("classifier", masked=True)
+
+
+@pytest.fixture(scope="module")
+def model(store: Path, scorer: Scorer) -> str:
+    """URI of the registered classifier."""
+    with runs.start("classifier", "classifier", {}) as run:
+        return registry.log_model(run, scorer, "ck19-classifier", {}, "for a test").uri
+
+
+def fields(height: int = 70, width: int = 100) -> NDArray[np.uint16]:
+    values = np.random.default_rng(4).integers(100, 4096, (2, height, width, 2))
+    return values.astype(np.uint16)
+
+
+def test_the_model_says_what_it_takes_and_gives(model: str, scorer: Scorer) -> None:
+    loaded = mlflow.pyfunc.load_model(model)
+    (taken,) = loaded.metadata.get_input_schema().inputs
+    assert (taken.type, taken.shape) == (np.dtype(np.uint16), (-1, -1, -1, 2))
+    given = [column.name for column in loaded.metadata.get_output_schema().inputs]
+    assert given == ["patches", "faulty_share", "stimulation",
+                     *(f"probability_{name}" for name in CLASSES)]  # fmt: skip
+    assert loaded.predict(fields()).equals(scorer.predict(fields()))
+
+
+def test_nothing_in_the_model_is_pickled(model: str, tmp_path: Path) -> None:
+    place = Path(mlflow.artifacts.download_artifacts(model, dst_path=str(tmp_path)))
+    names = {path.suffix for path in place.rglob("*") if path.is_file()}
+    assert not names & {".pkl", ".pickle", ".cloudpickle", ".joblib"}
+    stored = json.loads(next(place.rglob("card.json")).read_text())
+    assert stored["classes"] == CLASSES
+    assert (stored["mask"], stored["masked"], stored["background"]) == ("otsu", True, 255)
+    assert stored["interaction_threshold"] == 0.2
+
+
+IMPORTED = """
+import ast, sys
+from pathlib import Path
+import ck19ml.scoring
+found = set()
+for name, module in list(sys.modules.items()):
+    if name.split(".")[0] == "ck19ml" and module.__file__:
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add((node.module or "").split(".")[0])
+print(*sorted(found - set(sys.stdlib_module_names) - {"ck19ml"}))
+"""
+
+
+def test_the_model_pins_what_scoring_imports() -> None:
+    made = subprocess.run([sys.executable, "-c", IMPORTED], cwd=ROOT, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    imported = made.stdout.split()
+    assert "keras" in imported
+    by_module = packages_distributions()
+    pinned = {name.lower() for name in registry.REQUIREMENTS}
+    for module in imported:
+        assert {name.lower() for name in by_module[module]} & pinned, module
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def server(model: str, store: Path) -> Iterator[int]:
+    port = free_port()
+    command = [Path(sys.executable).with_name("mlflow"), "models", "serve", "-m", model,
+               "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port),
+               "--workers", "1"]  # fmt: skip
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    log = store / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=store, env=environment, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        _wait_for(port, process, log)
+        yield port
+    finally:
+        os.killpg(process.pid, 15)  # the server is a child of the command
+        process.wait(timeout=60)
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            assert ask(port, "GET", "/ping")[0] == 200
+        except OSError:
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail(f"no answer from port {port}: {log.read_text()}")
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, str]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def post(port: int, body: bytes, kind: str = "application/json") -> tuple[int, str]:
+    return ask(port, "POST", "/invocations", body, kind)
+
+
+def as_json(values: Any) -> bytes:
+    return json.dumps({"inputs": values}).encode()
+
+
+def test_fields_are_scored_over_http(server: int, scorer: Scorer) -> None:
+    status, text = post(server, as_json(fields().tolist()))
+    assert status == 200, text
+    expected = scorer.predict(fields())
+    for given, (_, wanted) in zip(
+        json.loads(text)["predictions"], expected.iterrows(), strict=True
+    ):
+        assert given["stimulation"] == wanted["stimulation"]
+        assert given["patches"] == 6
+        for name in CLASSES:
+            probability = given[f"probability_{name}"]
+            assert probability == pytest.approx(wanted[f"probability_{name}"], rel=1e-4)
+
+
+def test_patches_are_scored_each_by_itself(server: int, scorer: Scorer) -> None:
+    patches = scorer.cut(fields()[0])
+    assert patches.shape == (6, SIZE, SIZE, 2)
+    status, text = post(server, as_json(patches.tolist()))
+    assert status == 200, text
+    given = json.loads(text)["predictions"]
+    expected = scorer.predict_patches(patches)
+    assert len(given) == 6
+    for row, wanted in zip(given, expected, strict=True):
+        made = [row[f"probability_{name}"] for name in CLASSES]
+        np.testing.assert_allclose(made, wanted, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'{"fields": []}',
+        as_json("a field"),
+        as_json([1, 2, 3]),
+        as_json(np.zeros((1, 64, 64, 3), int).tolist()),
+        as_json(np.zeros((1, 8, 8, 2), int).tolist()),
+        as_json(np.full((1, SIZE, SIZE, 2), 5000).tolist()),
+        as_json(np.full((1, SIZE, SIZE, 2), -1).tolist()),
+    ],
+    ids=["no JSON", "a list", "no inputs", "text", "one axis", "three channels", "small",
+         "13 bits", "negative"],
+)  # fmt: skip
+def test_a_wrong_request_is_the_caller_s_fault(server: int, body: bytes) -> None:
+    status, text = post(server, body)
+    assert 400 <= status < 500, (status, text[:500])
+
+
+def test_another_kind_of_content_is_refused(server: int) -> None:
+    status, _ = post(server, b"\x00\x01", "image/tiff")
+    assert 400 <= status < 500
