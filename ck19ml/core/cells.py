@@ -8,23 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
-SMOOTHING_PX = 1.0
-"""SD of the blur of the distances: the steps of an outline on the pixel grid are no cells."""
-
-APART_PX = 4
-"""Middles of cells are at least this far apart: the radius of a T cell, of which the instrument's
-mean area is 100 um2 (DOMAIN.md), at 1.34 um a pixel."""
-
 SINGLE = 1.3
-"""Pieces up to so many times the median piece's area are one cell: areas vary by a quarter, and
+"""Pieces up to so many times the typical piece's area are one cell: areas vary by a quarter, and
 two cells that touch lie beyond."""
 
-TWO_CELLS_PX = 100
-"""Larger pieces may be several cells whatever the median: two T cells of the instrument's mean area
-have 112 pixels."""
+SPECK_PX = 8
+"""Pieces below say nothing of a cell's typical size; a T cell of the CK plates has 56 pixels."""
 
-EDGE = APART_PX // 2
-"""Empty pixels around each piece, so that no piece hides the middle of another's cell."""
+SMOOTHING = 0.25
+"""SD of the blur of the distances as a share of a cell's radius: the steps of an outline on the
+pixel grid, and a cell's arms, are no cells."""
 
 
 @dataclass(frozen=True)
@@ -74,30 +67,35 @@ def cell_areas(mask: NDArray[np.bool_], min_area_px: float = 0.0) -> NDArray[np.
 
     Examples
     --------
-    >>> mask = np.zeros((12, 24), bool)
+    >>> mask = np.zeros((12, 60), bool)
     >>> mask[2:10, 2:10] = mask[2:10, 11:19] = mask[5:7, 10] = True  # two cells and a bridge
-    >>> [int(area) for area in cell_areas(mask)]
-    [64, 66]
+    >>> mask[2:10, 25:33] = mask[2:10, 37:45] = mask[2:10, 49:57] = True  # three more
+    >>> sorted(int(area) for area in cell_areas(mask))
+    [64, 64, 64, 64, 66]
     """
     found = pieces(mask)
-    several = _may_be_several(found)
+    several, radius = _may_be_several(found, min_area_px)
     parts = [found.areas[~several]]
-    for sheet, _ in _sheets(found, np.flatnonzero(several)):
-        parts.append(np.bincount(_split(sheet).reshape(-1))[1:])
+    for sheet, _ in _sheets(found, np.flatnonzero(several), radius):
+        parts.append(np.bincount(_split(sheet, radius).reshape(-1))[1:])
     areas = np.concatenate(parts).astype(np.int64)
     return areas[areas >= min_area_px]
 
 
-def separate(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+def separate(mask: NDArray[np.bool_], min_area_px: float = 0.0) -> NDArray[np.int32]:
     """Give each cell of a mask a number, also those that touch.
 
     Cells are told apart by the watershed of the distance to the outline: where two round cells
-    touch, their piece has a waist, and the distance a maximum on either side of it. Cells that lie
-    wholly on one another stay one.
+    touch, their piece has a waist, and the distance a maximum on either side of it. How wide a cell
+    is follows from the median piece, so that any magnification will do where most cells are single;
+    where there is no single cell to compare with, a clump stays one. So do cells that lie wholly on
+    one another.
 
     Parameters
     ----------
     mask : ndarray, (height, width), bool
+    min_area_px : float
+        Smaller pieces are no cells: they keep their number, and are not asked how wide a cell is.
 
     Returns
     -------
@@ -105,61 +103,73 @@ def separate(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
         Number of the cell of each pixel, from 1; 0 outside the mask.
     """
     found = pieces(mask)
-    several = _may_be_several(found)
+    several, radius = _may_be_several(found, min_area_px)
     numbers = np.concatenate([[0], np.where(several, 0, np.cumsum(~several))]).astype(np.int32)
     cells = numbers[found.labels]
     last = int(numbers.max(initial=0))
-    for sheet, places in _sheets(found, np.flatnonzero(several)):
-        split = _split(sheet)
+    edge = _edge(radius)
+    for sheet, places in _sheets(found, np.flatnonzero(several), radius):
+        split = _split(sheet, radius)
         for column, (left, top, width, height) in places:
-            part = split[EDGE : EDGE + height, column : column + width]
+            part = split[edge : edge + height, column : column + width]
             view = cells[top : top + height, left : left + width]
             view[part > 0] = part[part > 0] + last
         last += int(split.max(initial=0))
     return cells
 
 
-def _may_be_several(found: Pieces) -> NDArray[np.bool_]:
-    if not found.areas.size:
-        return np.zeros(0, bool)
-    return np.asarray(found.areas > min(SINGLE * np.median(found.areas), TWO_CELLS_PX))
+def _may_be_several(found: Pieces, min_area_px: float) -> tuple[NDArray[np.bool_], int]:
+    """Tell the pieces larger than one cell, and the radius of a typical one in pixels."""
+    sizes = found.areas[found.areas >= max(min_area_px, SPECK_PX)]
+    if not sizes.size:
+        return np.zeros(found.areas.size, bool), 1
+    typical = float(np.median(sizes))
+    return found.areas > SINGLE * typical, max(1, round((typical / np.pi) ** 0.5))
+
+
+def _edge(radius: int) -> int:
+    """Empty pixels around each piece, so that no piece hides the middle of another's cell."""
+    return radius // 2 + 1
 
 
 def _sheets(
-    found: Pieces, chosen: NDArray[np.intp]
+    found: Pieces, chosen: NDArray[np.intp], radius: int
 ) -> Iterator[tuple[NDArray[np.bool_], list[tuple[int, NDArray[np.int32]]]]]:
     """Lay these pieces side by side: a tenth of the pixels of the field, or less, to work on.
 
     Yields
     ------
     sheet : ndarray, (height, width), bool
-        Pieces of about one height, `EDGE` empty pixels around each.
+        Pieces of about one height, `_edge` empty pixels around each.
     places : list
         For each piece its first column in the sheet, and its box in the field.
     """
-    boxes = found.boxes[chosen]
+    boxes, edge = found.boxes[chosen], _edge(radius)
     heights = boxes[:, 3]
     size = np.ceil(np.log2(np.maximum(heights, 16))).astype(int)
     for group in np.unique(size):
         rows = np.flatnonzero(size == group)
-        ends = np.cumsum(boxes[rows, 2] + 2 * EDGE)
-        sheet = np.zeros((int(heights[rows].max()) + 2 * EDGE, int(ends[-1])), bool)
+        ends = np.cumsum(boxes[rows, 2] + 2 * edge)
+        sheet = np.zeros((int(heights[rows].max()) + 2 * edge, int(ends[-1])), bool)
         places = []
         for row, end in zip(rows, ends, strict=True):
             left, top, width, height = boxes[row]
-            column = int(end) - width - EDGE
+            column = int(end) - width - edge
             own = found.labels[top : top + height, left : left + width] == chosen[row] + 1
-            sheet[EDGE : EDGE + height, column : column + width] = own
+            sheet[edge : edge + height, column : column + width] = own
             places.append((column, boxes[row]))
         yield sheet, places
 
 
-def _split(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Separate the touching cells of a mask by the watershed of the distance to the outline."""
+def _split(mask: NDArray[np.bool_], radius: int) -> NDArray[np.int32]:
+    """Separate the touching cells of a mask by the watershed of the distance to the outline.
+
+    Middles of cells, where the distance is largest, are at least a typical radius apart.
+    """
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    smooth = cv2.GaussianBlur(distance, (0, 0), SMOOTHING_PX)
+    smooth = cv2.GaussianBlur(distance, (0, 0), max(SMOOTHING * radius, 0.5))
     smooth[~mask] = 0
-    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * APART_PX + 1, 2 * APART_PX + 1))
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     top = (smooth == cv2.dilate(smooth, near)) & mask
     _, middles = cv2.connectedComponents(top.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     return np.asarray(watershed(-smooth, middles, connectivity=2, mask=mask), np.int32)

@@ -91,3 +91,15 @@ def test_each_pixel_belongs_to_one_cell_and_each_cell_to_one_piece(mask: np.ndar
 def test_a_mask_that_is_not_contiguous_is_measured_alike() -> None:
     both = np.stack([discs((20, 20)), discs((20, 20), (50, 50))], axis=-1)
     assert len(cell_areas(both[..., 1])) == 2
+
+
+@pytest.mark.parametrize("zoom", [2, 4])
+def test_any_magnification_will_do(zoom: int) -> None:
+    mask = discs(*SINGLES, (30, 20), (30, 31)).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    assert len(cell_areas(mask)) == 7
+
+
+def test_specks_do_not_say_how_wide_a_cell_is() -> None:
+    mask = discs(*SINGLES, (30, 20), (30, 31))
+    mask[90:, ::2][::2] = True
+    assert np.count_nonzero(cell_areas(mask) > 50) == 7
