@@ -18,8 +18,8 @@ from ck19ml.workflows.figures import (
     publish,
     reconstruction_figure,
     regressor_figures,
-    umap_figure,
 )
+from ck19ml.workflows.maps import umap_maps
 from ck19ml.workflows.output import write_csv
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.trained import describe
@@ -42,7 +42,12 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
         run.metrics(metrics)
         run.table("test_wells", evaluation.wells)
         run.table("test_patches", evaluation.patches)
-        written = publish(_figures(scorer, dataset, rows, evaluation), run, figures)
+        drawn = _figures(scorer, dataset, rows, evaluation)
+        if scorer.has_encoder:
+            seed = scorer.card.seed
+            drawn["umap"], page = umap_maps(scorer, dataset, rows, evaluation.patches, seed)
+            run.note("figures/umap.html", page)
+        written = publish(drawn, run, figures)
         description = describe(scorer.card, evaluation)
         run.describe(description)
     lines = [line for line in description.splitlines() if line]
@@ -56,12 +61,10 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
 
 def _figures(scorer: Scorer, dataset: Dataset, rows: Any, evaluation: Any) -> Figures:
     if scorer.card.kind == "autoencoder":
-        figures = reconstruction_figure(scorer, dataset, rows)
-    elif scorer.card.kind == "regressor":
-        figures = regressor_figures(evaluation)
-    else:
-        figures = classifier_figures(evaluation, scorer.card.classes)
-    return figures | umap_figure(scorer, dataset, rows, scorer.card.seed)
+        return reconstruction_figure(scorer, dataset, rows)
+    if scorer.card.kind == "regressor":
+        return regressor_figures(evaluation)
+    return classifier_figures(evaluation, scorer.card.classes)
 
 
 def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
