@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup tune test fast check bench ui lock clean
+.PHONY: setup tune test fast check bench faults ui lock clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ check: setup
 bench: setup
 	$(BIN)/python benchmarks/prepare_speed.py --short
 	$(BIN)/python benchmarks/simulator_fidelity.py --wells 60
+
+# Kills processes of studies at 50 random moments; needs PostgreSQL.
+faults: setup
+	$(BIN)/python -m tests.faults.kills --kills 50
 
 ui: setup
 	$(BIN)/ck19ml ui

@@ -193,6 +193,12 @@ class _Gate:
                 f"{targets[1]}; set promote to always to replace it",
             )
         losses = self._losses(rival)
+        if not losses:
+            return Decision(
+                False,
+                f"version {champion.number} stays: the other was trained on the validation wells, "
+                "so there is nothing to compare; set promote to always to replace it",
+            )
         theirs, why = _losses_of(champion, self.kind, list(losses), self.dataset)
         found = compare(losses, theirs)
         if found is None:

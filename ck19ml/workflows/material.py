@@ -54,7 +54,7 @@ class Material:
     def whole(self, *, pixels: bool) -> Part:
         """Return the patches of all roles as one part: what the champion is trained on."""
         rows = np.concatenate([self.split.rows(role) for role in ROLES])
-        patches = NO_PIXELS
+        patches: AnyPatches = NO_PIXELS
         if pixels:
             patches = load_patches(self.split.dataset, rows, masked=self.masked)
         features = np.concatenate([self.features[role] for role in ROLES])
