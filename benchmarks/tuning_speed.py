@@ -1,0 +1,193 @@
+"""Trials of ours against trials of the loop that everybody writes, in one run.
+
+The plain loop is Optuna + Keras with the encoder inside every trial's network: the same patches,
+the same search space, the same sampler and seed, the same stopping rule. Both start from the same
+trained encoder.
+
+    python benchmarks/tuning_speed.py            30 against 30 trials; hours
+    python benchmarks/tuning_speed.py --short    a smaller plate, 10 against 3 trials, the plain
+                                                 loop's time extrapolated by trials
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PARAMETERS = {"epochs": 30, "fine_tune_epochs": 2}
+
+
+def main() -> None:
+    """Print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wells", type=int, default=120)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--plain-trials", type=int)
+    parser.add_argument("--short", action="store_true")
+    options = parser.parse_args()
+    if options.short:
+        options.wells, options.size, options.trials = 30, 640, 10
+        options.plain_trials = options.plain_trials or 3
+    plain = options.plain_trials or options.trials
+    with tempfile.TemporaryDirectory(prefix="ck19ml-speed-") as place:
+        os.chdir(place)
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
+        print(json.dumps(compare(options.wells, options.size, options.trials, plain)))
+
+
+def compare(wells: int, size: int, trials: int, plain_trials: int) -> dict[str, Any]:
+    """Run both on the same data."""
+    from ck19ml.config import AutoencoderSettings, FitConfig, SimulateConfig, TuneConfig
+    from ck19ml.plates.folder import find_plate
+    from ck19ml.tracking import runs
+    from ck19ml.workflows.autoencoder import autoencoder_step
+    from ck19ml.workflows.data import prepare, simulate
+    from ck19ml.workflows.wells import split_dataset
+
+    config = TuneConfig(
+        autoencoder=AutoencoderSettings(fit=FitConfig(epochs=3, batch_size=32)),
+        trials=trials,
+        **PARAMETERS,
+    )
+    simulate(config.plate, SimulateConfig(wells=wells, size=size), overwrite=False)
+    dataset = prepare(find_plate(config.plate), config.dataset, config.prepare)
+    split = split_dataset(dataset, config.split)
+    with runs.start("speed", "tune", {}) as parent:
+        encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
+        ours = run_ours(config, split, parent, encoder_run)
+    theirs = run_plain(replace_trials(config, plain_trials), split, encoder_run)
+    per_trial = [ours["seconds"] / trials, theirs["seconds"] / plain_trials]
+    patches = {role: len(split.rows(role)) for role in ("train", "validation")}
+    return {
+        "patches": patches,
+        "ours": ours | {"trials": trials},
+        "plain": theirs | {"trials": plain_trials},
+        "extrapolated": plain_trials != trials,
+        "ratio": per_trial[1] / per_trial[0],
+    }
+
+
+def replace_trials(config: Any, trials: int) -> Any:
+    """Return the config with another budget."""
+    return config.model_copy(update={"trials": trials})
+
+
+class Clock:
+    """Sums the seconds of calls, but not of calls within calls."""
+
+    def __init__(self) -> None:
+        self.seconds, self.depth = 0.0, 0
+
+    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, timed."""
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            self.depth += 1
+            started = time.perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                self.depth -= 1
+                if not self.depth:
+                    self.seconds += time.perf_counter() - started
+
+        return timed
+
+
+def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str, float]:
+    """Run trials as `tune` does, features and tracking included."""
+    from ck19ml import tuning
+    from ck19ml.tracking.server import client
+    from ck19ml.workflows.material import load_material
+    from ck19ml.workflows.trials import Trials
+    from ck19ml.workflows.tune import space_of
+
+    clock, known = Clock(), client()
+    for name in ("create_run", "log_batch", "get_run", "set_terminated"):
+        setattr(known, name, clock.timed(getattr(known, name)))
+    started = time.perf_counter()
+    material = load_material(split, masked=False, encoder_run=encoder_run, folder=Path("study"))
+    encoded = time.perf_counter() - started
+    clock.seconds = 0.0
+    with tuning.open_study(Path("study/journal"), "ours", seed=config.seed, first={}) as study:
+        trials = Trials(config, material, parent)
+        study.run(config.trials, trials.objective, space_of(config), trials, failures=0)
+        best, pruned = study.best.value, int((study.table()["state"] == "pruned").sum())
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "encoding_seconds": encoded, "best": best, "pruned": pruned,
+            "mlflow_seconds": clock.seconds, "mlflow_share": clock.seconds / seconds}  # fmt: skip
+
+
+def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
+    """Run the plain loop: a network with the encoder in it, fitted on patches."""
+    import keras
+    import optuna
+
+    from ck19ml import models, training
+    from ck19ml.tracking import registry
+    from ck19ml.workflows.trials import settings_of
+    from ck19ml.workflows.wells import load_patches
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
+    data = {}
+    for role in ("train", "validation"):
+        rows = split.rows(role)
+        patches = load_patches(split.dataset, rows, masked=False)
+        data[role] = patches.batch(np.arange(len(rows))), split.labels(rows)
+
+    def objective(trial: optuna.Trial) -> float:
+        drawn = {name: draw(trial, name, choice) for name, choice in config.space}
+        settings = settings_of(config, drawn)
+        # One stage: who writes the plain loop does not train the head first.
+        fit = replace(settings.fit, learning_rate=drawn["learning_rate"])
+        training.seed_everything(config.seed)
+        head = models.build_classifier_head(
+            models.feature_shape(encoder), classes=len(split.classes), units=settings.units,
+            depth=settings.depth, dropout=settings.dropout, normalise=settings.normalise,
+            pooled=settings.pooled,
+        )  # fmt: skip
+        body = models.copy(encoder)
+        body.trainable = settings.fine_tune
+        network = models.join(body, head)
+        rate = fit.learning_rate / (10 if settings.fine_tune else 1)
+        network.compile(keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
+        counts = np.bincount(data["train"][1], minlength=len(split.classes))
+        weights = {i: len(data["train"][1]) / (len(counts) * n) for i, n in enumerate(counts)}
+        history = network.fit(
+            *data["train"],
+            validation_data=data["validation"],
+            epochs=fit.epochs,
+            batch_size=fit.batch_size,
+            class_weight=weights if settings.class_weights else None,
+            callbacks=[
+                keras.callbacks.EarlyStopping(patience=fit.patience, restore_best_weights=True)
+            ],
+            verbose=0,
+        )
+        return float(min(history.history["val_loss"]))
+
+    sampler = optuna.samplers.TPESampler(seed=config.seed)
+    study = optuna.create_study(sampler=sampler)
+    started = time.perf_counter()
+    study.optimize(objective, n_trials=config.trials)
+    return {"seconds": time.perf_counter() - started, "best": study.best_value}
+
+
+def draw(trial: Any, name: str, choice: Any) -> Any:
+    """Draw a parameter of the same search space."""
+    if isinstance(choice, list):
+        return trial.suggest_categorical(name, choice)
+    return trial.suggest_float(name, choice.low, choice.high, log=choice.log)
+
+
+if __name__ == "__main__":
+    main()
