@@ -17,6 +17,7 @@ from ck19ml.models import (
     feature_shape,
     join,
 )
+from ck19ml.overlap_training import train_overlap_network
 from ck19ml.training import (
     Fit,
     FitSettings,
@@ -84,13 +85,23 @@ class HeadSettings:
 
 @dataclass(frozen=True)
 class RegressorSettings:
-    """The head of a regressor and its training; see `HeadSettings` and `build_regressor_head`."""
+    """The head of a regressor and its training; see `HeadSettings` and `build_regressor_head`.
+
+    Attributes
+    ----------
+    masks : bool
+        Whether the network cuts each channel itself (`overlap_network`); it has no encoder then.
+    target : str
+        With `masks`: what is regressed, see `overlap_network.build_overlap_network`.
+    """
 
     dropout: float
     local: bool
     fine_tune: bool
     fit: FitSettings
     head_fit: FitSettings | None = None
+    masks: bool = False
+    target: str = "overlap"
 
 
 def encode(encoder: Network, part: Part) -> Part:
@@ -142,7 +153,7 @@ def train_classifier(
 
 
 def train_regressor(
-    encoder: Network,
+    encoder: Network | None,
     train: Part,
     validation: Part,
     settings: RegressorSettings,
@@ -153,6 +164,8 @@ def train_regressor(
 ) -> tuple[Network, Fit]:
     """Train a regressor of the overlap; the encoder passed in stays as it is.
 
+    With `RegressorSettings.masks` no encoder is needed.
+
     Returns
     -------
     network : keras.Model
@@ -160,6 +173,17 @@ def train_regressor(
     fit : Fit
     """
     seed_everything(seed)
+    if settings.masks:
+        return train_overlap_network(
+            (train.patches, train.targets),
+            (validation.patches, validation.targets),
+            settings.fit,
+            target=settings.target,
+            seed=seed,
+            report=report,
+            checkpoint=checkpoint,
+        )
+    assert encoder is not None  # noqa: S101 (heads stand on one)
     head = build_regressor_head(
         feature_shape(encoder), dropout=settings.dropout, local=settings.local
     )
