@@ -10,6 +10,7 @@ from ck19ml.plots.masks import mask_methods, mask_scores, masking_effect
 from ck19ml.plots.overlap import (
     error_distribution,
     field_sums,
+    interaction_curve,
     overlap_histograms,
     predicted_against_true,
     threshold_curve,
@@ -30,6 +31,7 @@ __all__ = [
     "error_distribution",
     "field_sums",
     "ic50_agreement",
+    "interaction_curve",
     "learning_curves",
     "mask_gallery",
     "mask_methods",

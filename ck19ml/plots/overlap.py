@@ -1,6 +1,7 @@
 """Figures of true and predicted overlap."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,6 +14,7 @@ from ck19ml.plots.pairs import Pairs, Values, pairs_of
 __all__ = [
     "error_distribution",
     "field_sums",
+    "interaction_curve",
     "overlap_histograms",
     "predicted_against_true",
     "threshold_curve",
@@ -245,4 +247,57 @@ def threshold_curve(
     style.percent_axis(axes.xaxis)
     style.percent_axis(axes.yaxis)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+@style.styled
+def interaction_curve(curve: pd.DataFrame, chosen: float) -> Figure:
+    """Draw how well interaction is told, over the threshold on overlap that defines it.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        Columns of `core.interaction.interaction_curve`; NaN leaves a gap.
+    chosen : float
+        The threshold that is used, marked by a vertical line.
+
+    Returns
+    -------
+    Figure
+        Left precision, recall and F1 above the prevalence; right the share of wrong answers
+        beside that of "never", both logarithmic.
+    """
+    figure = style.new_figure(10.5, 4.2)
+    left, right = figure.subplots(1, 2)
+    x = curve["threshold"]
+    found = (
+        ("precision", style.BLUE, "-"),
+        ("recall", style.VERMILLION, "--"),
+        ("f1", style.GREEN, "-."),
+        ("prevalence", style.BLACK, ":"),
+    )
+    for name, colour, pattern in found:
+        left.plot(x, curve[name], pattern, color=colour, label=name.replace("f1", "F1"))
+    left.set_ylim(-0.02, 1.02)
+    left.set_ylabel("share (%)")
+    right.plot(x, 1 - curve["accuracy"], color=style.PURPLE, label="model")
+    right.plot(x, 1 - curve["never_accuracy"], ":", color=style.BLACK, label="“never”")
+    right.set_yscale("log")
+    right.set_ylabel("wrong answers (% of patches)")
+    for axes in (left, right):
+        axes.axvline(chosen, color=style.GREY, linewidth=3, alpha=0.6)
+        axes.set_xlabel("threshold: " + style.OVERLAP_LABEL)
+        style.percent_axis(axes.xaxis)
+        style.percent_axis(axes.yaxis)
+    right.annotate(
+        f"chosen: {100 * chosen:.3g} %",
+        (chosen, 0.98),
+        xycoords=("data", "axes fraction"),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="top",
+        fontsize=style.SMALL,
+    )
+    left.legend(loc="lower left")
+    right.legend(loc="lower left")
     return figure

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,3 +171,17 @@ def test_threshold_curve_without_a_chosen_one():
     figure = overlap.threshold_curve([0.2], [0.5], [0.5], [0.01])
     assert len(figure.axes[0].lines) == 3
     assert figure.axes[0].lines[0].get_marker() == "o"
+
+
+def test_interaction_curve_draws_gaps_and_never():
+    columns = ("threshold", "precision", "recall", "f1", "prevalence", "accuracy", "never_accuracy")
+    curve = pd.DataFrame(
+        [(0.1, 0.5, 1, 0.6, 0.1, 0.95, 0.9), (0.2, np.nan, 0, 0, 0.01, 0.99, 0.99)],
+        columns=columns,
+    )
+    left, right = overlap.interaction_curve(curve, 0.2).axes
+    assert legend_texts(left) == ["precision", "recall", "F1", "prevalence"]
+    assert np.isnan(left.lines[0].get_ydata()[1])
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [0.05, 0.01])
+    np.testing.assert_allclose(right.lines[1].get_ydata(), [0.1, 0.01])
+    assert [text.get_text() for text in right.texts] == ["chosen: 20 %"]
