@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from ck19ml.baselines import COUNTS, Baselines, well_measures
 from ck19ml.core.calibration import tempered
 from ck19ml.core.classification import MEAN_OVERLAP, classifier_scores
+from ck19ml.core.interaction import call_scores
 from ck19ml.core.metrics import (
     Score,
     by_well,
     interaction_scores,
     mean_score,
-    overlap_scores,
     well_probabilities,
 )
+from ck19ml.core.regression import against_truth, regression_scores
 from ck19ml.errors import PlateError
 from ck19ml.plates.store import Dataset
+from ck19ml.plates.truth import true_overlap
 from ck19ml.scoring import FAULTY, Card, Scorer, in_portions, stimulations, without_faulty
 from ck19ml.training import reconstruction_losses
 
@@ -127,6 +129,8 @@ def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Eva
         return evaluate_reconstruction(losses, table, scorer.card)
     outputs = in_portions(scorer.predict_patches, dataset, rows).astype(np.float64)
     if scorer.card.kind == "regressor":
+        truth = true_overlap(dataset, scorer.card.target)
+        table = table if truth is None else table.assign(true_overlap=truth[rows])
         return evaluate_regressor(outputs[:, 0], table, scorer.card)
     return evaluate_classifier(outputs, table, scorer.card)
 
@@ -143,21 +147,32 @@ def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> 
 
 
 def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
-    """Score predicted overlaps of patches, (n,), beside predict-the-mean."""
+    """Score predicted overlaps of patches, (n,), beside predict-the-mean.
+
+    Where the table has a column ``true_overlap``, that of simulated cells, the model and the
+    dataset's own masks are scored against it too.
+    """
     well, wells = _wells(table)
     rng = np.random.default_rng(card.seed)
     true = table["overlap"].to_numpy(np.float64)
-    baselines = Baselines.from_json(card.baselines)
-    scores = overlap_scores(true, predicted, well, rng)
-    constant = np.full_like(true, baselines.mean_overlap)
-    scores["baseline_mean_overlap_mse"] = overlap_scores(true, constant, well, rng)["overlap_mse"]
+    mean = Baselines.from_json(card.baselines).mean_overlap
+    field = table.groupby(["plate", "well", "field"], sort=True).ngroup().to_numpy(np.intp)
+    stimulation = table["stimulation"].to_numpy(str)
+    scores = regression_scores(true, predicted, well, field, stimulation, rng)
+    constant = regression_scores(true, np.full_like(true, mean), well, field, stimulation, rng)
+    for name in ("overlap_mse", "overlap_rmse", "field_overlap_rmse"):
+        scores[f"baseline_mean_{name}"] = constant[name]
+    numbers = call_scores(true, predicted, card.interaction_threshold, card.interaction_call)
+    patches = _patches(table).assign(predicted_overlap=predicted)
+    if "true_overlap" in table:
+        truth = table["true_overlap"].to_numpy(np.float64)
+        patches = patches.assign(true_overlap=truth)
+        known = np.isfinite(truth)
+        own = np.unique(well[known], return_inverse=True)[1]
+        found, more = against_truth(truth[known], predicted[known], true[known], own, rng)
+        scores, numbers = scores | found, numbers | more
     wells = wells.assign(predicted_overlap=np.bincount(well, predicted) / np.bincount(well))
-    return Evaluation(
-        scores,
-        interaction_scores(true, predicted, card.interaction_threshold),
-        _patches(table).assign(predicted_overlap=predicted),
-        wells,
-    )
+    return Evaluation(scores, numbers, patches, wells)
 
 
 def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) -> Evaluation:

@@ -47,6 +47,8 @@ class Card:
         Whether everything outside the masks is set to 0.
     interaction_threshold : float
         Overlap at or above which cells count as interacting.
+    interaction_call : float, optional
+        Predicted overlap at or above which a regressor says that they do; by default the same.
     wells : dict
         For each role, the fingerprints (`Dataset.wells`) of its wells.
     illumination : bool
@@ -83,6 +85,7 @@ class Card:
     illumination: bool = False
     mask_network: str = ""
     target: str = "overlap"
+    interaction_call: float | None = None
     baselines: dict[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     well_temperature: float = 1.0
@@ -101,6 +104,11 @@ class Scorer:
         self, network: Network, card: Card, mask_network: MaskNetwork | None = None
     ) -> None:
         self.network, self.card, self.mask_network = network, card, mask_network
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network has features: a regressor that cuts channels itself has none."""
+        return any(layer.name == "encoder" for layer in self.network.layers)
 
     @property
     def encoder(self) -> Network:

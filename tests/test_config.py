@@ -147,7 +147,7 @@ class TestRanges:
             (ClassifierConfig, CLASSIFIER | {"architecture": "resnet"}, "architecture"),
             (ClassifierConfig, CLASSIFIER | {"head": {"dropout": 1}}, "head.dropout"),
             (ClassifierConfig, CLASSIFIER | {"encoder": None}, "config"),
-            (RegressorConfig, CLASSIFIER | {"encoder": None}, "config"),
+            (RegressorConfig, CLASSIFIER | {"encoder": None, "head": "study"}, "config"),
         ],
         ids=str,
     )

@@ -1,7 +1,7 @@
 """Configs of the networks: autoencoder, classifier, regressor."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -115,8 +115,15 @@ class RegressorConfig(Frozen):
     ----------
     target : str
         What is regressed: a name of `core.overlap.TARGETS`.
-    head : {'local', 'study'}
-        See `models.build_regressor_head`.
+    head : {'masks', 'local', 'study'}
+        ``masks`` learns where to cut each channel, and measures the overlap of what is left; it
+        has no encoder (`overlap_network`). For the others see `models.build_regressor_head`.
+    dropout : float
+        Of the heads ``local`` and ``study``.
+    interaction_threshold : float or 'validation'
+        Overlap from which cells interact, and predicted overlap from which they are said to. With
+        'validation' cells interact from 0.2 as in the slides, and they are said to from the
+        predicted overlap that finds them best (F1) in the validation wells.
     """
 
     dataset: Path
@@ -125,16 +132,16 @@ class RegressorConfig(Frozen):
     masked: bool = False
     fine_tune: bool = False
     target: Literal["overlap", "tcell_overlap", "dc_overlap", "overlap_excess"] = "overlap"
-    head: Literal["local", "study"] = "local"
+    head: Literal["masks", "local", "study"] = "masks"
     dropout: float = Field(default=0.15, ge=0, lt=1)
     fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
-    interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+    interaction_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["validation"] = 0.2
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED
 
     @model_validator(mode="after")
     def a_fresh_encoder_is_trained(self) -> Self:
         """Refuse to freeze an encoder that nothing has trained."""
-        if self.encoder is None and not self.fine_tune:
+        if self.head != "masks" and self.encoder is None and not self.fine_tune:
             raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
         return self

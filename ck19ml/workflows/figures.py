@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from ck19ml import plots
+from ck19ml.core.interaction import interaction_curve
 from ck19ml.embedding import MOST_POINTS, embed
 from ck19ml.errors import PlateError
 from ck19ml.evaluation import Evaluation
@@ -57,12 +58,24 @@ def regressor_figures(evaluation: Evaluation) -> Figures:
         "overlap_histograms": _histograms(patches),
         "predicted_against_true": plots.predicted_against_true(*triple),
         "error_distribution": plots.error_distribution(*triple),
+        "interaction_curve": plots.interaction_curve(
+            pd.DataFrame(curve_of(evaluation)),
+            evaluation.numbers["interaction_threshold"],
+        ),
         "field_sums": plots.field_sums(
             wells["overlap"] * wells["patches"],
             wells["predicted_overlap"] * wells["patches"],
             wells["stimulation"],
         ),
     }
+
+
+def curve_of(evaluation: Evaluation) -> dict[str, NDArray[np.float64]]:
+    """Score the call "interaction" of a regressor over all thresholds."""
+    patches = evaluation.patches
+    return interaction_curve(
+        patches["overlap"].to_numpy(np.float64), patches["predicted_overlap"].to_numpy(np.float64)
+    )
 
 
 def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Figures:
@@ -82,7 +95,12 @@ def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.int
 
 
 def umap_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], seed: int) -> Figures:
-    """Map the encoder's features of these patches, with points the size of the overlap."""
+    """Map the encoder's features of these patches, with points the size of the overlap.
+
+    A network without an encoder has no figure.
+    """
+    if not scorer.has_encoder:
+        return {}
     if len(rows) > MOST_POINTS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
     table = dataset.table.iloc[rows]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ck19ml import models, plots
 from ck19ml.checkpoint import Checkpoint
@@ -17,6 +18,7 @@ from ck19ml.classifier import (
 )
 from ck19ml.config import ClassifierConfig, RegressorConfig
 from ck19ml.core.classification import fit_temperatures
+from ck19ml.core.interaction import SLIDES_THRESHOLD, best_call
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import evaluate
 from ck19ml.plates.store import open_dataset
@@ -26,7 +28,12 @@ from ck19ml.tracking.runs import Run
 from ck19ml.training import Fit, seed_everything
 from ck19ml.workflows.attention import with_attention
 from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.figures import classifier_figures, regressor_figures, umap_figure
+from ck19ml.workflows.figures import (
+    classifier_figures,
+    curve_of,
+    regressor_figures,
+    umap_figure,
+)
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.repair import repair_runs
 from ck19ml.workflows.resume import checkpoint_of, weights_mark
@@ -103,7 +110,7 @@ def regressor_command(config: RegressorConfig) -> Outcome:
     """Train a regressor of the overlap, and register it."""
     dataset = open_dataset(config.dataset).with_target(config.target)
     split = split_dataset(dataset, config.split)
-    encoder = find_encoder(config, split)
+    encoder = None if config.head == "masks" else find_encoder(config, split)
     repair_runs()
     return outcome(regressor_step(config, split, encoder))
 
@@ -117,10 +124,13 @@ def regressor_step(
     ----------
     split : Split
         Of a dataset whose overlap is the config's target, see `Dataset.with_target`.
+    encoder : keras.Model or None
+        Not used by the head ``masks``.
     mark : str, optional
         Fingerprint by which the finished run is found again.
     """
     kind = "fine-tuned" if config.fine_tune else "frozen"
+    kind = "masks" if config.head == "masks" else kind
     with runs.start(
         f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
     ) as run:
@@ -129,6 +139,8 @@ def regressor_step(
             local=config.head == "local",
             fine_tune=config.fine_tune,
             fit=fit_settings(config.fit),
+            masks=config.head == "masks",
+            target=config.target,
         )
         parts = {role: _part(split, role, config, labels=False) for role in ("train", "validation")}
         kept = _checkpoint("regressor", config, split, encoder)
@@ -142,21 +154,35 @@ def regressor_step(
                 report=lambda epoch, _: progress(epoch, config.fit.epochs),
                 checkpoint=kept,
             )
-        scorer = Scorer(
-            network,
-            card(
-                "regressor",
-                split,
-                masked=config.masked,
-                seed=config.seed,
-                threshold=config.interaction_threshold,
-                target=config.target,
-            ),
-            mask_network_of(split.dataset),
+        known = card(
+            "regressor",
+            split,
+            masked=config.masked,
+            seed=config.seed,
+            threshold=_threshold(config),
+            target=config.target,
         )
+        scorer = with_call(Scorer(network, known, mask_network_of(split.dataset)), split, config)
         trained = _finish_supervised(run, scorer, split, result, config)
         kept.remove()
         return trained
+
+
+def with_call(scorer: Scorer, split: Split, config: RegressorConfig) -> Scorer:
+    """Give a regressor the predicted overlap from which it says "interaction"."""
+    if config.interaction_threshold != "validation":
+        return scorer
+    found = evaluate(scorer, split.dataset, split.rows("validation")).patches
+    call = best_call(
+        found["overlap"].to_numpy(np.float64), found["predicted_overlap"].to_numpy(np.float64)
+    )
+    known = replace(scorer.card, interaction_call=call)
+    return Scorer(scorer.network, known, scorer.mask_network)
+
+
+def _threshold(config: RegressorConfig) -> float:
+    chosen = config.interaction_threshold
+    return SLIDES_THRESHOLD if chosen == "validation" else float(chosen)
 
 
 def _checkpoint(
@@ -165,7 +191,8 @@ def _checkpoint(
     settings = config.model_dump(mode="json", exclude={"dataset", "encoder"})
     held_out = int(split.held_out.sum())
     wells = split.fingerprints()
-    return checkpoint_of(what, split.dataset, settings, wells, held_out, weights_mark(encoder))
+    mark = "" if encoder is None else weights_mark(encoder)
+    return checkpoint_of(what, split.dataset, settings, wells, held_out, mark)
 
 
 def _finish_supervised(
@@ -187,8 +214,11 @@ def _finish_supervised(
     if scorer.card.kind == "classifier" and not refit:
         evaluations["test"] = with_attention(scorer, split, evaluations["test"], config.seed)
     test = evaluations["test"]
-    draw = regressor_figures if scorer.card.kind == "regressor" else None
-    figures = draw(test) if draw else classifier_figures(test, split.classes)
+    if scorer.card.kind == "regressor":
+        run.table("interaction_curve", pd.DataFrame(curve_of(test)))
+        figures = regressor_figures(test)
+    else:
+        figures = classifier_figures(test, split.classes)
     figures |= {"learning_curves": plots.learning_curves(result.history)}
     figures |= umap_figure(scorer, split.dataset, split.rows("test"), config.seed)
     # A model that was trained on the validation wells has nothing to show at the gate.

@@ -95,9 +95,13 @@ def describe(card: Card, test: Evaluation) -> str:
             ("overlap MSE", "overlap_mse"),
         ),
         "regressor": (
+            ("R2 of patches", "overlap_r2"),
+            ("R2 of fields", "field_overlap_r2"),
+            ("overlap RMSE", "overlap_rmse"),
             ("overlap MSE", "overlap_mse"),
-            ("predicting the mean", "baseline_mean_overlap_mse"),
-            ("R2", "overlap_r2"),
+            ("MSE of predicting the mean", "baseline_mean_overlap_mse"),
+            ("R2 against the simulator's true overlap", "truth_overlap_r2"),
+            ("R2 of the masks against the same", "baseline_masks_truth_overlap_r2"),
         ),
         "autoencoder": (("binary cross-entropy", "bce"),),
     }[card.kind]
@@ -108,6 +112,9 @@ def describe(card: Card, test: Evaluation) -> str:
             continue
         s, digits = test.scores[key], 5 if key.endswith(("mse", "bce")) else 3
         lines.append(f"- {label}: {s.value:.{digits}f} [{s.low:.{digits}f}, {s.high:.{digits}f}]")
+    if card.kind == "regressor":
+        lines += _told_interaction(test)
+        lines.insert(0, regressor_verdict(test))
     if card.kind == "classifier":
         lines.insert(0, verdict(test))
     return "\n".join(lines)
@@ -126,6 +133,37 @@ def verdict(test: Evaluation) -> str:
     return (
         f"The classifier does NOT beat the best baseline: {mine:.3f} against {best:.3f} of wells."
     )
+
+
+def regressor_verdict(test: Evaluation) -> str:
+    """Say in one sentence whether the regressor beats predicting the mean, patch by patch.
+
+    The interval decides: its lower bound of R2 must be above 0, what the mean explains.
+    """
+    mine, mean = test.scores["overlap_mse"].value, test.scores["baseline_mean_overlap_mse"].value
+    beats = mine < mean and not test.scores["overlap_r2"].low <= 0
+    return (
+        f"The regressor {'beats' if beats else 'does NOT beat'} predicting the mean: MSE "
+        f"{mine:.5f} against {mean:.5f}."
+    )
+
+
+def _told_interaction(test: Evaluation) -> list[str]:
+    numbers = test.numbers
+    said = "" if numbers["interaction_call"] == numbers["interaction_threshold"] else (
+        f", said from a predicted {numbers['interaction_call']:.3f}"
+    )  # fmt: skip
+    lines = [
+        f"- interaction (overlap of at least {numbers['interaction_threshold']:g}{said}): "
+        f"prevalence {numbers['interaction_prevalence']:.4f}, average precision "
+        f"{numbers['interaction_average_precision']:.3f}, ROC AUC "
+        f"{numbers['interaction_roc_auc']:.3f}, F1 {numbers['interaction_f1']:.3f}, accuracy "
+        f"{numbers['interaction_accuracy']:.4f} where 'never' has "
+        f"{numbers['interaction_never_accuracy']:.4f}"
+    ]
+    if "truth_overlap_r2" not in test.scores:
+        lines.append("- no true overlap: the plate was not simulated, or is no longer there")
+    return lines
 
 
 def outcome(trained: Trained) -> Outcome:
