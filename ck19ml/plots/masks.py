@@ -136,12 +136,15 @@ def _difference(axes: Axes, found: NDArray[np.bool_], true: NDArray[np.bool_]) -
     union = int((found | true).sum())
     iou = int((found & true).sum()) / union if union else 1.0
     axes.text(
-        *(0.03, 0.05),
+        *(0.96, 0.95),
         f"{100 * iou:.0f}",
         transform=axes.transAxes,
+        ha="right",
+        va="top",
         color="white",
         weight="bold",
         fontsize=style.SMALL,
+        bbox={"facecolor": "black", "edgecolor": "none", "pad": 1},
     )
 
 
@@ -167,7 +170,7 @@ def masking_effect(table: pd.DataFrame) -> Figure:
     if table.empty:
         return style.empty_figure("no comparison")
     rows = -(-len(table) // 3)
-    figure = style.new_figure(10.5, 0.6 + 2.7 * rows)
+    figure = style.new_figure(10.5, 0.6 + 2.9 * rows)
     grid = figure.subplots(rows, 3, squeeze=False).ravel()
     for axes in grid[len(table) :]:
         axes.set_axis_off()
@@ -182,10 +185,10 @@ def masking_effect(table: pd.DataFrame) -> Figure:
         axes.locator_params(axis="x", nbins=4)
         axes.set_title(row["measure"])
         interval = style.signed(
-            f"{row['difference']:+.3g} [{row['difference_low']:+.3g}, "
-            f"{row['difference_high']:+.3g}]"
+            f"{row['difference']:+.2g} [{row['difference_low']:+.2g}, "
+            f"{row['difference_high']:+.2g}]"
         )
-        axes.set_xlabel(f"masked less whole: {interval}\n{row['verdict']}", fontsize=style.SMALL)
+        axes.set_xlabel(f"masked less whole:\n{interval}\n{row['verdict']}", fontsize=style.SMALL)
     figure.suptitle("Test wells, lines: 95 % interval over wells", fontsize=style.SMALL)
     return figure
 

@@ -14,12 +14,12 @@ from ck19ml.config import ContactConfig
 from ck19ml.config.contact import TRUTH
 from ck19ml.core.contact import ALL, MEASURES, at_density, measure, separation
 from ck19ml.core.mask_examples import clear_views
+from ck19ml.core.mosaics import mosaic
 from ck19ml.core.patches import PATCH_SIZE, cut, raise_background
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.masking import Method, method
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.masks import mosaic
 from ck19ml.workflows.progress import bar
 
 STUDY = 4

@@ -19,7 +19,8 @@ from ck19ml.core.degradation import Degradation
 from ck19ml.core.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.core.mask_scores import score_masks
 from ck19ml.core.metrics import Score, mean_score
-from ck19ml.core.patches import cut, origins, raise_background
+from ck19ml.core.mosaics import crowded, mosaic
+from ck19ml.core.patches import raise_background
 from ck19ml.errors import ConfigError
 from ck19ml.mask_network import MaskNetwork
 from ck19ml.masking import NETWORK, Method, method
@@ -31,7 +32,7 @@ HELD_OUT = 3
 """Stands in the seed of each well, as `unet.ROLES` does for the wells that networks learn from."""
 
 EXAMPLE_WELLS = (1, 2)
-EXAMPLE_SIDE = 72
+EXAMPLE_SIDE = 64
 """Wells in the figure of images, and the side in pixels of what it shows of a patch: a cell is ten
 pixels wide, and a method errs at its rim."""
 
@@ -190,14 +191,6 @@ def _share(score: overlap.OverlapScore) -> float:
     return float(score.overlap_area_px.sum() / max(int(score.tcell_area_px.sum()), 1))
 
 
-def mosaic(patches: NDArray[Any]) -> NDArray[Any]:
-    """Put the patches of a square field, (n * n, size, size, ...), together again."""
-    side = round(len(patches) ** 0.5)
-    size, more = patches.shape[1], patches.shape[3:]
-    grid = patches.reshape(side, side, size, size, *more).swapaxes(1, 2)
-    return grid.reshape(side * size, side * size, *more)
-
-
 def summary(table: pd.DataFrame, seconds: dict[str, Seconds], seed: int) -> pd.DataFrame:
     """Average over wells with 95 % intervals: one row a condition and method.
 
@@ -283,7 +276,7 @@ def _examples(methods: dict[str, Method], wells: Wells, background: int) -> Figu
             raised = mosaic(np.asarray(raise_background(well.patches, background)))
             truth = mosaic(well.masks)
             for channel, name in ((overlap.DC, "DC"), (overlap.TCELL, "T cell")):
-                part = (*crowded(np.asarray(truth.any(axis=-1)), EXAMPLE_SIDE), channel)
+                part = (*crowded(truth, EXAMPLE_SIDE), channel)
                 patches.append(raised[part])
                 true.append(truth[part])
                 found.append([mask[part] for mask in masks])
@@ -291,15 +284,3 @@ def _examples(methods: dict[str, Method], wells: Wells, background: int) -> Figu
     return plots.mask_methods(
         np.stack(patches), np.stack(true), np.stack(found, axis=1), list(methods), titles
     )
-
-
-def crowded(mask: NDArray[np.bool_], side: int) -> tuple[slice, slice]:
-    """Find the square of a mask, among those of a grid, with the median number of pixels.
-
-    Squares without any do not count; without one at all it is the first.
-    """
-    counts = np.array([part.sum() for part in cut(mask, side)])
-    some = np.flatnonzero(counts)
-    chosen = some[np.argsort(counts[some])[some.size // 2]] if some.size else 0
-    y, x = origins(mask.shape[0], mask.shape[1], side)[chosen]
-    return slice(int(y), int(y) + side), slice(int(x), int(x) + side)

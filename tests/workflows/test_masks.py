@@ -5,7 +5,6 @@ import pytest
 from ck19ml.config import MasksConfig
 from ck19ml.core.degradation import Degradation
 from ck19ml.core.mask_examples import MaskWell, simulate_well
-from ck19ml.core.patches import cut
 from ck19ml.workflows import masks
 from ck19ml.workflows.masks import Seconds
 
@@ -29,20 +28,6 @@ class TestWellRow:
 
     def test_its_keys_are_the_measures(self, well: MaskWell) -> None:
         assert set(masks.well_row(well.masks, well)) == set(masks.MEASURES)
-
-
-def test_a_mosaic_puts_a_field_together_again(well: MaskWell) -> None:
-    np.testing.assert_array_equal(masks.mosaic(well.masks[..., 0]), well.field.dc_mask)
-    np.testing.assert_array_equal(cut(masks.mosaic(well.patches)), well.patches)
-
-
-def test_a_square_in_the_middle_of_the_crowd_is_shown() -> None:
-    mask = np.zeros((4, 6), bool)
-    mask[:2, :2] = True
-    mask[2, 2:4] = True
-    mask[3, 5] = True
-    assert masks.crowded(mask, 2) == (slice(2, 4), slice(2, 4))
-    assert masks.crowded(np.zeros((4, 4), bool), 2) == (slice(0, 2), slice(0, 2))
 
 
 def test_wells_of_all_conditions_have_the_same_cells() -> None:
