@@ -71,7 +71,8 @@ def test_an_audit_sets_the_same_model_s_three_scores_side_by_side(audited: Made)
     assert list(patch.index) == [
         "patches trained on", "other patches of the same wells", "patches of unseen wells",
     ]  # fmt: skip
-    assert patch["wells"].tolist() == [18, 18, 6]
+    # The one patch held out of a well may be faulty.
+    assert patch["wells"].tolist() in ([18, wells, 6] for wells in (16, 17, 18))
     assert patch.loc["patches of unseen wells", "value"] == pytest.approx(
         audited.data["test/accuracy"]
     )
@@ -109,7 +110,8 @@ def test_over_the_folds_each_well_is_answered_once(folds: Made, tiny_dataset: Da
 
 def test_the_models_of_folds_are_not_registered(folds: Made) -> None:
     client = MlflowClient()
-    assert [v.version for v in client.search_model_versions("name = 'ck19-classifier'")] == ["1"]
+    found = client.search_model_versions("name = 'ck19-classifier'")
+    assert [int(v.version) for v in found] == [1]
     kinds = [run.data.tags.get("ck19ml.kind") for run in client.search_runs(["0"])]
     assert kinds.count("fold") == 2
 
