@@ -36,6 +36,7 @@ COMMANDS = (
     results.predict,
     results.screen,
     results.features,
+    results.report,
     results.ui,
 )
 """In the order of ``ck19ml --help``."""

@@ -79,6 +79,19 @@ def features(
     )
 
 
+def report(
+    run: Annotated[str, typer.Argument(help="Id of the run.")],
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("report.html"),
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write one self-contained page about a run."""
+    from ck19ml.workflows import report as workflow
+
+    show(json, workflow.report_command(run, out, overwrite=overwrite))
+
+
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     debug: Debug = False,

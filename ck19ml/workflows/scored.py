@@ -22,6 +22,7 @@ from ck19ml.workflows.figures import (
 from ck19ml.workflows.maps import umap_maps
 from ck19ml.workflows.output import write_csv
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.reporting.gather import report
 from ck19ml.workflows.trained import describe
 
 
@@ -50,6 +51,8 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
         written = publish(drawn, run, figures)
         description = describe(scorer.card, evaluation)
         run.describe(description)
+    # Written once the run has ended, so that the page says how.
+    run.note("report.html", report(run.id))
     lines = [line for line in description.splitlines() if line]
     lines += [f"wrote {len(written)} figures to {figures}"] if figures else []
     wells = sorted(evaluation.wells["well"])

@@ -1,0 +1,89 @@
+"""How to read each figure, in a sentence or two."""
+
+CAPTIONS = {
+    "scores": (
+        "Each score with its 95 % interval over wells, beside the baselines that it must beat."
+    ),
+    "confusion": "Rows are the truth, columns the answer; a good model is dark on the diagonal.",
+    "confusion_wells": "The same for wells: each well is one answer.",
+    "well_probabilities": (
+        "The probability that each well got for its true stimulation; crosses are wrong "
+        "answers, the dotted line is a guess."
+    ),
+    "reliability_wells": (
+        "Of the wells answered with 80 %, 80 % should be right: points on the diagonal. The "
+        "bars below say how many wells each point is of."
+    ),
+    "reliability_patches": "The same for patches.",
+    "overlap_histograms": (
+        "How often each overlap occurs: filled is the truth, the line the prediction."
+    ),
+    "predicted_against_true": (
+        "A perfect regressor lies on the line; a flat cloud predicts the mean."
+    ),
+    "error_distribution": "Predicted minus true overlap; a peak right of 0 is an overestimate.",
+    "interaction_curve": (
+        "How well interaction is told at each threshold; read precision beside the "
+        "prevalence, which is what a guess has."
+    ),
+    "threshold_curve": (
+        "How well interaction is told at each threshold; read precision beside the "
+        "prevalence, which is what a guess has."
+    ),
+    "field_sums": "The sum of the overlap over each well's patches, true beside predicted.",
+    "learning_curves": (
+        "Training and validation loss by epoch: where they part, the network learns its "
+        "training wells by heart."
+    ),
+    "leakage_audit": (
+        "The same model on three kinds of patches. The middle is what a split by patch would "
+        "have claimed."
+    ),
+    "reconstructions": "Patches, what the autoencoder makes of them, and the difference.",
+    "umap": (
+        "Each point is a patch; near points look alike to the encoder. Colour is the "
+        "stimulation, size the overlap. figures/umap.html of the run shows the patch under "
+        "the mouse."
+    ),
+    "gate": "The loss of each validation well under the champion and the challenger.",
+    "study_history": "The value of each trial and the best so far.",
+    "controls": (
+        "Each well by what it holds; a useful assay has control bands that do not overlap."
+    ),
+    "hits": (
+        "The head of the hit list: left of the line a compound lowers the interaction, filled "
+        "is a hit, a star is a known inhibitor of a simulated plate."
+    ),
+    "known_inhibitors": "Precision and recall of the list against the known inhibitors.",
+    "known_ic50": "Fitted against true IC50; on the line they agree.",
+}
+FAMILIES = {
+    "plate": (
+        "Where the wells lie; hatched were not measured, circles are vehicle, squares "
+        "untreated wells."
+    ),
+    "position": "By row, column and zone; a pattern beyond chance is an effect of position.",
+    "dose_curves": (
+        "A dashed curve must not be read; the bar at the bottom is the IC50 with its interval."
+    ),
+}
+"""By the beginning of the name, up to a dash."""
+
+
+def caption(name: str) -> str:
+    """Say how a figure is read; "" of one that is not known.
+
+    Examples
+    --------
+    >>> caption("plate-CK19-score")[:20]
+    'Where the wells lie;'
+    """
+    return CAPTIONS.get(name) or FAMILIES.get(name.partition("-")[0], "")
+
+
+def in_order(names: list[str]) -> list[str]:
+    """Order figures as a reader wants them: known ones as above, then the others by name."""
+    known = list(CAPTIONS)
+    return sorted(
+        names, key=lambda name: (known.index(name) if name in known else len(known), name)
+    )

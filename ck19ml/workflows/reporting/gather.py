@@ -1,0 +1,153 @@
+"""Gather what the page about a run shows."""
+
+import json
+from base64 import b64encode
+from io import StringIO
+from pathlib import PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from ck19ml import __version__
+from ck19ml.tracking.records import Record, model_uris, newest_finished, read_record
+from ck19ml.tracking.runs import Run
+from ck19ml.workflows.reporting.captions import caption, in_order
+from ck19ml.workflows.reporting.caveats import caveats, dataset_info
+from ck19ml.workflows.reporting.page import HitRow, Hits, Page, Pairs, Picture, render
+from ck19ml.workflows.reporting.scores import number, score_tables
+
+MOST_HITS = 25
+HIT_COLUMNS = {
+    "rank": "rank",
+    "plate": "plate",
+    "stimulation": "stimulation",
+    "compound": "compound",
+    "concentration_um": "µM",
+    "wells": "wells",
+    "score_effect": "effect on the score",
+    "score_ssmd": "SSMD",
+    "score_q": "q",
+    "overlap_effect": "effect on the overlap",
+    "overlap_q": "q of the overlap",
+}
+
+
+def report(identifier: str) -> str:
+    """Write one self-contained HTML page about a run.
+
+    Raises
+    ------
+    TrackingError
+        If the store has no such run.
+    """
+    record = read_record(identifier)
+    info = dataset_info(record)
+    took = "" if record.seconds is None else f", took {_duration(record.seconds)}"
+    page = Page(
+        title=record.name,
+        subtitle=f"{record.kind or 'run'} {record.run.id}, {record.state}, started "
+        f"{record.started:%Y-%m-%d %H:%M} UTC{took}",
+        description=record.tags.get("mlflow.note.content", "").replace("**", ""),
+        facts=_facts(record, info),
+        scores=score_tables(record.metrics),
+        caveats=caveats(record, info),
+        hits=_hits(record),
+        pictures=_pictures(record),
+        settings=_settings(record),
+    )
+    return render(page)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _facts(record: Record, info: dict[str, Any] | None) -> Pairs:
+    facts = [("command", f"ck19ml {record.kind}")] if record.kind else []
+    facts += [("experiment", record.experiment)]
+    if "model" in record.params:
+        facts.append(("model", record.params["model"]))
+    for given in record.inputs:
+        facts.append(("dataset", f"{given.name}, content hash {given.content_hash}"))
+        facts.append(("where it was", given.source))
+    if info is not None:
+        facts.append(("prepared from", _several(info.get("source", "unknown"))))
+    facts += [(key, value) for key, value in record.params.items() if key.split(".")[-1] == "seed"]
+    commit = record.tags.get("mlflow.source.git.commit", "not recorded")
+    facts += [("git commit", commit)]
+    facts += [("software", f"ck19ml {record.tags.get('ck19ml.version', 'unknown')}")]
+    return [*facts, ("this page", f"ck19ml report {record.run.id}, ck19ml {__version__}")]
+
+
+def _several(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _pictures(record: Record) -> list[Picture]:
+    files = {
+        path.stem: path
+        for path in map(PurePosixPath, record.artifacts)
+        if path.parts[:1] == ("figures",) and path.suffix == ".png"
+    }
+    made = []
+    for name in in_order(list(files)):
+        content = record.run.download(str(files[name])).read_bytes()
+        uri = "data:image/png;base64," + b64encode(content).decode("ascii")
+        made.append(Picture(name, uri, caption(name)))
+    return made
+
+
+def _hits(record: Record) -> Hits | None:
+    if record.kind == "screen":
+        return _hit_table(record.run, "Of this run")
+    screen = newest_finished("screen", model_uris(record))
+    return None if screen is None else _hit_table(screen, _linked(screen))
+
+
+def _linked(screen: Run) -> str:
+    return f"Of run {screen.id}, the newest screen by the model of this run"
+
+
+def _hit_table(run: Run, where: str) -> Hits | None:
+    text = run.text("hits.csv")
+    if text is None:
+        return None
+    table = pd.read_csv(StringIO(text), dtype={"plate": str, "stimulation": str, "compound": str})
+    columns = [name for name in HIT_COLUMNS if name in table.columns]
+    called = table.get("score_hit", pd.Series(False, index=table.index)).astype(bool)
+    head = table.head(MOST_HITS)
+    rows = [
+        HitRow([_cell(row[name]) for name in columns], bool(called.iloc[index]))
+        for index, row in enumerate(head.to_dict(orient="records"))
+    ]
+    note = (
+        f"{where}: {int(called.sum())} hits by the score among {len(table)} tests, in bold; the "
+        f"first {len(rows)} rows of hits.csv. A negative effect lowers the interaction."
+    )
+    return Hits(note, [HIT_COLUMNS[name] for name in columns], rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else number(value)
+    return str(value)
+
+
+def _settings(record: Record) -> list[tuple[str, Pairs]]:
+    versions: Pairs = []
+    text = record.run.text("environment.json") if "environment.json" in record.artifacts else None
+    if text is not None:
+        versions = sorted((str(key), str(value)) for key, value in json.loads(text).items())
+    metrics = [
+        (name, number(value))
+        for name, value in sorted(record.metrics.items())
+        if not name.startswith("system/")
+    ]
+    named = (
+        ("Config", sorted(record.params.items())),
+        ("Package versions", versions),
+        ("All metrics", metrics),
+        ("Other files of the run", [(path, "") for path in record.artifacts]),
+    )
+    return [(title, values) for title, values in named if values]

@@ -1,0 +1,123 @@
+"""The metrics of a run as tables: each score with its interval, its baselines below it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BASELINE = "baseline_"
+ROLES = {
+    "test": "Scores on unseen wells",
+    "screen": "Scores of the screen",
+    "validation": "Scores on validation wells",
+}
+"""Prefixes of the metrics that are scores, the one that counts first."""
+
+OTHERS = {
+    "attention_": "attention over patches",
+    "baseline_majority_": "baseline: majority class",
+    "baseline_overlap_": "baseline: thresholds on the overlap",
+    "baseline_logistic_": "baseline: logistic regression on overlap, areas, counts",
+    "baseline_mean_": "baseline: predict the mean",
+}
+"""What stands before the name of a score that is not the model's own."""
+
+NAMES = {
+    "accuracy": "patch accuracy",
+    "log_loss": "patch log loss (nats)",
+    "well_log_loss": "well log loss (nats)",
+    "calibration_error": "calibration error of patches",
+    "well_calibration_error": "calibration error of wells",
+    "overlap_mse": "overlap MSE",
+    "overlap_rmse": "overlap RMSE (fraction)",
+    "overlap_r2": "overlap R²",
+    "well_overlap_rmse": "overlap RMSE of wells (fraction)",
+    "bce": "binary cross-entropy (nats)",
+    "interaction_accuracy": "interaction, accuracy of patches",
+    "interaction_prevalence": "interaction, prevalence among patches",
+    "interaction_average_precision": "interaction, average precision",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A score: what it is of, its value, and its interval or "" where it has none."""
+
+    name: str
+    value: str
+    interval: str
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scores on one kind of wells."""
+
+    title: str
+    rows: list[Row]
+
+
+def score_tables(metrics: Mapping[str, float]) -> list[Table]:
+    """Arrange a run's metrics; roles without a score have no table."""
+    tables = []
+    for role, title in ROLES.items():
+        own = {
+            name.removeprefix(f"{role}/"): value
+            for name, value in metrics.items()
+            if name.startswith(f"{role}/")
+        }
+        if own:
+            tables.append(Table(title, _rows(own)))
+    return tables
+
+
+def _rows(values: Mapping[str, float]) -> list[Row]:
+    """Order the scores: those with an interval first, each followed by its baselines."""
+    names = [name for name in values if not _is_bound(name, values)]
+    own = sorted(
+        (name for name in names if not _other(name)),
+        key=lambda name: (f"{name}_low" not in values, _rank(name), name),
+    )
+    rows: list[Row] = []
+    for name in own:
+        rows.append(_row(name, _named(name), values, baseline=False))
+        rows += [
+            _row(f"{start}{name}", label, values, baseline=True)
+            for start, label in OTHERS.items()
+            if f"{start}{name}" in values
+        ]
+    shown = {f"{start}{name}" for name in own for start in OTHERS} | set(own)
+    rest = sorted(set(names) - shown)
+    return rows + [_row(name, _named(name), values, baseline=True) for name in rest]
+
+
+def _is_bound(name: str, values: Mapping[str, float]) -> bool:
+    return any(name.endswith(end) and name.removesuffix(end) in values for end in ("_low", "_high"))
+
+
+def _other(name: str) -> bool:
+    return name.startswith(tuple(OTHERS)) or name.startswith(BASELINE)
+
+
+def _rank(name: str) -> int:
+    order = ("well_accuracy", "accuracy", "overlap_mse", "overlap_r2", "bce")
+    return order.index(name) if name in order else len(order)
+
+
+def _named(name: str) -> str:
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def _row(name: str, label: str, values: Mapping[str, float], *, baseline: bool) -> Row:
+    low, high = values.get(f"{name}_low"), values.get(f"{name}_high")
+    interval = "" if low is None or high is None else f"{number(low)} to {number(high)}"
+    return Row(label, number(values[name]), interval, baseline)
+
+
+def number(value: float) -> str:
+    """Write a number with three digits that count, whole numbers whole.
+
+    Examples
+    --------
+    >>> number(0.76667), number(30.0), number(0.0010732)
+    ('0.767', '30', '0.00107')
+    """
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:.3g}"
