@@ -184,6 +184,17 @@ def test_the_regressor_learns_overlaps_and_leaves_the_encoder(
 
 
 @pytest.mark.slow
+def test_a_regressor_that_cuts_channels_itself_needs_no_encoder() -> None:
+    train = part(8, 1)
+    known = Part(train.patches, np.full(8, 0.3, np.float32))
+    fit = FitSettings(epochs=1, batch_size=8)
+    chosen = RegressorSettings(0.15, False, fine_tune=False, fit=fit, masks=True)
+    network, result = train_regressor(None, known, known, chosen, seed=2)
+    assert predict(network, train.patches).shape == (8, 1)
+    assert len(result.history) == 1
+
+
+@pytest.mark.slow
 def test_fine_tuning_goes_on_from_a_head_that_was_trained_first(encoder: models.Network) -> None:
     train, validation = encode(encoder, part(16, 1)), encode(encoder, part(8, 2))
     head = FitSettings(epochs=3, batch_size=8)

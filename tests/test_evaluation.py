@@ -212,6 +212,36 @@ def test_a_regressor_stands_beside_predict_the_mean(table: pd.DataFrame) -> None
     np.testing.assert_allclose(evaluation.wells["predicted_overlap"], [0.035, 0.16, 0.02])
 
 
+def test_a_regressor_is_scored_by_field_and_stimulation_and_says_interaction(
+    table: pd.DataFrame,
+) -> None:
+    true = table["overlap"].to_numpy()
+    evaluation = evaluate_regressor(true / 2, table, card("regressor", interaction_call=0.1))
+    scores = values(evaluation)
+    assert scores["overlap_rmse_ConA"] == pytest.approx(np.sqrt(np.mean(true[4:] ** 2) / 4))
+    assert scores["field_overlap_rmse"] == pytest.approx(
+        np.sqrt(np.mean(true.reshape(3, 4).mean(axis=1) ** 2) / 4)
+    )
+    assert scores["baseline_mean_field_overlap_rmse"] > 0
+    assert evaluation.numbers["interaction_recall"] == 1.0
+    assert evaluation.numbers["interaction_call"] == 0.1
+    assert "truth_overlap_r2" not in scores
+    assert "true_overlap" not in evaluation.patches
+
+
+def test_a_regressor_and_its_masks_stand_against_the_truth(table: pd.DataFrame) -> None:
+    true = table["overlap"].to_numpy()
+    truth = np.where(np.arange(12) == 0, np.nan, 2 * true + 0.1)  # a patch of another plate
+    known = table.assign(true_overlap=truth)
+    evaluation = evaluate_regressor(2 * true + 0.1, known, card("regressor"))
+    scores = values(evaluation)
+    assert scores["truth_overlap_r2"] == pytest.approx(1)
+    assert scores["baseline_masks_truth_overlap_rmse"] == pytest.approx(
+        np.sqrt(np.mean((true[1:] + 0.1) ** 2))
+    )
+    assert evaluation.numbers["baseline_masks_truth_overlap_pearson"] == pytest.approx(1)
+
+
 def test_a_reconstruction_is_averaged_over_patches_and_wells(table: pd.DataFrame) -> None:
     losses = np.repeat([0.1, 0.2, 0.6], 4)
     evaluation = evaluate_reconstruction(losses, table, card("autoencoder"))
