@@ -134,7 +134,9 @@ class RegressorConfig(Frozen):
     target: Literal["overlap", "tcell_overlap", "dc_overlap", "overlap_excess"] = "overlap"
     head: Literal["masks", "local", "study"] = "masks"
     dropout: float = Field(default=0.15, ge=0, lt=1)
-    fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
+    fit: FitConfig = FitConfig(
+        epochs=30, batch_size=32, learning_rate=0.01, patience=8, reduce_patience=4
+    )
     interaction_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["validation"] = 0.2
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED

@@ -114,7 +114,9 @@ class TuneConfig(Frozen):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
-    regressor_fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
+    regressor_fit: FitConfig = FitConfig(
+        epochs=30, batch_size=32, learning_rate=0.01, patience=8, reduce_patience=4
+    )
     classes: Classes | None = None
     trials: int = Field(default=20, ge=1)
     failures: int = Field(default=10, ge=0)

@@ -264,8 +264,8 @@ def interaction_curve(curve: pd.DataFrame, chosen: float) -> Figure:
     Returns
     -------
     Figure
-        Left precision, recall and F1 above the prevalence; right the share of wrong answers
-        beside that of "never", both logarithmic.
+        Left precision, recall and F1 above the prevalence, as far as any patch interacts; right
+        the share of wrong answers beside that of "never", logarithmic: none wrong leaves a gap.
     """
     figure = style.new_figure(10.5, 4.2)
     left, right = figure.subplots(1, 2)
@@ -277,11 +277,14 @@ def interaction_curve(curve: pd.DataFrame, chosen: float) -> Figure:
         ("prevalence", style.BLACK, ":"),
     )
     for name, colour, pattern in found:
-        left.plot(x, curve[name], pattern, color=colour, label=name.replace("f1", "F1"))
+        shown = curve[name].where(curve["prevalence"] > 0)
+        left.plot(x, shown, pattern, color=colour, label=name.replace("f1", "F1"))
     left.set_ylim(-0.02, 1.02)
     left.set_ylabel("share (%)")
-    right.plot(x, 1 - curve["accuracy"], color=style.PURPLE, label="model")
-    right.plot(x, 1 - curve["never_accuracy"], ":", color=style.BLACK, label="“never”")
+    wrong = 1 - curve[["accuracy", "never_accuracy"]]
+    wrong = wrong.where(wrong > 0)
+    right.plot(x, wrong["accuracy"], color=style.PURPLE, label="model")
+    right.plot(x, wrong["never_accuracy"], ":", color=style.BLACK, label="“never”")
     right.set_yscale("log")
     right.set_ylabel("wrong answers (% of patches)")
     for axes in (left, right):
@@ -289,6 +292,9 @@ def interaction_curve(curve: pd.DataFrame, chosen: float) -> Figure:
         axes.set_xlabel("threshold: " + style.OVERLAP_LABEL)
         style.percent_axis(axes.xaxis)
         style.percent_axis(axes.yaxis)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handlelength=1.6, columnspacing=1.2
+        )
     right.annotate(
         f"chosen: {100 * chosen:.3g} %",
         (chosen, 0.98),
@@ -298,6 +304,4 @@ def interaction_curve(curve: pd.DataFrame, chosen: float) -> Figure:
         va="top",
         fontsize=style.SMALL,
     )
-    left.legend(loc="lower left")
-    right.legend(loc="lower left")
     return figure
