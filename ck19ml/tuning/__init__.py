@@ -1,7 +1,6 @@
 """The only package that imports optuna: studies with an exact budget of trials."""
 
 from ck19ml.tuning.drawing import STARTUP_TRIALS, WARMUP_EPOCHS
-from ck19ml.tuning.figures import study_figures
 from ck19ml.tuning.kinds import (
     Ended,
     Notes,
@@ -34,5 +33,4 @@ __all__ = [
     "open_study",
     "require_storage",
     "shown",
-    "study_figures",
 ]

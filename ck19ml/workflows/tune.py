@@ -208,13 +208,14 @@ def _result(
 def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
     """Put the study's figures and the result on the parent, and on this run if it is another."""
     from ck19ml import plots
+    from ck19ml.tuning.figures import study_figures
 
     table = study.table()
     label = "validation log loss of a patch (nats)"
     figures = {"study_history": plots.study_history(
         table["value"].to_numpy(float), list(table["state"]), "minimize", label=label,
     )}  # fmt: skip
-    figures |= tuning.study_figures(study, "log loss (nats)")
+    figures |= study_figures(study, "log loss (nats)")
     counts = {"trials/done": float(study.done), "trials/failed": float(study.failed),
               "trials/best_value": float(result["value"])}  # fmt: skip
     best = {f"best.{key}": str(value) for key, value in result["parameters"].items()}

@@ -82,11 +82,11 @@ class Case:
                 except psutil.NoSuchProcess:
                     continue
             self.kills += 1
+        if any(_family(tuner) for tuner in tuners):  # the others go on for a while
+            time.sleep(rng.uniform(0, 3))
+            self.kills += any(_family(tuner) for tuner in tuners)
         for tuner in tuners:
-            if rng.random() < 0.5:  # the others may go on, or be killed by the next
-                _end(tuner)
-            else:
-                tuner.communicate(timeout=180)
+            _end(tuner)
         self.remember()
 
     def _wait(self, rng: random.Random, tuners: list["subprocess.Popen[str]"]) -> None:
@@ -217,7 +217,7 @@ def main() -> None:
                     home,
                     postgres.database(home.name) if database else str(home / "optuna.journal"),
                     tracking if database else f"sqlite:///{home}/mlflow.db",
-                    budget=rng.randint(20, 40),
+                    budget=6 * chosen.a_study + rng.randint(10, 20),
                     workers=1 + number // 2 % 4,
                     tuners=2 if number % 3 == 2 else 1,
                 )
