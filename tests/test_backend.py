@@ -1,0 +1,58 @@
+"""The models train and score under another backend of Keras: nothing asks for TensorFlow."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODEL_PART = ("test_models", "test_training", "test_classifier", "test_scoring")
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
+import numpy as np
+from ck19ml import models, training
+from ck19ml.batches import Batches, Patches
+from ck19ml.training import FitSettings, fit, predict
+training.seed_everything(1)
+raw = np.random.default_rng(1).integers(255, 4096, (12, 16, 16, 2)).astype(np.uint16)
+network = models.build_autoencoder("compact", 16)
+batches = Batches(Patches(raw), None, 4, np.random.default_rng(1))
+result = fit(network, batches, Batches(Patches(raw), None, 4), FitSettings(2, 4),
+             loss="binary_crossentropy")
+assert predict(network, Patches(raw)).shape == (12, 16, 16, 2)
+assert len(result.history) == 2
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("jax") is None, reason="jax is not installed (pip install 'ck19ml[jax]')"
+    ),
+]
+
+
+def under_jax() -> dict[str, str]:
+    return os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "1"}
+
+
+def test_training_needs_no_tensorflow() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW], cwd=ROOT, env=under_jax(),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr[-3000:]
+
+
+def test_the_model_part_of_the_suite_passes_under_jax() -> None:
+    files = [f"tests/{name}.py" for name in MODEL_PART]
+    made = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        cwd=ROOT, env=under_jax(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout[-6000:]
+    assert "passed" in made.stdout
