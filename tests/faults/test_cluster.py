@@ -1,5 +1,6 @@
 """Trials on a real Dask cluster: a scheduler and two workers on this machine."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -58,11 +59,22 @@ def work(task: Sent, go_on: Callable[[], bool]) -> int:
         return study.run(task.budget, objective, cheap_tune.SPACE, Quiet(), failures=0, go_on=go_on)
 
 
+def wait_until_it_listens(port: int) -> None:
+    """Wait for the scheduler: a busy machine takes longer to start it than a client waits."""
+    limit = time.monotonic() + 120
+    while time.monotonic() < limit:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     (tmp_path / "cluster").mkdir()
     started = Cluster(tmp_path / "cluster")
     try:
+        wait_until_it_listens(int(started.address.rpartition(":")[2]))
         yield started
     finally:
         started.close()
