@@ -15,6 +15,7 @@ from ck19ml.config import (
     MaskingConfig,
     MasksConfig,
     PrepareConfig,
+    PretrainingConfig,
     Range,
     RegressorConfig,
     SimulateConfig,
@@ -35,6 +36,7 @@ KINDS: dict[str, type[Frozen]] = {
     "unet": UnetConfig,
     "masks": MasksConfig,
     "masking": MaskingConfig,
+    "pretraining": PretrainingConfig,
     "contact": ContactConfig,
 }
 CLASSIFIER = {"dataset": "data/plate.zarr"}
@@ -103,12 +105,12 @@ class TestUnknownKeys:
 
     def test_where_none_is_near_all_are_named(self) -> None:
         message = error_of(SplitConfig, {"xyzzy": 1})
-        assert "found 'xyzzy'; known are seed, test, validation" in message
+        assert "found 'xyzzy'; known are audit, by, fold, folds, seed, test, validation" in message
 
     def test_a_nested_key_is_compared_with_the_keys_of_its_own_place(self) -> None:
         # 'plate' is known at the top only.
         message = error_of(TuneConfig, {"split": {"plate": 1}})
-        assert "known are seed, test, validation" in message
+        assert "known are audit, by, fold, folds, seed, test, validation" in message
 
 
 class TestRanges:
