@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 import pandas as pd
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ck19ml import models, training
+from ck19ml import models, precision, training
 from ck19ml.batches import ArrayBatches, Batches, Patches
 from ck19ml.errors import TrialFailed
 from ck19ml.training import FitSettings, class_weights, fit, predict
@@ -25,8 +27,13 @@ def linear(seed: int = 11) -> models.Network:
     return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
 
 
-def settings(epochs: int, **changes: float) -> FitSettings:
-    chosen = {"batch_size": 16, "learning_rate": 0.05, "patience": 5, "reduce_patience": 3}
+def settings(epochs: int, **changes: Any) -> FitSettings:
+    chosen: dict[str, Any] = {
+        "batch_size": 16,
+        "learning_rate": 0.05,
+        "patience": 5,
+        "reduce_patience": 3,
+    }
     return FitSettings(epochs=epochs, **(chosen | changes))
 
 
@@ -257,3 +264,30 @@ def test_an_autoencoder_learns_patches_and_its_own_loss_is_keras_loss() -> None:
     assert losses.min() < 0.7 * losses.iloc[0]
     own = training.reconstruction_losses(network, patches).mean()
     assert own == pytest.approx(losses.min(), rel=1e-4)
+
+
+def test_half_precision_is_for_training_only_and_the_output_stays_whole() -> None:
+    training.seed_everything(2)
+    network = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(1)]
+    )
+    seen: list[list[str]] = []
+
+    def report(*_: object) -> None:
+        seen.append([layer.compute_dtype for layer in network.layers])
+
+    fit(network, line(), None, settings(2, mixed_precision="on"), loss="mse", report=report)
+    assert seen == [["bfloat16", "float32"]] * 2
+    assert [layer.compute_dtype for layer in network.layers] == ["float32", "float32"]
+    assert {str(weight.dtype) for weight in network.weights} == {"float32"}
+
+
+def test_half_precision_is_off_on_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_accelerator", lambda: False)
+    with precision.mixed_precision(linear(), "auto") as on:
+        assert not on
+    monkeypatch.setattr(precision, "has_accelerator", lambda: True)
+    with precision.mixed_precision(linear(), "auto") as on:
+        assert on
+    with precision.mixed_precision(linear(), "off") as on:
+        assert not on

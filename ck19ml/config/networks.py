@@ -107,6 +107,13 @@ class ClassifierConfig(Frozen):
             raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
         return self
 
+    @model_validator(mode="after")
+    def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
+        """Refuse to change patches whose features are stored."""
+        if self.fit.augment and not self.fine_tune:
+            raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
+        return self
+
 
 class RegressorConfig(Frozen):
     """The command ``regressor``: a head on an encoder, see `ClassifierConfig`.
@@ -146,4 +153,11 @@ class RegressorConfig(Frozen):
         """Refuse to freeze an encoder that nothing has trained."""
         if self.head != "masks" and self.encoder is None and not self.fine_tune:
             raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+        return self
+
+    @model_validator(mode="after")
+    def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
+        """Refuse to change patches whose features are stored."""
+        if self.fit.augment and not self.fine_tune:
+            raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
         return self
