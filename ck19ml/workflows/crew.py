@@ -94,7 +94,10 @@ def _start(task: Task, count: int, module: str) -> "subprocess.Popen[str]":
 
 def _environment(count: int) -> dict[str, str]:
     """Environment of a worker: its share of the cores, and no run to take for its own."""
-    threads = str(max(1, len(os.sched_getaffinity(0)) // count))
+    # What this process may use, where the system tells (Linux): a container may have fewer cores.
+    mine = getattr(os, "sched_getaffinity", None)
+    cores = len(mine(0)) if mine else os.cpu_count() or 1
+    threads = str(max(1, cores // count))
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
              "TF_NUM_INTEROP_THREADS")  # fmt: skip
     known = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}

@@ -12,7 +12,14 @@ import tifffile
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from ck19ml.config import AutoencoderSettings, FitConfig, SpaceConfig, TuneConfig
+from ck19ml.config import (
+    AutoencoderSettings,
+    ClassifierConfig,
+    FitConfig,
+    SpaceConfig,
+    TuneConfig,
+    load_config,
+)
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import open_dataset
 from ck19ml.scoring import Card
@@ -20,6 +27,7 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows import trials
 from ck19ml.workflows.evaluate import evaluate_command
+from ck19ml.workflows.supervised import classifier_command
 from ck19ml.workflows.tune import tune_command
 from ck19ml.workflows.wells import split_dataset
 from tests.conftest import tracking_store
@@ -74,6 +82,9 @@ class Story:
     logged: dict[str, float] = field(default_factory=dict)
     evaluated: dict[str, Any] = field(default_factory=dict)
     split: dict[str, list[str]] = field(default_factory=dict)
+    again: dict[str, Any] = field(default_factory=dict)
+    again_weights: list[NDArray[Any]] = field(default_factory=list)
+    artifacts: set[str] = field(default_factory=set)
 
 
 def look(outcome: dict[str, Any]) -> Chapter:
@@ -111,6 +122,17 @@ def remember_models(story: Story, parent: Run) -> None:
     story.logged = parent.logged
 
 
+def train_again(story: Story, parent: Run, folder: Path) -> None:
+    """Train the champion once more by the config that lies beside it."""
+    path = folder / "champion.yaml"
+    path.write_text(parent.text("champion.yaml") or "")
+    config = load_config(ClassifierConfig, path, [])
+    story.again = classifier_command(config).data
+    story.again_weights = registry.load_model(story.again["model"]).network.get_weights()
+    found = MlflowClient().list_artifacts(parent.id, "figures")
+    story.artifacts = {Path(each.path).stem for each in found}
+
+
 def interrupt_at(call: int) -> Any:
     """Train as always, but be interrupted in one call."""
     real, calls = trials.train_classifier, [0]
@@ -141,6 +163,7 @@ def story(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
         remember_models(story, parent)
         story.chapters["again"] = look(tune_command(two, None).data)
         story.evaluated = evaluate_command(CHAMPION, two.dataset, None).data
+        train_again(story, parent, folder)
         story.chapters["raised"] = look(tune_command(three, None).data)
         split = split_dataset(open_dataset(two.dataset), two.split)
         story.split = split.fingerprints() | {
@@ -245,6 +268,18 @@ def test_the_logged_test_metrics_are_those_of_the_registered_champion(story: Sto
     for name, value in logged.items():
         assert again[name] == pytest.approx(value, abs=1e-6), name
     assert story.evaluated["wells"] == sorted(story.split["test names"])
+
+
+def test_the_champion_s_config_trains_the_same_model_again(story: Story) -> None:
+    for name, value in story.logged.items():
+        if name.startswith("test/"):
+            assert story.again[name] == pytest.approx(value, abs=1e-6), name
+    for mine, theirs in zip(story.champion, story.again_weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_parent_shows_how_the_study_went(story: Story) -> None:
+    assert {"study_history", "optuna_history", "scores"} <= story.artifacts
 
 
 def test_no_card_counts_a_test_well_among_what_was_seen(story: Story) -> None:
