@@ -18,6 +18,12 @@ from ck19ml.workflows.progress import say
 
 LOSS = {"autoencoder": "bce", "classifier": "log loss", "regressor": "squared error"}
 
+EASIER_MASKED = {
+    "autoencoder": "are easier to reconstruct",
+    "regressor": "show the masks that the overlap is computed from",
+}
+"""Why the losses of these kinds do not compare between whole and masked images."""
+
 FEWEST = 5
 """Wells below which resampling them says nothing on noise: of four that differ by chance alone all
 are better in one of sixteen cases, of five in one of thirty-two."""
@@ -179,11 +185,12 @@ class _Gate:
         return self.known[key]
 
     def _compare(self, rival: Version, champion: Version) -> Decision:
-        if self.kind == "autoencoder" and champion.tags.get("masked") != rival.tags.get("masked"):
+        masked = [version.tags.get("masked") for version in (champion, rival)]
+        if self.kind in EASIER_MASKED and masked[0] != masked[1]:
             return Decision(
                 False,
-                f"version {champion.number} stays: of the two one sees masked images, which are "
-                "easier to reconstruct; set promote to always to replace it",
+                f"version {champion.number} stays: of the two one sees masked images, which "
+                f"{EASIER_MASKED[self.kind]}; set promote to always to replace it",
             )
         targets = [version.tags.get("target", "overlap") for version in (champion, rival)]
         if targets[0] != targets[1]:
