@@ -150,8 +150,12 @@ def serve_ui(port: int) -> None:
             raise ConfigError(
                 f"expected port {port} to be free, found it in use; choose another by --port"
             ) from error
-    uri = mlflow.get_tracking_uri()
-    mark_experiment(experiment_id())
+    from ck19ml.tracking import views  # it needs the client of this module
+
+    uri, experiment = mlflow.get_tracking_uri(), experiment_id()
+    mark_experiment(experiment)
+    views.save_view(experiment)
     print(f"MLflow UI on http://127.0.0.1:{port} (store: {without_password(uri)})", flush=True)
+    print(f"runs: {views.address(f'http://127.0.0.1:{port}', experiment)}", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--workers", "1"]
     subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port)], check=True)
