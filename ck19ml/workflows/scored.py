@@ -36,8 +36,12 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
     if not len(rows):
         raise PlateError(f"expected usable patches in {path}, found faulty ones only")
     config = {"model": uri, "dataset": str(path)}
-    with runs.start(f"evaluate {scorer.card.kind}", "evaluate", config) as run:
+    with (
+        bar(f"evaluating {dataset.name}") as progress,
+        runs.start(f"evaluate {scorer.card.kind}", "evaluate", config) as run,
+    ):
         evaluation = evaluate(scorer, dataset, rows)
+        progress(1, 3)
         run.dataset(dataset.table, name=dataset.name, source=str(path), digest=dataset.content_hash)
         metrics = evaluation.metrics("test")
         run.metrics(metrics)
@@ -48,7 +52,9 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
             seed = scorer.card.seed
             drawn["umap"], page = umap_maps(scorer, dataset, rows, evaluation.patches, seed)
             run.note("figures/umap.html", page)
+        progress(2, 3)
         written = publish(drawn, run, figures)
+        progress(3, 3)
         description = describe(scorer.card, evaluation)
         run.describe(description)
     # Written once the run has ended, so that the page says how.
