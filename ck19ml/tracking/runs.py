@@ -84,11 +84,12 @@ class Run:
         self.tags({"mlflow.note.content": markdown})
 
     def figure(self, name: str, figure: Figure) -> None:
-        """Save a figure as ``figures/NAME.png``."""
+        """Save a figure: ``figures/NAME.png`` for the screen, ``vector/NAME.svg`` for print."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{name}.png"
-            path.write_bytes(to_bytes(figure))
-            self.file(path, "figures")
+            for kind, place in (("png", "figures"), ("svg", "vector")):
+                path = Path(folder) / f"{name}.{kind}"
+                path.write_bytes(to_bytes(figure, kind))
+                self.file(path, place)
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Save a table as ``NAME.csv``."""

@@ -126,16 +126,17 @@ def publish(figures: Figures, run: Run | None, folder: Path | None) -> list[str]
         if run is not None:
             run.figure(name, figure)
         if folder is not None:
-            path = folder / f"{name}.png"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(plots.to_bytes(figure))
+                for kind in ("png", "svg"):
+                    path = folder / f"{name}.{kind}"
+                    path.write_bytes(plots.to_bytes(figure, kind))
+                    written.append(str(path))
             except OSError as error:
                 raise PlateError(
                     f"expected to write figures into {folder}, found: {error.strerror}; make it "
                     "writable or choose another folder"
                 ) from error
-            written.append(str(path))
     return written
 
 

@@ -60,7 +60,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
     # Written once the run has ended, so that the page says how.
     run.note("report.html", report(run.id))
     lines = [line for line in description.splitlines() if line]
-    lines += [f"wrote {len(written)} figures to {figures}"] if figures else []
+    lines += [f"wrote {len(written)} files to {figures}"] if figures else []
     wells = sorted(evaluation.wells["well"])
     return Outcome(
         [*lines, f"run {run.id}"],

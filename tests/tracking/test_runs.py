@@ -165,6 +165,7 @@ def test_artifacts_come_back(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(run.download("wells.csv")), table)
     assert json.loads(run.text("gate.json") or "") == {"loss": "bce", "wells": {"a": 1.5}}
     assert run.download("figures/curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert run.download("vector/curves.svg").read_bytes()[:5] == b"<?xml"
     assert run.text("weights/note.txt") == "a note"
     assert run.text("nothing.json") is None
 
