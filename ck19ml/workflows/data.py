@@ -25,6 +25,7 @@ from ck19ml.plates.running import Runner, local
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.plates.wells import plate_format
+from ck19ml.workflows.overview import overview_figures
 from ck19ml.workflows.progress import bar, say
 
 if TYPE_CHECKING:  # it loads Keras
@@ -264,7 +265,7 @@ def describe_dataset(run: Any, dataset: Dataset) -> None:
     run.metrics(dataset_figures(dataset))
     run.json("dataset", dataset.info)
     run.table("fields", dataset.fields)
-    for name, figure in quality_figures(dataset):
+    for name, figure in (*quality_figures(dataset), *overview_figures(dataset)):
         run.figure(name, figure)
 
 

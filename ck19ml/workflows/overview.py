@@ -1,0 +1,58 @@
+"""Figures that show at a glance whether a dataset was prepared well."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ck19ml.core.patches import rescale
+from ck19ml.plates.store import Dataset
+
+RANKS = (0.1, 0.5, 0.75, 0.9, 0.97, 1.0)
+"""Of the gallery's patches by overlap. Most overlap little: equal steps would show none that do."""
+
+INSTRUMENT = "instrument.csv"
+WELL = ["plate", "well"]
+
+
+def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+    """Draw some patches with their masks, and the overlap beside the instrument's measure.
+
+    Yields
+    ------
+    name : str
+        ``mask_gallery``; ``against_instrument`` where the dataset has such a table.
+    figure : Figure
+    """
+    from ck19ml import plots
+    from ck19ml.plots.instrument import against_instrument
+
+    rows = _examples(dataset.table)
+    if rows.size:
+        chosen = dataset.table.iloc[rows]
+        titles = [
+            f"{row.well} {row.stimulation}\n{100 * row.overlap:.1f} %"
+            for row in chosen.itertuples()
+        ]
+        yield "mask_gallery", plots.mask_gallery(
+            rescale(dataset.read(rows)), dataset.read_masks(rows), titles,
+            pixel_size_um=dataset.info["pixel_size_um"],
+        )  # fmt: skip
+    path = dataset.path / INSTRUMENT
+    if path.is_file():
+        sums = dataset.table.groupby(WELL, as_index=False)["overlap"].sum()
+        wells = pd.read_csv(path, dtype=dict.fromkeys(WELL, str)).merge(sums, on=WELL)
+        yield (
+            "against_instrument",
+            against_instrument(wells["overlap"], wells["overlap_percent"], wells["stimulation"]),
+        )
+
+
+def _examples(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Choose usable patches of these ranks of overlap, (at most 6,), rows ascending."""
+    usable = np.flatnonzero(~table["faulty"].to_numpy(bool))
+    order = usable[np.argsort(table["overlap"].to_numpy()[usable], kind="stable")]
+    places = (np.array(RANKS) * max(order.size - 1, 0)).astype(int)
+    return np.unique(order[places]) if order.size else order
