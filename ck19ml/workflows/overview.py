@@ -51,8 +51,8 @@ def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
 
 
 def _examples(table: pd.DataFrame) -> NDArray[np.intp]:
-    """Choose usable patches of these ranks of overlap, (at most 6,), rows ascending."""
+    """Choose usable patches of these ranks of overlap, (at most 6,), least first."""
     usable = np.flatnonzero(~table["faulty"].to_numpy(bool))
     order = usable[np.argsort(table["overlap"].to_numpy()[usable], kind="stable")]
     places = (np.array(RANKS) * max(order.size - 1, 0)).astype(int)
-    return np.unique(order[places]) if order.size else order
+    return order[np.unique(places)] if order.size else order
