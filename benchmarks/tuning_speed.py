@@ -1,8 +1,9 @@
 """Trials of ours against trials of the loop that everybody writes, in one run.
 
 The plain loop is Optuna + Keras with the encoder inside every trial's network: the same patches,
-the same search space, the same sampler and seed, the same stopping rule. Both start from the same
-trained encoder.
+the same search space, the same sampler and seed, at most as many epochs a trial. Both start from
+the same trained encoder. Ours trains a head on stored features, prunes, and where the encoder is
+trained too does so for few epochs, after the head: that is what is compared.
 
     python benchmarks/tuning_speed.py            30 against 30 trials; hours
     python benchmarks/tuning_speed.py --short    a smaller plate, 10 against 3 trials, the plain
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--plain-trials", type=int)
+    parser.add_argument("--frozen", action="store_true", help="leave fine_tune out of the space")
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
     if options.short:
@@ -40,24 +42,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ck19ml-speed-") as place:
         os.chdir(place)
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
-        print(json.dumps(compare(options.wells, options.size, options.trials, plain)))
+        print(json.dumps(compare(options, plain)))
 
 
-def compare(wells: int, size: int, trials: int, plain_trials: int) -> dict[str, Any]:
+def compare(options: argparse.Namespace, plain_trials: int) -> dict[str, Any]:
     """Run both on the same data."""
-    from ck19ml.config import AutoencoderSettings, FitConfig, SimulateConfig, TuneConfig
+    from ck19ml.config import (
+        AutoencoderSettings,
+        FitConfig,
+        SimulateConfig,
+        SpaceConfig,
+        TuneConfig,
+    )
     from ck19ml.plates.folder import find_plate
     from ck19ml.tracking import runs
     from ck19ml.workflows.autoencoder import autoencoder_step
     from ck19ml.workflows.data import prepare, simulate
     from ck19ml.workflows.wells import split_dataset
 
+    trials = options.trials
     config = TuneConfig(
+        space=SpaceConfig(fine_tune=[False] if options.frozen else [False, True]),
         autoencoder=AutoencoderSettings(fit=FitConfig(epochs=3, batch_size=32)),
         trials=trials,
         **PARAMETERS,
     )
-    simulate(config.plate, SimulateConfig(wells=wells, size=size), overwrite=False)
+    simulate(config.plate, SimulateConfig(wells=options.wells, size=options.size), overwrite=False)
     dataset = prepare(find_plate(config.plate), config.dataset, config.prepare)
     split = split_dataset(dataset, config.split)
     with runs.start("speed", "tune", {}) as parent:
@@ -147,8 +157,8 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
     def objective(trial: optuna.Trial) -> float:
         drawn = {name: draw(trial, name, choice) for name, choice in config.space}
         settings = settings_of(config, drawn)
-        # One stage: who writes the plain loop does not train the head first.
-        fit = replace(settings.fit, learning_rate=drawn["learning_rate"])
+        # One stage of all epochs: who writes the plain loop does not train the head first.
+        fit = replace(settings.fit, epochs=config.epochs, learning_rate=drawn["learning_rate"])
         training.seed_everything(config.seed)
         head = models.build_classifier_head(
             models.feature_shape(encoder), classes=len(split.classes), units=settings.units,

@@ -506,3 +506,19 @@ def test_other_pruners_keep_the_budget(tmp_path: Path, pruner: Any) -> None:
         assert opened.run(12, run, SPACE, Log(), failures=0) == 12
         pruned = (opened.table()["state"] == "pruned").sum()
     assert pruned == 0 if pruner == "none" else pruned > 0
+
+
+def test_optuna_s_figures_are_drawn_where_there_is_enough_to_draw(study: Stored) -> None:
+    from ck19ml.plots import to_bytes
+    from ck19ml.tuning.figures import study_figures
+
+    space = SPACE | {"constant": [1]}
+    with study.open() as opened:
+        assert study_figures(opened, "loss") == {}
+        opened.run(2, objective, space, Log(), failures=0)
+        assert set(study_figures(opened, "loss")) == {"optuna_history"}
+        opened.run(6, objective, space, Log(), failures=0)
+        figures = study_figures(opened, "loss")
+    assert set(figures) == {"optuna_history", "param_importances", "parallel_coordinate"}
+    for figure in figures.values():
+        assert to_bytes(figure)[:4] == b"\x89PNG"

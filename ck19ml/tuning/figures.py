@@ -52,6 +52,8 @@ def study_figures(study: Study, label: str) -> dict[str, Figure]:
 def _draw(plot: Callable[[], Any], width: float, height: float) -> Figure:
     with plt.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
+        # Optuna draws an axis for a parameter that has one value only.
+        warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)
         plt.rcParams.update({"axes.axisbelow": True})
         axes = plot()
         figure = axes.figure
