@@ -149,7 +149,7 @@ def interactive_umap(
 
 def _map(points: NDArray[np.float64], table: pd.DataFrame, pictures: list[str], title: str) -> Any:
     plot = new_plot(
-        title=f"{title}: {len(table):,} patches. Point at one to see it; click a stimulation to "
+        title=f"{title}. Point at a patch to see it (n = {len(table):,}); click a stimulation to "
         "hide it",
         x_axis_label="UMAP 1",
         y_axis_label="UMAP 2",

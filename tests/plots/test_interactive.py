@@ -109,4 +109,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"found \(4, 2\) and 3"):
         interactive.interactive_umap(POINTS, TABLE, PICTURES[:3])
     empty = interactive.interactive_umap(np.zeros((0, 2)), TABLE[:0], [])
-    assert "0 patches" in empty
+    assert "(n = 0)" in empty

@@ -25,7 +25,7 @@ figure { margin: 1.4rem 0; break-inside: avoid; } figure img { max-width: 100%; 
 figcaption, .small { color: #444; font-size: 0.9rem; }
 .said { white-space: pre-line; background: #f4f4f4; padding: 0.7rem 1rem; }
 .wide { overflow-x: auto; }
-.caveats { border-left: 4px solid #D55E00; padding-left: 1rem; }
+.caveats { border-left: 4px solid #D55E00; padding-left: 2rem; }
 </style>
 </head>
 <body>
