@@ -53,6 +53,13 @@ def pretraining(table: pd.DataFrame) -> Figure:
         axes.set_title(_PLURALS.get(str(level), str(level)))
         style.percent_axis(axes.yaxis)
     panels[0].set_ylabel("accuracy on unseen wells (%)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, title="bars: 95 % interval", loc="outside lower center", ncols=3)
+    # A rule for wells alone stands in one panel only.
+    known = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        known.values(), known, title="bars: 95 % interval", loc="outside lower center", ncols=3
+    )
     return figure
