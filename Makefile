@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup tune test fast check bench faults ui lock clean
+.PHONY: setup tune test fast check bench docs faults ui lock clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,10 @@ bench: setup
 # Kills processes of studies at 50 random moments; needs PostgreSQL.
 faults: setup
 	$(BIN)/python -m tests.faults.kills --kills 50
+
+# The site in site/; a broken link ends it.
+docs: setup
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 ui: setup
 	$(BIN)/ck19ml ui
