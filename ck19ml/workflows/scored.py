@@ -55,7 +55,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
         progress(2, 3)
         written = publish(drawn, run, figures)
         progress(3, 3)
-        description = describe(scorer.card, evaluation)
+        description = describe(scorer.card, evaluation, dataset.name)
         run.describe(description)
     # Written once the run has ended, so that the page says how.
     run.note("report.html", report(run.id))

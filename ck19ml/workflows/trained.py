@@ -80,8 +80,14 @@ def finish(
     return Trained(scorer, version, run, evaluations, decision.promoted, description, figures)
 
 
-def describe(card: Card, test: Evaluation) -> str:
-    """Key figures of a run in a few lines of Markdown."""
+def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
+    """Key figures of a run in a few lines of Markdown.
+
+    Parameters
+    ----------
+    dataset : str, optional
+        Name of the dataset that the wells are of; by default the one it was trained on.
+    """
     shown = {
         "classifier": (
             ("well accuracy", "well_accuracy"),
@@ -105,7 +111,7 @@ def describe(card: Card, test: Evaluation) -> str:
         ),
         "autoencoder": (("binary cross-entropy", "bce"),),
     }[card.kind]
-    where = f"{len(test.wells)} wells of {card.dataset['name']} that it has not seen"
+    where = f"{len(test.wells)} wells of {dataset or card.dataset['name']} that it has not seen"
     lines = [f"{card.kind} on {where}, with 95 % intervals over wells:"]
     for label, key in shown:
         if key not in test.scores:
