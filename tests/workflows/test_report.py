@@ -203,3 +203,21 @@ def test_baselines_follow_the_score_that_they_belong_to() -> None:
         Row("patches", "30", "", False),
     ]
     assert score_tables({"train/loss": 1.0}) == []
+
+
+def test_a_screen_s_figures_stand_beside_those_of_plain_overlap() -> None:
+    metrics = {
+        "screen/wells": 294.0,
+        "screen/z_prime_ConA_overlap": -1.5,
+        "screen/z_prime_ConA_tcell_overlap": -1.125,
+        "screen/z_prime_ConA_score": 0.5,
+        "screen/z_prime_ConA_score_low": 0.25,
+        "screen/z_prime_ConA_score_high": 0.75,
+    }
+    (table,) = score_tables(metrics)
+    assert table.rows == [
+        Row("Z' ConA by the model", "0.5", "0.25 to 0.75", False),
+        Row("baseline: by plain overlap", "-1.5", "", True),
+        Row("baseline: by T-cell overlap", "-1.12", "", True),
+        Row("wells", "294", "", False),
+    ]

@@ -47,7 +47,7 @@ def report(identifier: str) -> str:
         title=record.name,
         subtitle=f"{record.kind or 'run'} {record.run.id}, {record.state}, started "
         f"{record.started:%Y-%m-%d %H:%M} UTC{took}",
-        description=record.tags.get("mlflow.note.content", "").replace("**", ""),
+        description=_plain(record.tags.get("mlflow.note.content", "")),
         facts=_facts(record, info),
         scores=score_tables(record.metrics),
         caveats=caveats(record, info),
@@ -56,6 +56,11 @@ def report(identifier: str) -> str:
         settings=_settings(record),
     )
     return render(page)
+
+
+def _plain(markdown: str) -> str:
+    """Drop what would be read as marks in plain text: bold, and empty lines."""
+    return "\n".join(line for line in markdown.replace("**", "").splitlines() if line.strip())
 
 
 def _duration(seconds: float) -> str:

@@ -24,7 +24,9 @@ tr.hit td { font-weight: 600; }
 figure { margin: 1.4rem 0; break-inside: avoid; } figure img { max-width: 100%; }
 figcaption, .small { color: #444; font-size: 0.9rem; }
 .said { white-space: pre-line; background: #f4f4f4; padding: 0.7rem 1rem; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; font-size: 0.85rem; }
+.wide td, .wide th { overflow-wrap: normal; padding-right: 0.7rem; }
+.wide td { white-space: nowrap; }
 .caveats { border-left: 4px solid #D55E00; padding-left: 2rem; }
 </style>
 </head>

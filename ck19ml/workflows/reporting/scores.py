@@ -20,6 +20,13 @@ OTHERS = {
 }
 """What stands before the name of a score that is not the model's own."""
 
+MODEL = "_score"
+PLAIN = {
+    "_overlap": "baseline: by plain overlap",
+    "_tcell_overlap": "baseline: by T-cell overlap",
+}
+"""Ends of a screen's metrics: by what the wells were judged."""
+
 NAMES = {
     "accuracy": "patch accuracy",
     "log_loss": "patch log loss (nats)",
@@ -65,7 +72,7 @@ def score_tables(metrics: Mapping[str, float]) -> list[Table]:
             if name.startswith(f"{role}/")
         }
         if own:
-            tables.append(Table(title, _rows(own)))
+            tables.append(Table(title, _screen_rows(own) if role == "screen" else _rows(own)))
     return tables
 
 
@@ -87,6 +94,25 @@ def _rows(values: Mapping[str, float]) -> list[Row]:
     shown = {f"{start}{name}" for name in own for start in OTHERS} | set(own)
     rest = sorted(set(names) - shown)
     return rows + [_row(name, _named(name), values, baseline=True) for name in rest]
+
+
+def _screen_rows(values: Mapping[str, float]) -> list[Row]:
+    """Order a screen's figures: each by the model, followed by the same without a model."""
+    names = [name for name in values if not _is_bound(name, values)]
+    rows: list[Row] = []
+    shown: set[str] = set()
+    for name in sorted(name for name in names if name.endswith(MODEL)):
+        stem = name.removesuffix(MODEL)
+        rows.append(_row(name, f"{_screen_name(stem)} by the model", values, baseline=False))
+        plain = [(f"{stem}{end}", label) for end, label in PLAIN.items()]
+        rows += [_row(key, label, values, baseline=True) for key, label in plain if key in values]
+        shown |= {name} | {key for key, _ in plain}
+    rest = [name for name in names if name not in shown]
+    return rows + [_row(name, _screen_name(name), values, baseline=False) for name in rest]
+
+
+def _screen_name(name: str) -> str:
+    return name.replace("z_prime", "Z'").replace("ssmd", "SSMD").replace("_", " ")
 
 
 def _is_bound(name: str, values: Mapping[str, float]) -> bool:
