@@ -68,7 +68,7 @@ def calibration_error(
     well: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> Score:
-    """Score the expected calibration error of the likeliest class, with an interval over wells [1]_.
+    """Score the expected calibration error of the likeliest class, by wells [1]_.
 
     The mean over answers of the distance between the probability and the share of right
     answers of its bin, of ten equal ones.
