@@ -71,7 +71,8 @@ def calibration_error(
     """Score the expected calibration error of the likeliest class, by wells [1]_.
 
     The mean over answers of the distance between the probability and the share of right
-    answers of its bin, of ten equal ones.
+    answers of its bin, of ten equal ones. Resampled wells fill the bins more unevenly, so the
+    interval leans upwards; it may lie above an error that is close to 0.
 
     Parameters
     ----------
