@@ -39,12 +39,13 @@ CONFIG = {
 
 def start(folder: Path, storage: str) -> "subprocess.Popen[str]":
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "ck19ml", "tune", "-c", "tune.yaml", "--workers", "2", "--json",
-         "--storage", storage],
-        cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=(folder / "log.txt").open("a"),
-    )  # fmt: skip
+    with (folder / "log.txt").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ck19ml", "tune", "-c", "tune.yaml", "--workers", "2",
+             "--json", "--storage", storage],
+            cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)}, text=True,
+            stdout=subprocess.PIPE, stderr=log,
+        )  # fmt: skip
 
 
 def states(storage: str) -> dict[int, str]:
