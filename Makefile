@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup tune test fast check bench docs faults ui lock clean
+.PHONY: setup tune test test-all check bench docs faults ui lock clean
 
 setup: $(STAMP)
 
@@ -19,10 +19,11 @@ tune: setup
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test: setup
-	$(PYTEST)
-
-fast: setup
 	$(PYTEST) -m "not slow"
+
+# Also those that train, start servers, kill processes and open a browser: what CI runs.
+test-all: setup
+	$(PYTEST)
 
 check: setup
 	$(BIN)/ruff check .
