@@ -41,14 +41,20 @@ class Pieces:
 
 def pieces(mask: NDArray[np.bool_]) -> Pieces:
     """Find the connected pieces of a mask, (height, width)."""
-    # OpenCV labels a field in a third of scipy's time.
-    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+    # OpenCV labels a field in a third of scipy's time. Its own statistics of the pieces look at
+    # every pixel of the field, which takes longer than all else here: most are of no piece.
+    count, labels = cv2.connectedComponentsWithAlgorithm(
         np.ascontiguousarray(mask).view(np.uint8), 8, cv2.CV_32S, cv2.CCL_GRANA
     )
-    found = stats[1:]
-    return Pieces(
-        np.asarray(labels, np.int32), found[:, :4], found[:, cv2.CC_STAT_AREA].astype(np.int64)
-    )
+    inside = np.flatnonzero(mask)
+    own = labels.ravel()[inside]
+    first, last = np.full((2, count), mask.size), np.zeros((2, count), np.intp)
+    for axis, place in enumerate(np.divmod(inside, mask.shape[1])[::-1]):
+        np.minimum.at(first[axis], own, place)
+        np.maximum.at(last[axis], own, place)
+    boxes = np.concatenate([first, last - first + 1]).T[1:].astype(np.int32)
+    areas = np.bincount(own, minlength=count)[1:].astype(np.int64)
+    return Pieces(np.asarray(labels, np.int32), boxes, areas)
 
 
 def cell_areas(mask: NDArray[np.bool_], min_area_px: float = 0.0) -> NDArray[np.int64]:
