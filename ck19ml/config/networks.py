@@ -58,14 +58,50 @@ class HeadConfig(Frozen):
     pooled: bool = False
 
 
-class ClassifierConfig(Frozen):
-    """The command ``classifier``.
+class OnEncoder(Frozen):
+    """What a classifier and a regressor share.
 
     Attributes
     ----------
     encoder : str, optional
-        MLflow URI of an autoencoder; by default a fresh encoder of `architecture`, which is
-        trained together with the head.
+        MLflow URI of an autoencoder; by default that of the champion. Null stands for a fresh
+        encoder of `architecture`, which is trained together with the head.
+    """
+
+    dataset: Path
+    encoder: str | None = "models:/ck19-autoencoder@champion"
+    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    masked: bool = False
+    fine_tune: bool = False
+    fit: FitConfig = FitConfig()
+    split: SplitConfig = SplitConfig()
+    seed: Seed = SEED
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network starts with an encoder."""
+        return True
+
+    @model_validator(mode="after")
+    def a_fresh_encoder_is_trained(self) -> Self:
+        """Refuse to freeze an encoder that nothing has trained."""
+        if self.has_encoder and self.encoder is None and not self.fine_tune:
+            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+        return self
+
+    @model_validator(mode="after")
+    def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
+        """Refuse to change patches whose features are stored."""
+        if self.fit.augment and not self.fine_tune:
+            raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
+        return self
+
+
+class ClassifierConfig(OnEncoder):
+    """The command ``classifier``; see `OnEncoder`.
+
+    Attributes
+    ----------
     classes : list of str, optional
         Stimulations to tell apart; all of the dataset by default. Wells of others are left out.
     faulty_class : bool
@@ -82,11 +118,6 @@ class ClassifierConfig(Frozen):
         Overlap from which cells count as interacting; 0.2 in the slides.
     """
 
-    dataset: Path
-    encoder: str | None = "models:/ck19-autoencoder@champion"
-    architecture: Literal["compact", "slides", "dissertation"] = "compact"
-    masked: bool = False
-    fine_tune: bool = False
     refit: bool = False
     classes: Classes | None = None
     faulty_class: bool = False
@@ -97,26 +128,10 @@ class ClassifierConfig(Frozen):
     temperature: float | None = Field(default=None, gt=0)
     well_temperature: float | None = Field(default=None, gt=0)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
-    split: SplitConfig = SplitConfig()
-    seed: Seed = SEED
-
-    @model_validator(mode="after")
-    def a_fresh_encoder_is_trained(self) -> Self:
-        """Refuse to freeze an encoder that nothing has trained."""
-        if self.encoder is None and not self.fine_tune:
-            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
-        return self
-
-    @model_validator(mode="after")
-    def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
-        """Refuse to change patches whose features are stored."""
-        if self.fit.augment and not self.fine_tune:
-            raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
-        return self
 
 
-class RegressorConfig(Frozen):
-    """The command ``regressor``: a head on an encoder, see `ClassifierConfig`.
+class RegressorConfig(OnEncoder):
+    """The command ``regressor``: a head on an encoder, see `OnEncoder`.
 
     Attributes
     ----------
@@ -133,11 +148,6 @@ class RegressorConfig(Frozen):
         predicted overlap that finds them best (F1) in the validation wells.
     """
 
-    dataset: Path
-    encoder: str | None = "models:/ck19-autoencoder@champion"
-    architecture: Literal["compact", "slides", "dissertation"] = "compact"
-    masked: bool = False
-    fine_tune: bool = False
     target: Literal["overlap", "tcell_overlap", "dc_overlap", "overlap_excess"] = "overlap"
     head: Literal["masks", "local", "study"] = "masks"
     dropout: float = Field(default=0.15, ge=0, lt=1)
@@ -145,19 +155,8 @@ class RegressorConfig(Frozen):
         epochs=30, batch_size=32, learning_rate=0.01, patience=8, reduce_patience=4
     )
     interaction_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["validation"] = 0.2
-    split: SplitConfig = SplitConfig()
-    seed: Seed = SEED
 
-    @model_validator(mode="after")
-    def a_fresh_encoder_is_trained(self) -> Self:
-        """Refuse to freeze an encoder that nothing has trained."""
-        if self.head != "masks" and self.encoder is None and not self.fine_tune:
-            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
-        return self
-
-    @model_validator(mode="after")
-    def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
-        """Refuse to change patches whose features are stored."""
-        if self.fit.augment and not self.fine_tune:
-            raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
-        return self
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network starts with an encoder."""
+        return self.head != "masks"

@@ -1,6 +1,7 @@
 """Masks of the stained cells in a patch."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,14 +64,7 @@ def otsu(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bo
     -------
     ndarray, (n, height, width, channels), bool
     """
-    masks = np.zeros(patches.shape, bool)
-    for index in range(patches.shape[0]):
-        for channel in range(patches.shape[3]):
-            plane = patches[index, :, :, channel]
-            np.greater(
-                plane, max(otsu_threshold(plane), background), out=masks[index, :, :, channel]
-            )
-    return masks
+    return _above(patches, background, otsu_threshold)
 
 
 def threshold(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
@@ -96,11 +90,20 @@ def threshold(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[
     >>> threshold(patches, 255).ravel().tolist()  # mean 291.25, deviation 62.8
     [False, False, False, True]
     """
+    return _above(patches, background, mean_plus_deviation)
+
+
+def _above(
+    patches: NDArray[np.unsignedinteger],
+    background: int,
+    cut: Callable[[NDArray[np.unsignedinteger]], float],
+) -> NDArray[np.bool_]:
+    """Mask each patch and channel above its own cut, and never at or below the background."""
     masks = np.empty(patches.shape, bool)
     for index, channel in np.ndindex(patches.shape[0], patches.shape[3]):
         plane = patches[index, :, :, channel]
-        cut = max(math.floor(mean_plus_deviation(plane)), background)
-        np.greater(plane, cut, out=masks[index, :, :, channel])
+        level = max(math.floor(cut(plane)), background)
+        np.greater(plane, level, out=masks[index, :, :, channel])
     return masks
 
 

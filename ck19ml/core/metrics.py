@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,22 +174,34 @@ def overlap_scores(
     sums, squares = np.bincount(well, true), np.bincount(well, true**2)
     difference = (sums - np.bincount(well, predicted)) / counts
 
-    def r2(wells: NDArray[np.intp]) -> float:
-        n = counts[wells].sum()
-        spread = squares[wells].sum() - sums[wells].sum() ** 2 / n
-        if spread <= NO_SPREAD * squares[wells].sum():
-            return float("nan")
-        return float(1 - squared[wells].sum() / spread)
-
     mse = mean_score(squared, counts, rng)
     return {
         "overlap_mse": mse,
         "overlap_rmse": Score(*(float(np.sqrt(v)) for v in (mse.value, mse.low, mse.high))),
-        "overlap_r2": interval(r2, sums.size, rng),
+        "overlap_r2": interval(
+            lambda w: r2(squared[w], sums[w], squares[w], counts[w]), sums.size, rng
+        ),
         "well_overlap_rmse": interval(
             lambda w: float(np.sqrt(np.mean(difference[w] ** 2))), sums.size, rng
         ),
     }
+
+
+def r2(
+    errors: NDArray[Any], sums: NDArray[Any], squares: NDArray[Any], counts: NDArray[Any]
+) -> float:
+    """R2 of the patches of some wells, against their mean; NaN where they are all equal.
+
+    Parameters
+    ----------
+    errors, sums, squares : ndarray, (wells,)
+        Over each well's patches: the squared errors, the true values and their squares.
+    counts : ndarray of int, (wells,)
+        Number of each well's patches.
+    """
+    total = squares.sum()
+    spread = total - sums.sum() ** 2 / counts.sum()
+    return float(1 - errors.sum() / spread) if spread > NO_SPREAD * total else float("nan")
 
 
 def interaction_scores(true: Floats, predicted: Floats, threshold: float) -> dict[str, float]:

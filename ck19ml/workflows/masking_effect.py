@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from ck19ml import plots
 from ck19ml.batches import AnyPatches, Patches
-from ck19ml.classifier import HeadSettings, Part, RegressorSettings
-from ck19ml.classifier import train_classifier as fit_classifier
-from ck19ml.classifier import train_regressor as fit_regressor
+from ck19ml.classifier import (
+    HeadSettings,
+    Part,
+    RegressorSettings,
+    train_classifier,
+    train_regressor,
+)
 from ck19ml.config import MaskingConfig
 from ck19ml.config.networks import AutoencoderSettings
-from ck19ml.core.metrics import by_well, interval
+from ck19ml.core.metrics import by_well, interval, r2
 from ck19ml.evaluation import evaluate
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import Dataset
@@ -24,7 +28,8 @@ from ck19ml.tracking import registry, runs
 from ck19ml.training import PREDICT_BATCH
 from ck19ml.workflows.autoencoder import autoencoder_step
 from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
-from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.progress import say
+from ck19ml.workflows.supervised import fit_with_bar
 from ck19ml.workflows.trained import card, fit_settings
 from ck19ml.workflows.wells import Split, load_patches, split_dataset
 
@@ -122,7 +127,9 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     sums, squares, errors = (np.bincount(well, v) for v in (true, true**2, squared))
     mse = ratio(errors, counts)
     statistics["overlap RMSE"] = lambda wells: float(np.sqrt(mse(wells)))
-    statistics["overlap R2"] = lambda wells: r2(errors, sums, squares, counts, wells)
+    statistics["overlap R2"] = lambda wells: r2(
+        errors[wells], sums[wells], squares[wells], counts[wells]
+    )
     return Arm(statistics, np.array(["/".join(key) for key in groups.groups]))
 
 
@@ -141,16 +148,15 @@ def _classifier(
         fit=fit_settings(config.classifier.fit),
     )
     parts = {role: Part(patches[role], split.labels(rows[role])) for role in patches}
-    with bar(f"{name} classifier") as progress:
-        network, _ = fit_classifier(
-            encoder,
-            parts["train"],
-            parts["validation"],
-            settings,
-            classes=len(split.classes),
-            seed=config.seed,
-            report=lambda epoch, _: progress(epoch, settings.fit.epochs),
-        )
+    network, _ = fit_with_bar(
+        train_classifier,
+        f"{name} classifier",
+        encoder,
+        (parts["train"], parts["validation"]),
+        settings,
+        classes=len(split.classes),
+        seed=config.seed,
+    )
     return network
 
 
@@ -169,15 +175,14 @@ def _regressor(
         fit=fit_settings(config.regressor.fit),
     )
     parts = {role: Part(patches[role], split.overlap(rows[role])) for role in patches}
-    with bar(f"{name} regressor") as progress:
-        network, _ = fit_regressor(
-            encoder,
-            parts["train"],
-            parts["validation"],
-            settings,
-            seed=config.seed,
-            report=lambda epoch, _: progress(epoch, settings.fit.epochs),
-        )
+    network, _ = fit_with_bar(
+        train_regressor,
+        f"{name} regressor",
+        encoder,
+        (parts["train"], parts["validation"]),
+        settings,
+        seed=config.seed,
+    )
     return network
 
 
@@ -220,18 +225,6 @@ def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> Statistic:
         return float(sums[wells].sum() / total) if total else float("nan")
 
     return statistic
-
-
-def r2(
-    errors: NDArray[Any],
-    sums: NDArray[Any],
-    squares: NDArray[Any],
-    counts: NDArray[Any],
-    wells: Wells,
-) -> float:
-    """Return R2 of some wells' patches from sums a well, as `core.metrics.overlap_scores` does."""
-    spread = squares[wells].sum() - sums[wells].sum() ** 2 / counts[wells].sum()
-    return float(1 - errors[wells].sum() / spread) if spread > 0 else float("nan")
 
 
 def compare(normal: Arm, masked: Arm, seed: int) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Train a classifier or a regressor on an encoder as a tracked run."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -71,17 +72,16 @@ def classifier_of(
 ) -> tuple[Scorer, Fit]:
     """Train a classifier on an encoder and calibrate it on the validation wells."""
     train, held_out = _classifier_parts(encoder, split, config)
-    with bar("classifier") as progress:
-        network, result = train_classifier(
-            encoder,
-            train,
-            held_out,
-            head_settings(config),
-            classes=len(split.classes),
-            seed=config.seed,
-            report=lambda epoch, _: progress(epoch, config.fit.epochs),
-            checkpoint=checkpoint,
-        )
+    network, result = fit_with_bar(
+        train_classifier,
+        "classifier",
+        encoder,
+        (train, held_out),
+        head_settings(config),
+        classes=len(split.classes),
+        seed=config.seed,
+        checkpoint=checkpoint,
+    )
     known = card(
         "classifier",
         split,
@@ -92,6 +92,31 @@ def classifier_of(
     )
     scorer = Scorer(network, known, mask_network_of(split.dataset))
     return calibrated(scorer, split, config), result
+
+
+def fit_with_bar(
+    train: Callable[..., tuple[Any, Fit]],
+    what: str,
+    encoder: Any,
+    parts: tuple[Part, Part | None],
+    settings: HeadSettings | RegressorSettings,
+    **arguments: Any,
+) -> tuple[Any, Fit]:
+    """Train on training and validation patches, with a bar of the epochs.
+
+    Parameters
+    ----------
+    train : callable
+        `classifier.train_classifier` or `train_regressor`; takes the arguments left over.
+    """
+    with bar(what) as progress:
+        return train(
+            encoder,
+            *parts,
+            settings,
+            report=lambda epoch, _: progress(epoch, settings.fit.epochs),
+            **arguments,
+        )
 
 
 def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer:
@@ -144,16 +169,15 @@ def regressor_step(
         )
         parts = {role: _part(split, role, config, labels=False) for role in ("train", "validation")}
         kept = _checkpoint("regressor", config, split, encoder)
-        with bar("regressor") as progress:
-            network, result = train_regressor(
-                encoder,
-                parts["train"],
-                parts["validation"],
-                settings,
-                seed=config.seed,
-                report=lambda epoch, _: progress(epoch, config.fit.epochs),
-                checkpoint=kept,
-            )
+        network, result = fit_with_bar(
+            train_regressor,
+            "regressor",
+            encoder,
+            (parts["train"], parts["validation"]),
+            settings,
+            seed=config.seed,
+            checkpoint=kept,
+        )
         known = card(
             "regressor",
             split,

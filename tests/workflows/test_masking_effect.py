@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from ck19ml.config import FitConfig, MaskingConfig, PrepareConfig
 from ck19ml.config.masks import ArmAutoencoder, ArmClassifier, ArmRegressor
-from ck19ml.core.metrics import overlap_scores
+from ck19ml.core.metrics import overlap_scores, r2
 from ck19ml.plates.store import Dataset
 from ck19ml.workflows import masking_effect
 from ck19ml.workflows.masking_effect import LOWER_IS_BETTER, Arm, ratio
@@ -62,7 +62,7 @@ def test_r2_is_that_of_the_evaluation() -> None:
     true = rng.random(60)
     made = true + rng.normal(0, 0.1, 60)
     sums, squares, errors = (np.bincount(well, v) for v in (true, true**2, (made - true) ** 2))
-    found = masking_effect.r2(errors, sums, squares, np.bincount(well), WELLS)
+    found = r2(errors[WELLS], sums[WELLS], squares[WELLS], np.bincount(well)[WELLS])
     assert found == pytest.approx(overlap_scores(true, made, well, rng)["overlap_r2"].value)
 
 
