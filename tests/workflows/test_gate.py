@@ -1,4 +1,3 @@
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml import models, training
 from ck19ml.config import SplitConfig
 from ck19ml.evaluation import Evaluation, evaluate, rows_of
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import Card, Scorer
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.gate import FEWEST, Decision, compare, decide, well_losses
 from ck19ml.workflows.wells import Split, split_dataset
+from tests.made_models import untrained_classifier
 
 WELLS = pd.DataFrame(
     {"plate": ["P", "P"], "well": ["A01", "A02"], "sha256": ["hash of A01", "hash of A02"]}
@@ -56,28 +54,6 @@ def split(tiny_dataset: Dataset) -> Split:
     return split_dataset(tiny_dataset, SplitConfig())
 
 
-def scorer_of(split: Split, **changes: Any) -> Scorer:
-    training.seed_everything(6)
-    encoder = models.build_encoder("compact", 192)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=3, units=4, depth=1, dropout=0.0,
-        normalise=False, pooled=True,
-    )  # fmt: skip
-    card = Card(
-        kind="classifier",
-        classes=split.classes,
-        masked=False,
-        interaction_threshold=0.2,
-        wells=split.fingerprints(),
-        dataset={"name": "tiny", "content_hash": split.dataset.content_hash},
-        seed=6,
-        software="ck19ml 0",
-        baselines=asdict(split.baselines("train")),
-        **split.dataset.parameters,
-    )
-    return Scorer(models.join(encoder, head), replace(card, **changes))
-
-
 class Shelf:
     """Registers the same logged model under a name of the test's own."""
 
@@ -104,7 +80,7 @@ class Shelf:
 def run(store: Path, split: Split) -> Run:
     """A run with a model that has seen this split's training and validation wells."""
     with runs.start("classifier", "classifier", {}) as run:
-        registry.log_model(run, scorer_of(split), "first", {}, "")
+        registry.log_model(run, untrained_classifier(split), "first", {}, "")
     return run
 
 
@@ -296,7 +272,7 @@ def test_a_champion_of_another_split_is_measured_on_the_wells_that_it_has_not_se
     other = other_split(split, dataset)
     seen = set(split.hashes("train")) | set(split.hashes("validation"))
     fresh = dataset.wells[dataset.wells["sha256"].isin(set(other.hashes("validation")) - seen)]
-    scorer = scorer_of(split)
+    scorer = untrained_classifier(split)
     rows = rows_of(dataset, fresh)
     rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
     theirs = well_losses("classifier", evaluate(scorer, dataset, rows), fresh)
@@ -332,7 +308,7 @@ def test_a_champion_that_takes_other_data_cannot_be_compared(
     shelf: Shelf, split: Split, dataset: Dataset, changes: dict[str, Any]
 ) -> None:
     with runs.start("classifier", "classifier", {}) as run:
-        first = registry.log_model(run, scorer_of(split, **changes), shelf.name, {}, "")
+        first = registry.log_model(run, untrained_classifier(split, **changes), shelf.name, {}, "")
     decide(first, "classifier", {"a well of another plate": 1.0}, dataset)
     second = shelf.version()
     decision = decide(second, "classifier", dict.fromkeys(split.hashes("test"), 1e-9), dataset)

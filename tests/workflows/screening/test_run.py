@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml import models, training
 from ck19ml.config import SplitConfig
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import Card, Scorer
+from ck19ml.scoring import Scorer
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.features import features_command
 from ck19ml.workflows.screen import screen_command
 from ck19ml.workflows.screening.score import patch_scores, score_meaning
 from ck19ml.workflows.wells import Split, split_dataset
+from tests.made_models import untrained_classifier
 
 
 @pytest.fixture(scope="module")
@@ -29,26 +29,9 @@ def split(tiny_dataset: Dataset) -> Split:
 
 @pytest.fixture(scope="module")
 def scorer(split: Split) -> Scorer:
-    training.seed_everything(6)
-    encoder = models.build_encoder("compact", 192)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=3, units=4, depth=1, dropout=0.0,
-        normalise=False, pooled=True,
-    )  # fmt: skip
-    card = Card(
-        kind="classifier",
-        classes=split.classes,
-        masked=False,
-        interaction_threshold=0.2,
-        wells=split.fingerprints(),
-        dataset={"name": "tiny", "content_hash": split.dataset.content_hash},
-        seed=6,
-        software="ck19ml 0",
-        # Of so few wells the overlap of OVA is at times below that of Unstimulated.
-        baselines=asdict(split.baselines("train")) | {"class_overlap": [0.02, 0.01, 0.04]},
-        **split.dataset.parameters,
-    )
-    return Scorer(models.join(encoder, head), card)
+    # Of so few wells the overlap of OVA is at times below that of Unstimulated.
+    learnt = asdict(split.baselines("train")) | {"class_overlap": [0.02, 0.01, 0.04]}
+    return untrained_classifier(split, baselines=learnt)
 
 
 def test_the_score_lies_between_the_least_and_the_most_overlap(scorer: Scorer) -> None:
