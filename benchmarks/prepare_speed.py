@@ -20,7 +20,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 STUDY_FIELDS = 2
@@ -31,22 +30,16 @@ TARGETS = {"study": 60.0, "reading": 3.0, "memory_mb": 700.0}
 
 def study(folder: Path, fields: int) -> None:
     """Do steps 1 to 6 of the study's processing, patch by patch."""
-    import cv2
-
     from ck19ml.core.overlap import score
-    from ck19ml.core.patches import cut, raise_background, rescale
+    from ck19ml.core.patches import cut, raise_background
+    from ck19ml.masking import kmeans
     from ck19ml.plates.folder import find_plate, read_field
 
     plate = find_plate(folder)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
+    level = plate.description.level
     for field in plate.fields[:fields]:
-        patches = rescale(raise_background(cut(read_field(field, plate.description))))
-        masks = np.zeros(patches.shape, bool)
-        for index, channel in np.ndindex(len(patches), 2):
-            values = patches[index, :, :, channel].reshape(-1, 1)
-            _, labels, centres = cv2.kmeans(values, 2, None, criteria, 10, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
-            masks[index, :, :, channel] = (labels == centres.argmax()).reshape(masks.shape[1:3])
-        score(masks)
+        patches = raise_background(cut(read_field(field, plate.description)), level)
+        score(kmeans(patches, level))
 
 
 def reading(folder: Path) -> None:
