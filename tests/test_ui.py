@@ -21,6 +21,7 @@ from ck19ml import plots
 from ck19ml.plots.interactive import interactive_umap, thumbnails
 from tests.browser import CHROMIUM, DRIVER, PATIENCE_S, Page
 from tests.conftest import tracking_store
+from tests.ports import free_port
 
 RUNS = {
     "classifier frozen": (64, False, 0.600),
@@ -96,12 +97,6 @@ def one_patch() -> str:
     table = pd.DataFrame({"well": ["A03"], "stimulation": ["ConA"], "overlap": [1.0],
                           "predicted_overlap": [0.25], "compound": ["36"]})  # fmt: skip
     return interactive_umap([[0.0, 0.0]], table, thumbnails(patch))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(address: str, process: Any) -> None:
