@@ -27,6 +27,11 @@ def folds_command(config: ClassifierConfig) -> Outcome:
 
     Nothing is registered: the models of the folds say how well the method does. An autoencoder
     is trained for each fold too, unless the config starts from a fresh encoder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no number of folds, or a refit is asked for.
     """
     dataset = open_dataset(config.dataset)
     folds = config.split.folds

@@ -218,7 +218,7 @@ def inside_losses(
 
 
 def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> Statistic:
-    """Return the statistic "sum over count" of some wells; NaN where they count nothing."""
+    """Return the statistic "sum over count", (wells,) each; NaN where the count is 0."""
 
     def statistic(wells: Wells) -> float:
         total = counts[wells].sum()
