@@ -175,12 +175,12 @@ def is_finished(folder: Path, index: int, patches: int) -> bool:
 
 
 def hash_patches(patches: NDArray[np.unsignedinteger]) -> str:
-    """SHA-256 of the values of patches, of any shape, in C order."""
+    """SHA-256 of the values in C order."""
     return hashlib.sha256(np.ascontiguousarray(patches).data).hexdigest()
 
 
 def hash_masks(masks: NDArray[np.bool_]) -> str:
-    """SHA-256 of the values of masks, of any shape, in C order, eight to a byte."""
+    """SHA-256 of the values in C order, eight to a byte."""
     return hashlib.sha256(np.packbits(np.ascontiguousarray(masks).reshape(-1)).data).hexdigest()
 
 

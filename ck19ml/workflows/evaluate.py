@@ -22,13 +22,7 @@ def evaluate_command(uri: str, path: Path, figures: Path | None) -> Outcome:
 def predict_command(
     uri: str, folder: Path, out: Path, *, patches: Path | None, overwrite: bool
 ) -> Outcome:
-    """Score every well of a plate folder; a layout is joined where the folder has one.
-
-    Raises
-    ------
-    PlateError
-        If an output exists and may not be overwritten, or its folder does not exist.
-    """
+    """Score every well of a plate folder; a layout is joined where the folder has one."""
     for path in filter(None, (out, patches)):
         if path.exists() and not overwrite:
             raise PlateError(f"expected {path} to be new, found a file; add --overwrite")

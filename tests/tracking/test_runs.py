@@ -16,6 +16,7 @@ from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plates.store import Dataset
 from ck19ml.tracking import runs
+from ck19ml.tracking.provenance import flatten
 from ck19ml.tracking.runs import Run
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -137,7 +138,7 @@ def test_many_and_long_parameters_are_logged_whole() -> None:
 
 
 def test_flatten_joins_keys() -> None:
-    assert runs.flatten({"a": {"b": {"c": 1}, "d": None}, "e": []}) == {
+    assert flatten({"a": {"b": {"c": 1}, "d": None}, "e": []}) == {
         "a.b.c": 1, "a.d": None, "e": [],
     }  # fmt: skip
 
