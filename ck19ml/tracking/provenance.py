@@ -1,5 +1,6 @@
 """What a run notes of where it comes from: its config, the commit, the versions."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -27,10 +28,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def commit() -> dict[str, str]:
-    """Name the commit of the working directory as MLflow's tag does; empty outside of git."""
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    """Name the commit of the working directory as MLflow's tag does; empty without git."""
+    git = shutil.which("git")
+    if git is None:
+        return {}
+    found = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
 
 

@@ -16,7 +16,6 @@ from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plates.store import Dataset
 from ck19ml.tracking import runs
-from ck19ml.tracking.provenance import flatten
 from ck19ml.tracking.runs import Run
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -135,12 +134,6 @@ def test_many_and_long_parameters_are_logged_whole() -> None:
     params = stored(run).data.params
     assert len(params) == 151
     assert params["long"] == "x" * 3000
-
-
-def test_flatten_joins_keys() -> None:
-    assert flatten({"a": {"b": {"c": 1}, "d": None}, "e": []}) == {
-        "a.b.c": 1, "a.d": None, "e": [],
-    }  # fmt: skip
 
 
 def test_artifacts_come_back(tmp_path: Path) -> None:
