@@ -150,9 +150,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
     require_same_as_here(source, tmp_path)
 
 
-def test_the_command_says_where_it_found_no_scheduler(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_says_where_it_found_no_scheduler(source: Source, tmp_path: Path) -> None:
     from ck19ml.plates.layouts import write_layout
 
     write_layout(source.layout, tmp_path / "plate" / "layout.csv")
