@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +23,13 @@ from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plots.style import to_bytes
 from ck19ml.tracking import orphans
+from ck19ml.tracking.provenance import commit, environment, flatten
 from ck19ml.tracking.server import answers, client, experiment_id, mark_experiment
 
 FINGERPRINT = "ck19ml.fingerprint"
 KIND = "ck19ml.kind"
 METRICS_A_BATCH = 1000
 """MLflow's limit for one call."""
-
-PACKAGES = ("keras", "mlflow", "numpy", "optuna", "pandas", "scikit-learn", "tensorflow", "zarr")
 
 
 @dataclass(frozen=True)
@@ -215,10 +212,10 @@ def start(
     try:
         mark_experiment(active.info.experiment_id)
         client().update_run(run.id, name=name)
-        run.tags({KIND: kind, "ck19ml.version": __version__} | _commit())
+        run.tags({KIND: kind, "ck19ml.version": __version__} | commit())
         run.params(config)
         run.json("config", config)
-        run.json("environment", _environment())
+        run.json("environment", environment())
         yield run
         if fingerprint:  # set last: a run that has it is whole
             run.tags({FINGERPRINT: fingerprint})
@@ -289,23 +286,6 @@ def open_run(identifier: str) -> Run | None:
     return Run(identifier) if run.info.lifecycle_stage == "active" else None
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Join the keys of nested mappings by dots.
-
-    Examples
-    --------
-    >>> flatten({"fit": {"epochs": 3}, "seed": 1})
-    {'fit.epochs': 3, 'seed': 1}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _search(query: str, order: str, most: int = 1000) -> list[Any]:
     return list(client().search_runs([experiment_id()], query, max_results=most, order_by=[order]))
 
@@ -314,14 +294,3 @@ def _finite(key: str, value: float) -> float:
     if not math.isfinite(value):
         raise TrackingError(f"expected a finite value of {key}, found {value}; this is a defect")
     return float(value)
-
-
-def _commit() -> dict[str, str]:
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
-
-
-def _environment() -> dict[str, str]:
-    return {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}}

@@ -20,7 +20,7 @@ from ck19ml.tuning import Trial
 from ck19ml.workflows.figures import classifier_figures, umap_figure
 from ck19ml.workflows.material import load_material
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.supervised import regressor_step
+from ck19ml.workflows.regressor import regressor_step
 from ck19ml.workflows.trained import card, finish, log_fit
 from ck19ml.workflows.trials import settings_of
 from ck19ml.workflows.wells import SAME_WELLS, Split

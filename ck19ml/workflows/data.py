@@ -58,7 +58,13 @@ class Outcome:
 
 
 def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
-    """Write a simulated plate folder."""
+    """Write a simulated plate folder.
+
+    Raises
+    ------
+    ConfigError
+        If the layout is neither a built-in one nor a file.
+    """
     if config.layout.lower() in BUILTIN:
         name = config.layout.lower()
         layout = builtin_layout(name)  # type: ignore[arg-type]

@@ -102,8 +102,8 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     dataset, name = split.dataset, ARMS[masked]
     rows = {role: split.rows(role) for role in ("train", "validation", "test")}
     parts = {r: load_patches(dataset, rows[r], masked=masked) for r in ("train", "validation")}
-    classifier = _classifier(config, split, autoencoder.encoder, parts, rows, name)
-    regressor = _regressor(config, split, autoencoder.encoder, parts, rows, name)
+    encoder = autoencoder.encoder
+    classifier, regressor = _head_networks(config, split, encoder, parts, rows, name)
     test = dataset.table.iloc[rows["test"]]
     groups = test.groupby(["plate", "well"], sort=True)
     well = groups.ngroup().to_numpy(np.intp)
@@ -133,57 +133,50 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     return Arm(statistics, np.array(["/".join(key) for key in groups.groups]))
 
 
-def _classifier(
+def _head_networks(
     config: MaskingConfig,
     split: Split,
     encoder: Any,
     patches: dict[str, AnyPatches],
     rows: dict[str, Wells],
     name: str,
-) -> Any:
-    settings = HeadSettings(
-        **config.classifier.head.model_dump(),
-        fine_tune=config.classifier.fine_tune,
-        class_weights=False,
-        fit=fit_settings(config.classifier.fit),
-    )
-    parts = {role: Part(patches[role], split.labels(rows[role])) for role in patches}
-    network, _ = fit_with_bar(
+) -> tuple[Any, Any]:
+    """Train the classifier and the regressor of an arm on its encoder."""
+
+    def answered(answers: Callable[[Wells], NDArray[Any]]) -> tuple[Part, Part]:
+        train, held_out = (
+            Part(patches[role], answers(rows[role])) for role in ("train", "validation")
+        )
+        return train, held_out
+
+    classifier, _ = fit_with_bar(
         train_classifier,
         f"{name} classifier",
         encoder,
-        (parts["train"], parts["validation"]),
-        settings,
+        answered(split.labels),
+        HeadSettings(
+            **config.classifier.head.model_dump(),
+            fine_tune=config.classifier.fine_tune,
+            class_weights=False,
+            fit=fit_settings(config.classifier.fit),
+        ),
         classes=len(split.classes),
         seed=config.seed,
     )
-    return network
-
-
-def _regressor(
-    config: MaskingConfig,
-    split: Split,
-    encoder: Any,
-    patches: dict[str, AnyPatches],
-    rows: dict[str, Wells],
-    name: str,
-) -> Any:
-    settings = RegressorSettings(
-        dropout=config.regressor.dropout,
-        local=config.regressor.head == "local",
-        fine_tune=config.regressor.fine_tune,
-        fit=fit_settings(config.regressor.fit),
-    )
-    parts = {role: Part(patches[role], split.overlap(rows[role])) for role in patches}
-    network, _ = fit_with_bar(
+    regressor, _ = fit_with_bar(
         train_regressor,
         f"{name} regressor",
         encoder,
-        (parts["train"], parts["validation"]),
-        settings,
+        answered(split.overlap),
+        RegressorSettings(
+            dropout=config.regressor.dropout,
+            local=config.regressor.head == "local",
+            fine_tune=config.regressor.fine_tune,
+            fit=fit_settings(config.regressor.fit),
+        ),
         seed=config.seed,
     )
-    return network
+    return classifier, regressor
 
 
 def _scorer(kind: str, network: Any, split: Split, seed: int, *, masked: bool) -> Scorer:
@@ -218,7 +211,7 @@ def inside_losses(
 
 
 def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> Statistic:
-    """Return the statistic "sum over count" of some wells; NaN where they count nothing."""
+    """Return the statistic "sum over count", (wells,) each; NaN where the count is 0."""
 
     def statistic(wells: Wells) -> float:
         total = counts[wells].sum()
