@@ -76,14 +76,25 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        if hasattr(error, "format_message"):  # a usage error; Typer carries its own click
-            print(f"error: {error.format_message()}", file=sys.stderr)
-            return 2
-        text = " ".join(str(error).split())
-        if not isinstance(error, Ck19Error):
-            text = f"unexpected {type(error).__name__}: {text}; add --debug for the traceback"
-        print(f"error: {text}", file=sys.stderr)
-        return getattr(error, "exit_code", 1)
+        code, text = _explain(error)
+        print(f"error: {' '.join(text.split())}", file=sys.stderr)
+        return code
     except KeyboardInterrupt:
         print("error: interrupted; run the same command again to go on", file=sys.stderr)
         return 1
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Return the exit code and the line of an error."""
+    if isinstance(error, Ck19Error):
+        return error.exit_code, str(error)
+    if hasattr(error, "format_message"):  # a usage error; Typer carries its own click
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "ck19ml"
+        return 2, f"{error.format_message().rstrip('.')}; see '{command} --help'"
+    if isinstance(error, OSError) and error.filename is not None:
+        # Whatever a path turns out to be, from a name that is too long to a full disk.
+        what = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        reason = error.strerror or type(error).__name__
+        return 1, f"expected to use {what}, found: {reason}; check the path and its permissions"
+    return 1, f"unexpected {type(error).__name__}: {error}; add --debug for the traceback"

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from ck19ml.errors import PlateError
+from ck19ml.reading import require_file
 
 MAX_BYTES = 64 * 2**20
 MAX_PARTS = 2_000
@@ -47,6 +48,7 @@ def check_workbook(path: Path) -> bool:
         or has a sheet of more than 1,000 x 1,000 cells.
     """
     try:
+        require_file(path)
         with zipfile.ZipFile(path) as archive:
             _check_parts(archive)
             counts = _Counts()
