@@ -1,5 +1,6 @@
 """The command line: parses, calls one workflow, turns errors into one line and an exit code."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -7,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ck19ml import __version__
+from ck19ml import __version__, reading
 from ck19ml.cli import masks, networks, plates, results
-from ck19ml.errors import Ck19Error
+from ck19ml.errors import Ck19Error, ConfigError
 
 app = typer.Typer(
     name="ck19ml",
@@ -60,7 +61,21 @@ def root(
 def main() -> None:
     """Run the command line and leave with the documented exit code."""
     _quiet()
-    sys.exit(_guard(lambda: app(standalone_mode=False), "--debug" in sys.argv))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name may hold what the terminal cannot show, or what is no text at all.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_guard(_call, "--debug" in sys.argv))
+
+
+def _call() -> Any:
+    for argument in sys.argv:
+        # Neither the tracking store nor a table can hold it.
+        if not reading.is_text(argument):
+            raise ConfigError(
+                f"expected arguments in UTF-8, found {os.fsencode(argument)!r}; rename the file"
+            )
+    return app(prog_name="ck19ml", standalone_mode=False)
 
 
 def _quiet() -> None:

@@ -10,6 +10,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What numpy, Python and Keras all take."""
 
 
+LARGEST_FIELD = 2**14
+"""Side of a field in pixels at most: a number that is mistyped must not fill the memory."""
+
+
 def _each_once(names: list[str]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from ck19ml.config.base import SEED, Frozen, Seed
+from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
 from ck19ml.core.patches import BACKGROUND, PATCH_SIZE
 from ck19ml.masking import NAMES, NETWORK
 
@@ -36,7 +36,7 @@ class ContactConfig(Frozen):
     densities: dict[str, float] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
     controls: int = Field(default=10, ge=2)
     graded: int = Field(default=20, ge=0)
-    size: int = Field(default=1152, ge=PATCH_SIZE)
+    size: int = Field(default=1152, ge=PATCH_SIZE, le=LARGEST_FIELD)
     background: int = Field(default=BACKGROUND, ge=1)
     seed: Seed = SEED + 2
 

@@ -1,5 +1,6 @@
 """What a plate folder's names and channels are: the INCell grammar, or the folder's plate.yaml."""
 
+import difflib
 import re
 from pathlib import Path
 from typing import Self
@@ -7,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ck19ml.errors import PlateError
-from ck19ml.reading import read_yaml
+from ck19ml.plain_yaml import read_yaml
 
 INCELL = (
     r"(?:(?P<plate>.+?) - )?(?P<row>[A-P]) - (?P<column>\d{1,2})"
@@ -147,5 +148,9 @@ def _explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return message
-    key = ".".join(map(str, first["loc"]))
+    key = ".".join(map(str, first["loc"]))[:80]
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, PlateDescription.model_fields, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "see the README for those that are"
+        return f"expected a known key, found '{key}'; {hint}"
     return f"key '{key}': {message} (found {str(first['input'])[:80]!r})"

@@ -153,6 +153,7 @@ def prepare_plates(
         require_none(problems)
     shape = require_patches(sources, checked, preparation.patch_size)
     folder = target.with_name(target.name + ".partial")
+    goes_on = folder.exists()
     try:
         with partial.hold(folder):
             work = Work(sources, checked, preparation, shape, folder, network)
@@ -167,6 +168,11 @@ def prepare_plates(
             except PlateError:
                 # What is wrong with a plate stays wrong: nothing of it is worth keeping.
                 partial.remove(folder)
+                raise
+            except ConfigError:
+                # The next command may be right; what an earlier one has done is kept for it.
+                if not goes_on:
+                    partial.remove(folder)
                 raise
     except OSError as error:
         raise PlateError(

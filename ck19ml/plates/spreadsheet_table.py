@@ -122,7 +122,12 @@ def read_delimited(path: Path) -> Table:
             f"expected a table in {path}, found line {reader.line_num} with {error}; "
             "write one line a well with as many fields as the header"
         ) from error
-    (_, header), *rows = [(number, row) for number, row in lines if any(row)]
+    filled = [(number, row) for number, row in lines if any(row)]
+    if not filled:
+        raise PlateError(
+            f"expected a header and one line a well in {path}, found separators only; fill it"
+        )
+    (_, header), *rows = filled
     return make_table(str(path), header, {f"line {number}": row for number, row in rows})
 
 

@@ -46,11 +46,11 @@ FILES: dict[str, tuple[str | bytes, Sequence[str]]] = {
     "holds itself": ("dataset: d.zarr\nfit: &a {fit: *a}\n", ("itself",)),
     "is nested a thousand deep": ("dataset: " + "[" * 1000 + "]" * 1000, ("deep",)),
     "is nested a hundred thousand deep": ("dataset: " + "[" * 100_000, ("deep",)),
-    "has 2 MB": ("dataset: d.zarr\n" + "# x\n" * 500_000, ("MiB",)),
+    "has 2 MB": ("dataset: d.zarr\n" + "# x\n" * 500_000, ("256 KiB",)),
     "has a number of 5,000 digits": ("dataset: d.zarr\nseed: " + "9" * 5_000, ("c.yaml",)),
     "has a value of 100 kB": ("dataset: d.zarr\nseed: " + "x" * 100_000, ("seed",)),
     "has an unknown key": (
-        "dataset: d.zarr\ndropuot: 0.1\n", ("'dropuot'", "did you mean"),
+        "dataset: d.zarr\nfine_tnue: yes\n", ("'fine_tnue'", "did you mean 'fine_tune'?"),
     ),
     "has an unknown key in a part": (
         "dataset: d.zarr\nfit: {epoch: 1}\n", ("'fit.epoch'", "did you mean 'epochs'?"),
@@ -58,7 +58,7 @@ FILES: dict[str, tuple[str | bytes, Sequence[str]]] = {
     "lacks the dataset": ("seed: 3\n", ("dataset",)),
     "has no dataset": ("dataset:\n", ("dataset",)),
     "has a list as the dataset": ("dataset: [d.zarr]\n", ("dataset",)),
-    "has a null byte in a path": ('dataset: "d\\0.zarr"\n', ("dataset",)),
+    "has a null byte in a path": ('dataset: "d\\0.zarr"\n', ("d\\x00.zarr",)),
 }  # fmt: skip
 
 VALUES = {
@@ -99,10 +99,10 @@ USAGE: dict[str, tuple[str, Sequence[str]]] = {
     "an unknown option": ("evaluate m d.zarr --figure x", ("--figure",)),
     "an option without a value": ("predict m plate --out", ("--out",)),
     "no option where one must be": ("predict m plate", ("--out",)),
-    "no argument": ("layout", ("FILE",)),
+    "no argument": ("layout", ("'file'", "ck19ml layout --help")),
     "an argument too many": ("evaluate m d.zarr more", ("more",)),
     "a word for the number of workers": (
-        "prepare plate new.zarr --workers two", ("--workers", "'two'"),
+        "prepare plate new.zarr --workers two", ("--workers",),
     ),
     "no workers": ("prepare plate new.zarr --workers 0", ("workers",)),
     "half a patch": ("prepare plate new.zarr --patch-size 96.5", ("--patch-size",)),
@@ -122,7 +122,6 @@ USAGE: dict[str, tuple[str, Sequence[str]]] = {
         "prepare plate new.zarr --quality '{focus: .nan}'", ("quality.focus",),
     ),
     "an unknown layout to simulate": ("simulate new --layout ck20", ("'ck20'", "ck19")),
-    "a layout to simulate with too long a name": (f"simulate new --layout {'x' * 300}", ("xxx",)),
     "a field too small to simulate": (
         "simulate new --layout plate/layout.csv --size 100", ("192", "100"),
     ),
@@ -145,8 +144,8 @@ USAGE: dict[str, tuple[str, Sequence[str]]] = {
     "a false discovery rate of 2": ("screen m d.zarr --fdr 2", ("false discovery",)),
     "a false discovery rate of nothing": ("screen m d.zarr --fdr nan", ("false discovery",)),
     "features that are no Parquet": ("features m d.zarr --out f.csv", ("f.csv", ".parquet")),
-    "a port that is none": ("ui --port 99999", ("99999",)),
-    "a negative port": ("ui --port -1", ("port",)),
+    "a port that is none": ("ui --port 99999", ("--port", "65535")),
+    "a negative port": ("ui --port -1", ("--port",)),
     "a port that is a word": ("ui --port http", ("--port",)),
     "a scheduler that is none": (
         "prepare plate new.zarr --patch-size 16 --scheduler nonsense://x", ("nonsense://x",),
@@ -190,6 +189,9 @@ CASES = (
         ),
         "configs: the file may not be read": Case(
             "tune -c c.yaml", ("c.yaml", "Permission denied"), 2, mode("c.yaml", 0), as_user=True
+        ),
+        "usage: a layout to simulate with too long a name": Case(
+            f"simulate new --layout {'x' * 300}", ("xxx", "too long")
         ),
         "usage: a stimulation that cannot be simulated": Case(
             "simulate new --layout lps.csv --size 192",

@@ -176,14 +176,14 @@ NAMES = {
         ),
     ),
     "a well that no plate has": Case(
-        PREPARE, ("A - 25(fld 1 wv TexasRed - TexasRed).tif", "A25"),
+        PREPARE, ("A - 25(fld 1 wv TexasRed - TexasRed).tif", "1 to 24"),
         spoil=renamed(DC_A02, DC_A02.replace("A - 2", "A - 25")),
     ),
     "column 0": Case(
         PREPARE, ("A - 0(fld", "1 to 24"), spoil=renamed(DC_A02, DC_A02.replace("A - 2", "A - 0"))
     ),
     "a name that is not UTF-8": Case(
-        PREPARE, ("A - 2(fld 1 wv FITC - FITC).tif", "rename"),
+        PREPARE, ("A - 2(fld 1 wv FITC - FITC).tif", "UTF-8"),
         spoil=renamed(FITC_A02, b"K\xfc - A - 2(fld 1 wv FITC - FITC).tif"),
     ),
     "predict: no plate": Case("predict m empty --out new.csv", ("empty: expected files like",)),
@@ -229,7 +229,7 @@ IMAGES = {
         spoil=in_place_of(DC_A02, b"II*\0\xff\xff\xff\x7f" + bytes(64)),
     ),
     "a TIFF's directory is its own next": Case(
-        PREPARE, (DC_A02, "damaged"),
+        PREPARE, (DC_A02, "grey plane"),
         spoil=in_place_of(DC_A02, b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
     ),
     "a TIFF with a flipped byte in its header": Case(
