@@ -311,7 +311,7 @@ IMAGES = {
     "every image is bad, and skipped": Case(
         f"{PREPARE} --skip-bad", ("plate", "none"), spoil=all_bad
     ),
-    "every field is saturated": Case(PREPARE, ("plate", "saturated"), spoil=saturated_plate),
+    "every field is saturated": Case(PREPARE, ("plate", "found 100.0%"), spoil=saturated_plate),
 }  # fmt: skip
 
 DESCRIBED = {
