@@ -1,8 +1,13 @@
 """Read files that people name, within bounds: none makes a command wait or fill the memory."""
 
 import errno
+import json
 import stat
 from pathlib import Path
+from typing import Any
+
+MOST_JSON_BYTES = 2**26
+"""A card names every well that its model has seen."""
 
 
 class BoundsError(ValueError):
@@ -40,6 +45,25 @@ def read_text(path: Path, most_bytes: int) -> str:
     if (size := require_file(path)) > most_bytes:
         raise BoundsError(f"{size} bytes, more than {most_bytes // 1024} KiB")
     return path.read_text(encoding="utf-8-sig")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is no JSON object.
+    """
+    try:
+        content = json.loads(read_text(path, MOST_JSON_BYTES))
+    except RecursionError as error:
+        raise BoundsError(f"{path.name} is nested too deep") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no keys and values")
+    return content
 
 
 def is_text(value: str) -> bool:

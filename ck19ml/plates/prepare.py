@@ -69,9 +69,9 @@ def open_prepared(
 def _differences(
     dataset: Dataset, sources: Sequence[Source], preparation: Preparation, skip_bad: bool
 ) -> list[str]:
-    held = dataset.parameters | dataset.info["preparation"]
+    held = dataset.parameters | dataset.info.get("preparation", {})
     wanted = parameters(sources[0], preparation) | preparation.measuring
-    skipped = dataset.info["skipped"]
+    skipped = dataset.info.get("skipped", 0)
     if skipped and skip_bad:
         wanted |= preparation.judging
     found = [f"{key} {held.get(key)} not {v}" for key, v in wanted.items() if held.get(key) != v]

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from ck19ml.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
 from ck19ml.batches import AnyPatches, Patches, StoredPatches, stored_bytes
+from ck19ml.card import FAULTY
 from ck19ml.config import MEMORY_GB, SplitConfig
 from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import class_labels, rows_of, with_counts
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import FAULTY
 
 SAME_WELLS = "same_wells"
 """Role of the patches of training wells that are held out."""

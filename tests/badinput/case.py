@@ -1,14 +1,11 @@
 """One bad input, and the one checker that all of them pass."""
 
-import os
-import re
 import resource
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """Models: of a wrong kind, damaged, with a card that lies."""
 
-
 import shutil
 from pathlib import Path
 
