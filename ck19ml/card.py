@@ -113,9 +113,8 @@ def check_card(card: Card) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise ValueError(
-            f"card.json, {key}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"card.json, {key}: {message}") from error
 
 
 def require_outputs(network: Any, card: Card) -> None:
@@ -135,6 +134,6 @@ def require_outputs(network: Any, card: Card) -> None:
     found = (network.input_shape, network.output_shape)
     if found != expected:
         raise ValueError(
-            f"a network from {found[0]} to {found[1]} where classes and patch_size of a "
-            f"{card.kind}'s card.json say {expected[0]} to {expected[1]}"
+            f"a network from {found[0]} to {found[1]}, where patch_size and classes in card.json "
+            f"say {expected[0]} to {expected[1]}"
         )

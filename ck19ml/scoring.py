@@ -230,7 +230,7 @@ def load_scorer(folder: Path) -> Scorer:
         require_outputs(network, card)
         return Scorer(network, card, _mask_network(card.mask, folder))
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:200]
         raise PlateError(
             f"expected a model in {folder}, found: {reason}; train it again"
         ) from error

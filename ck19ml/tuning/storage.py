@@ -239,9 +239,11 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     Raises
     ------
     ConfigError
-        If it is the URL of something else than PostgreSQL.
+        If it is a folder, or the URL of something else than PostgreSQL.
     """
     if "://" not in str(where):
+        if Path(where).is_dir():
+            raise ConfigError(f"storage: expected a file, found the folder {where}; name a file")
         return None
     wrong = f"storage: expected a file or postgresql://host/database, found {shown(where)}"
     try:

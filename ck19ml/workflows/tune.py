@@ -110,7 +110,7 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
     from ck19ml.workflows.autoencoder import autoencoder_step
 
     say(repair(study, at.parent))
-    split = split_dataset(dataset, config.split, config.classes)
+    split = split_dataset(dataset, config.split, config.classes, fewest=2)
     with study.alone("encoder"):  # who comes second finds it trained
         encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
     at.own.tags({"ck19ml.study": study.name, "ck19ml.study_run": at.parent.id,

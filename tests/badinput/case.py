@@ -112,9 +112,10 @@ def check_fine(case: Fine, work: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def run(arguments: str) -> int:
     """Run the command line in this process; returns its exit code."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["ck19ml", *shlex.split(arguments)])
-        cli.main()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
     return int(end.value.code or 0)
 
 

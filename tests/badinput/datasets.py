@@ -100,7 +100,6 @@ DAMAGED: dict[str, Spoil] = {
     "has a chunk that is cut short": at(f"patches/{CHUNK}", cut_short),
     "has an empty chunk": write(f"{DATASET}/patches/{CHUNK}", b""),
     "has a chunk with a flipped byte": at(f"patches/{CHUNK}", flip),
-    "has masks with a flipped byte": at(f"masks/{CHUNK}", flip),
     "lacks the column stimulation": table(lambda frame: frame.drop(columns="stimulation")),
     "lacks the column faulty": table(lambda frame: frame.drop(columns="faulty")),
     "lacks the column overlap": table(lambda frame: frame.drop(columns="overlap")),
@@ -139,8 +138,8 @@ MADE_FOR_OTHERS = {
         both(table(one_well), table(one_well, "fields")),
     ),
     "is of one stimulation": Case(
-        f"classifier -c c.yaml -s dataset={DATASET}", (DATASET,), 2,
-        set_to(stimulation="OVA"),
+        f"classifier -c c.yaml -s dataset={DATASET} -s encoder=null -s fine_tune=true",
+        (DATASET, "OVA"), 2, set_to(stimulation="OVA"),
     ),
     "is faulty as a whole, to train on": Case(
         f"regressor -c c.yaml -s dataset={DATASET}", (DATASET,), 2, set_to(faulty=True)
@@ -179,9 +178,13 @@ MADE_FOR_OTHERS = {
         "evaluate models/classifier d.zarr", ("d.zarr",), spoil=mode("d.zarr/dataset.json", 0),
         as_user=True,
     ),
-    "lacks what it was prepared by": Case(
-        "prepare plate d.zarr --patch-size 16", ("d.zarr",),
-        spoil=edit_json("d.zarr/dataset.json", preparation=..., skipped=...),
+    "has masks with a flipped byte": Case(
+        f"autoencoder -c c.yaml -s dataset={DATASET} -s masked=true", (DATASET, "checksum"),
+        spoil=at("masks/c/3/0/0/0", flip),
+    ),
+    "does not say how it was prepared": Case(
+        "prepare plate d.zarr --patch-size 16", ("d.zarr", "illumination None not False"), 2,
+        edit_json("d.zarr/dataset.json", preparation=..., skipped=...),
     ),
 }  # fmt: skip
 

@@ -140,7 +140,8 @@ TABLES = {
     ),
     "has a null byte": Case(PREPARE, ("layout.csv",), spoil=csv("well,stimulation\nA\0,OVA\n")),
     "is in Latin-1": Case(
-        PREPARE, ("layout.csv", "UTF-8"), spoil=csv("well,stimulation\nA01,gelöst\n".encode("latin-1"))
+        PREPARE, ("layout.csv", "UTF-8"),
+        spoil=csv("well,stimulation\nA01,gelöst\n".encode("latin-1")),
     ),
     "is in UTF-16": Case(
         PREPARE, ("layout.csv", "UTF-8"), spoil=csv("well,stimulation\nA01,OVA\n".encode("utf-16"))
@@ -248,7 +249,9 @@ CASES = (
     {f"layouts: the table {name}": case for name, case in TABLES.items()}
     | {f"layouts: the workbook {name}": case for name, case in BOOKS.items()}
     | {
-        f"layouts: the wellmap {name}": Case("layout layout.toml", says, spoil=write("layout.toml", text))
+        f"layouts: the wellmap {name}": Case(
+            "layout layout.toml", says, spoil=write("layout.toml", text)
+        )
         for name, (text, says) in WELLMAP.items()
     }
 )  # fmt: skip

@@ -89,7 +89,9 @@ ASKED = {
     "evaluate: no URI": Case("evaluate '' wells.zarr", ("expected a model",)),
     "evaluate: a URI that is none": Case("evaluate models:/a/b/c/d wells.zarr", ("a/b/c/d",)),
     "evaluate: a URI of an unknown kind": Case("evaluate gopher://x/y wells.zarr", ("gopher:",)),
-    "evaluate: a run that is not there": Case("evaluate runs:/abc/model wells.zarr", ("runs:/abc",)),
+    "evaluate: a run that is not there": Case(
+        "evaluate runs:/abc/model wells.zarr", ("runs:/abc",)
+    ),
     "evaluate: a file": Case("evaluate c.yaml wells.zarr", ("c.yaml",)),
     "evaluate: a dataset in place of the model": Case("evaluate d.zarr wells.zarr", ("d.zarr",)),
     "predict: a mask network": Case(

@@ -128,9 +128,7 @@ def folder_instead(name: str) -> Spoil:
 
 
 def renamed(name: str, to: str | bytes) -> Spoil:
-    return lambda work: os.rename(
-        os.fsencode(work / "plate" / name), os.fsencode(work / "plate") + b"/" + os.fsencode(to)
-    )
+    return lambda work: (work / "plate" / name).rename(work / "plate" / os.fsdecode(to))
 
 
 def all_bad(work: Path) -> None:
@@ -310,6 +308,9 @@ IMAGES = {
     ),
     "every image is bad, and skipped": Case(
         f"{PREPARE} --skip-bad", ("plate", "none"), spoil=all_bad
+    ),
+    "every field is empty": Case(
+        PREPARE, ("plate", "above the background 255", "6 in 3 wells"), spoil=constant_plate
     ),
     "every field is saturated": Case(PREPARE, ("plate", "found 100.0%"), spoil=saturated_plate),
 }  # fmt: skip
