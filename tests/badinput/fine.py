@@ -12,6 +12,9 @@ from tests.badinput.spoiling import DC_A02, both, write
 from tests.plates.made_plates import SIDE, grey, write_image
 
 PREPARE = "prepare plate new.zarr --patch-size 16"
+EXPORTED = "new.ome.zarr"
+EXPORT = f"export plate {EXPORTED}"
+FIELDS = "3 fields of 3 wells"
 ODD = "Plätte 19 – 日本 'ö' $(x) %s"
 TABLE = "well,stimulation\nA01,OVA\nA02,ConA\nB01,OVA\n"
 
@@ -58,25 +61,26 @@ def many_others(work: Path) -> None:
 
 CASES = {
     "fine: a plate and a dataset with odd names": Fine(
-        f'prepare "{ODD}" "{ODD}.zarr" --patch-size 16', (f"{ODD}.zarr",), ("12 patches of 3 wells",),
+        f'prepare "{ODD}" "{ODD}.zarr" --patch-size 16', (f"{ODD}.zarr",),
+        ("12 patches of 3 wells",),
         lambda work: moved("plate", ODD),
     ),
     "fine: a plate behind a link": Fine(
-        "export linked new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",), linked
+        f"export linked {EXPORTED}", (EXPORTED,), (FIELDS,), linked
     ),
     "fine: images behind links": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",), images_linked
+        EXPORT, (EXPORTED,), (FIELDS,), images_linked
     ),
     "fine: a dataset behind a link": Fine(
         f"{PREPARE} --overwrite", ("disk",), ("3 wells",), dataset_linked
     ),
     "fine: a plate that is read-only": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",), read_only
+        EXPORT, (EXPORTED,), (FIELDS,), read_only
     ),
     "fine: a plate among other files": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",), many_others
+        EXPORT, (EXPORTED,), (FIELDS,), many_others
     ),
-    "fine: .tif and .tiff": Fine("export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",), shouting),
+    "fine: .tif and .tiff": Fine(EXPORT, (EXPORTED,), (FIELDS,), shouting),
     "fine: an empty field": Fine(
         f"{PREPARE} --keep-empty", ("new.zarr",), ("33.3% faulty",), one_dark
     ),
@@ -84,11 +88,11 @@ CASES = {
         f"{PREPARE} --keep-empty", ("new.zarr",), ("100.0% faulty",), constant_plate
     ),
     "fine: a field that is compressed": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",),
+        EXPORT, (EXPORTED,), (FIELDS,),
         lambda work: write_image(work / "plate" / DC_A02, grey(0), compression="zlib"),
     ),
     "fine: a big-endian TIFF": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",),
+        EXPORT, (EXPORTED,), (FIELDS,),
         lambda work: write_image(work / "plate" / DC_A02, grey(0), byteorder=">"),
     ),
     "fine: a layout with a mark of its byte order": Fine(
@@ -116,11 +120,11 @@ CASES = {
         sheet(lambda page: page.cell(900, 40, "a remark – 日本")),
     ),
     "fine: a plate.yaml with an anchor": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",),
+        EXPORT, (EXPORTED,), (FIELDS,),
         write("plate/plate.yaml", "name: &a CK19\nlayout_columns: {}\nlayout: layout.csv\n"),
     ),
     "fine: an empty plate.yaml": Fine(
-        "export plate new.ome.zarr", ("new.ome.zarr",), ("3 fields of 3 wells",), write("plate/plate.yaml", "")
+        EXPORT, (EXPORTED,), (FIELDS,), write("plate/plate.yaml", "")
     ),
     "fine: what is prepared already": Fine(
         "prepare plate d.zarr --patch-size 16", (), ("nothing to do",)

@@ -27,7 +27,14 @@ def test_bad_datasets_and_models(
     check(OF_MODELS[name], work_with_models, capsys)
 
 
-@pytest.mark.parametrize("name", fine.CASES)
+@pytest.mark.parametrize(
+    "name",
+    # A dataset that is prepared is drawn in 24 figures.
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (case.command == "prepare"))
+        for name, case in fine.CASES.items()
+    ],
+)
 def test_odd_input_works(name: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check_fine(fine.CASES[name], work, capsys)
 

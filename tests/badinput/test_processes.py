@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.badinput.spoiling import FITC_B01, cut_short, nothing, one_line
 from tests.plates.made_plates import contents
-from tests.spoiling import FITC_B01, cut_short, nothing, one_line
 
 pytestmark = pytest.mark.slow
 
