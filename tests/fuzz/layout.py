@@ -34,7 +34,8 @@ PATIENCE_S = 20.0
 VALUES = (
     None, "", " ", "A", "H", "P", "AA", 0, 1, 24, 25, -1, 3.5, 1e308, "1e999", "nan", "=A1", "=1/0",
     "#REF!", "OVA", "Unstimulated", "ConA 5 ug/mL", "5 ug", "10 uM", "conc (nM)", "DMSO",
-    "x" * 5000, "\u202eA1", "A\u0301", "②", "١٢", "µM", "\n\n", "e", "Control = DMSO", True, "1,000", "0,3",
+    "x" * 5000, "\u202eA1", "A\u0301", "②", "١٢", "µM", "\n\n", "e",
+    "Control = DMSO", True, "1,000", "0,3",
 )  # fmt: skip
 """What is written into cells: words that the reader knows, and words that nobody does."""
 
