@@ -1,5 +1,7 @@
 """The command line: parses, calls one workflow, turns errors into one line and an exit code."""
 
+import contextlib
+import errno
 import io
 import os
 import sys
@@ -75,7 +77,22 @@ def _call() -> Any:
             raise ConfigError(
                 f"expected arguments in UTF-8, found {os.fsencode(argument)!r}; rename the file"
             )
-    return app(prog_name="ck19ml", standalone_mode=False)
+    try:
+        result = app(prog_name="ck19ml", standalone_mode=False)
+        if sys.stdout is not None:  # closed by the shell
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+            _forget_output()
+            raise OSError(error.errno, error.strerror, "standard output") from error
+        raise
+    return result
+
+
+def _forget_output() -> None:
+    """Let the interpreter end in silence: it would say once more that nobody reads."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _quiet() -> None:

@@ -17,12 +17,18 @@ CHUNK = "c/1/0/0/0"
 """The second field's part of an array."""
 
 
+def without_hashes(work: Path) -> None:
+    """Leave the dataset as a version wrote it that did not hash its tables."""
+    edit_json(f"{DATASET}/dataset.json", hashes=..., sha256=...)(work)
+
+
 def table(change: Callable[[pd.DataFrame], pd.DataFrame], name: str = "patches") -> Spoil:
     """Change a table of the dataset."""
 
     def spoil(work: Path) -> None:
         path = work / DATASET / f"{name}.parquet"
         change(pd.read_parquet(path)).to_parquet(path, index=False)
+        without_hashes(work)
 
     return spoil
 
@@ -184,7 +190,7 @@ MADE_FOR_OTHERS = {
     ),
     "does not say how it was prepared": Case(
         "prepare plate d.zarr --patch-size 16", ("d.zarr", "illumination None not False"), 2,
-        edit_json("d.zarr/dataset.json", preparation=..., skipped=...),
+        edit_json("d.zarr/dataset.json", preparation=..., skipped=..., hashes=..., sha256=...),
     ),
 }  # fmt: skip
 

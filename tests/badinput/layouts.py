@@ -51,6 +51,11 @@ def cells(change: Callable[[str], str]) -> Spoil:
     return spoilt(lambda path: with_cells(path, change))
 
 
+def declared(xml: str) -> str:
+    """Leave out what the sheet itself declares."""
+    return xml.partition("?>")[2] if xml.startswith("<?xml") else xml
+
+
 def bomb(size: int) -> Spoil:
     def spoil(work: Path) -> None:
         with zipfile.ZipFile(work / "layout.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -196,6 +201,14 @@ BOOKS = {
     "has entities that explode": Case(
         BOOK, ("layout.xlsx", "DOCTYPE"),
         spoil=cells(lambda xml: '<!DOCTYPE w [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + xml),
+    ),
+    "has an encoding that is none": Case(
+        BOOK, ("layout.xlsx", "save it anew"),
+        spoil=cells(lambda xml: '<?xml version="1.0" encoding="magic"?>' + declared(xml)),
+    ),
+    "has an encoding of several bytes": Case(
+        BOOK, ("layout.xlsx", "save it anew"),
+        spoil=cells(lambda xml: '<?xml version="1.0" encoding="cp932"?>' + declared(xml)),
     ),
     "has 100,000 rows": Case(
         BOOK, ("layout.xlsx", "row 1,001"),

@@ -1,43 +1,45 @@
-"""Bad input that only a whole process meets: libraries, the tracking store, permissions."""
+"""Bad input that only a whole process meets: libraries, streams, the store, permissions."""
 
 import os
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.badinput.spoiling import FITC_B01, cut_short, nothing, one_line
+from tests.badinput.spoiling import one_line
+from tests.badinput.test_bad_input import CASES, OF_MODELS
 from tests.plates.made_plates import contents
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an MLflow store that all processes share: a new one takes seconds."""
-    return tmp_path_factory.mktemp("store")
+SAMPLE = (
+    "plates: a TIFF is truncated",
+    "plates: plate.yaml has anchors that explode",
+    "layouts: the workbook has entities that explode",
+    "configs: the file has anchors that explode",
+    "usage: an unknown option",
+    "places: prepare over what holds the plate",
+    "datasets: has a chunk with a flipped byte",
+    "datasets: lacks a class",
+    "datasets: was made by other parameters",
+    "models: evaluate: the registry lacks its champion",
+    "models: has a network that is cut short",
+)
+"""Of each table some: what the others meet, `test_bad_input` meets too."""
 
 
 def process(
-    work: Path, store: Path, arguments: str, wrapper: tuple[str, ...] = (), **environment: str
+    arguments: str, store: Path, wrapper: tuple[str, ...] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    found = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db",
-        "OMP_NUM_THREADS": "1",
-        **environment,
-    }
-    # The folder that MLflow writes artifacts to stands in the current directory.
-    arguments = arguments.replace("{work}", str(work))
+    """Run the command line as a shell would."""
+    found = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db", **environment}
+    command = " ".join([*wrapper, sys.executable, "-m", "ck19ml", arguments])
     return subprocess.run(
-        [*wrapper, sys.executable, "-m", "ck19ml", *arguments.split()],
-        cwd=store, env=found, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        ["bash", "-c", command], env=found, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 @pytest.fixture
@@ -48,91 +50,32 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize(
-    ("spoil", "arguments", "code", "says"),
-    [
-        pytest.param(
-            lambda work: cut_short(work / "plate" / FITC_B01),
-            "prepare {work}/plate {work}/new.zarr --patch-size 16",
-            1,
-            (FITC_B01, "damaged"),
-            id="a TIFF is truncated",
-        ),
-        pytest.param(
-            nothing,
-            "prepare {work}/plate {work}/d.zarr --patch-size 32",
-            2,
-            ("d.zarr", "patch_size 16 not 32"),
-            id="the dataset was made by other parameters",
-        ),
-        pytest.param(
-            nothing,
-            "classifier -c {work}/c.yaml -s dataset={work}/d.zarr -s classes=[OVA,LPS]",
-            2,
-            ("classes", "'LPS'", "d.zarr"),
-            id="a class that the dataset lacks",
-        ),
-        pytest.param(
-            nothing,
-            "evaluate models:/nosuch@champion {work}/d.zarr",
-            1,
-            ("models:/nosuch@champion",),
-            id="a model that the registry lacks",
-        ),
-        pytest.param(
-            nothing,
-            "evaluate models:/nosuch/1 {work}/nosuch.zarr",
-            1,
-            ("nosuch.zarr", "ck19ml prepare"),
-            id="a dataset that is missing",
-        ),
-        pytest.param(
-            lambda work: cut_short(work / "d.zarr" / "dataset.json"),
-            "autoencoder -c {work}/c.yaml -s dataset={work}/d.zarr",
-            1,
-            ("d.zarr",),
-            id="a dataset that is damaged",
-        ),
-        pytest.param(
-            nothing,
-            "predict models:/nosuch/1 {work}/plate --out {work}/scores.csv",
-            1,
-            ("scores.csv", "--overwrite"),
-            id="scores that stand there",
-        ),
-    ],
-)  # fmt: skip
-def test_bad_input_of_a_process(
-    work: Path,
-    store: Path,
-    spoil: Callable[[Path], object],
-    arguments: str,
-    code: int,
-    says: tuple[str, ...],
-) -> None:
-    spoil(work)
-    before = contents(work)
-    found = process(work, store, arguments)
-    assert (found.returncode, found.stdout) == (code, ""), found.stderr
-    one_line(found.stderr, says)
-    if arguments.startswith("prepare"):  # the networks' library says more when it loads
+@pytest.mark.parametrize("name", SAMPLE)
+def test_bad_input_of_a_process(name: str, work_with_models: Path, made_store: Path) -> None:
+    case = (CASES | OF_MODELS)[name]
+    case.spoil(work_with_models)
+    before = contents(work_with_models)
+    found = process(case.arguments, made_store)
+    assert (found.returncode, found.stdout) == (case.code, ""), found.stderr
+    one_line(found.stderr, case.says)
+    if case.command in ("prepare", "layout"):  # the networks' library says more when it loads
         assert found.stderr.count("\n") == 1
-    assert contents(work) == before
+    assert contents(work_with_models) == before
 
 
-def test_a_tracking_server_that_does_not_answer(work: Path, store: Path, closed_port: int) -> None:
+def test_a_tracking_server_that_does_not_answer(
+    work: Path, made_store: Path, closed_port: int
+) -> None:
     before = contents(work)
     uri = f"http://user:secret@127.0.0.1:{closed_port}"
-    found = process(
-        work, store, "prepare {work}/plate {work}/new.zarr --patch-size 16", MLFLOW_TRACKING_URI=uri
-    )
+    found = process("prepare plate new.zarr --patch-size 16", made_store, MLFLOW_TRACKING_URI=uri)
     assert found.returncode == 1
     one_line(found.stderr, (f"http://127.0.0.1:{closed_port}", "MLFLOW_TRACKING_URI"))
     assert "secret" not in found.stderr
     assert contents(work) == before
 
 
-def without_override() -> tuple[str, ...]:
+def without_capabilities() -> tuple[str, ...]:
     """What to start a process with so that a folder's permissions count for root too."""
     if os.geteuid() != 0:
         return ()
@@ -145,16 +88,51 @@ def without_override() -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        "prepare {work}/plate {work}/empty/new.zarr --patch-size 16",
-        "simulate {work}/empty/new --layout {work}/plate/layout.csv --size 192",
+        "prepare plate empty/new.zarr --patch-size 16",
+        "simulate empty/new --layout plate/layout.csv --size 192",
     ],
 )
-def test_a_folder_without_the_permission_to_write(work: Path, store: Path, arguments: str) -> None:
-    wrapper = without_override()
+def test_a_folder_without_the_permission_to_write(
+    work: Path, made_store: Path, arguments: str
+) -> None:
+    wrapper = without_capabilities()
     (work / "empty").chmod(0o555)
     before = contents(work)
-    found = process(work, store, arguments, wrapper=wrapper)
+    found = process(arguments, made_store, wrapper)
     (work / "empty").chmod(0o755)
     assert (found.returncode, found.stdout) == (1, ""), found.stderr
     one_line(found.stderr, ("empty/new",))
     assert contents(work) == before
+
+
+@pytest.mark.parametrize(
+    ("rest", "code", "says"),
+    [
+        ("plate/layout.csv >/dev/full", 1, ("standard output", "No space left")),
+        ("plate/layout.csv >&-", 0, ()),
+        ("plate/layout.csv <&-", 0, ()),
+        ("$'K\\xfc.csv'", 2, ("UTF-8", "K\\xfc.csv")),
+    ],
+    ids=["a full disk", "no output", "no input", "a name that is no text"],
+)
+def test_odd_streams_and_names(
+    work: Path, made_store: Path, rest: str, code: int, says: tuple[str, ...]
+) -> None:
+    found = process(f"layout {rest}", made_store)
+    assert found.returncode == code, found.stderr
+    if code:
+        one_line(found.stderr, says)
+    assert found.stderr.count("\n") == bool(code)
+
+
+def test_nobody_reads_the_output(work: Path, made_store: Path) -> None:
+    found = process("layout plate/layout.csv | (exec <&-; sleep 3)", made_store)
+    one_line(found.stderr, ("standard output", "Broken pipe"))
+    assert found.stderr.count("\n") == 1
+
+
+def test_a_terminal_that_cannot_show_a_name(work: Path, made_store: Path) -> None:
+    (work / "plate" / "layout.csv").rename(work / "µ日.csv")
+    found = process("layout µ日.csv", made_store, PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("\\xb5\\u65e5.csv: 3 wells\n")
