@@ -72,12 +72,14 @@ def _require_writable(uri: str) -> None:
     if uri == name or name in ("", ":memory:"):
         return
     file = Path(name)
-    place = file if file.exists() else file.parent
+    place = next(each for each in (file, *file.parents) if each.exists())
     effective = os.access in os.supports_effective_ids
-    if file.is_dir() or not os.access(place, os.W_OK, effective_ids=effective):
+    writable = os.access(place, os.W_OK, effective_ids=effective)
+    if not writable or place.is_dir() == (place == file):
         raise TrackingError(
-            f"expected a tracking store that can be written at {uri}, found none; check "
-            "MLFLOW_TRACKING_URI and the folder's permissions"
+            f"expected a tracking store at {uri}, found that {place} is "
+            f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
+            "permissions"
         )
 
 
