@@ -1,6 +1,6 @@
 """Config of the study of overlap and contact."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -33,7 +33,9 @@ class ContactConfig(Frozen):
 
     masks: list[str] = Field(default=[TRUTH, "otsu", "threshold"], min_length=1)
     mask_model: str = CHAMPION
-    densities: dict[str, float] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
+    densities: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
+        default={"low": 0.4, "high": 6.0}, min_length=1
+    )
     controls: int = Field(default=10, ge=2)
     graded: int = Field(default=20, ge=0)
     size: int = Field(default=1152, ge=PATCH_SIZE, le=LARGEST_FIELD)

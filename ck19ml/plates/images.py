@@ -16,8 +16,8 @@ from ck19ml.reading import require_file
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-MOST_PIXELS = 2**28
-"""Of all planes of a file, 16,384 x 16,384: a few damaged bytes may claim any number."""
+MOST_BYTES = 2**29
+"""Of all planes of a file, 16,384 x 16,384 pixels: a few damaged bytes may claim any number."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -108,10 +108,10 @@ def _read(path: Path) -> NDArray[np.generic]:
         if path.suffix.lower() == ".png":
             from imagecodecs import imread
 
-            _require_bounds(path, _png_header(path)[0])
+            _require_bounds(path, *_png_header(path))
             return np.asarray(imread(path))
         with tifffile.TiffFile(path) as tiff:
-            _require_bounds(path, tiff.series[0].shape)
+            _require_bounds(path, tiff.series[0].shape, np.dtype(tiff.series[0].dtype))
             return np.asarray(tiff.asarray()).squeeze()
     except ImageError:
         raise
@@ -126,16 +126,16 @@ def _header(path: Path) -> tuple[Shape, np.dtype[np.generic]]:
         shape, dtype = _png_header(path) if path.suffix.lower() == ".png" else _tiff_header(path)
     except Exception as error:  # readers of damaged files raise nearly anything
         raise _damaged(path, error) from error
-    _require_bounds(path, shape)
+    _require_bounds(path, shape, dtype)
     return shape, dtype
 
 
-def _require_bounds(path: Path, shape: Shape) -> None:
-    if math.prod(shape) > MOST_PIXELS:
+def _require_bounds(path: Path, shape: Shape, dtype: np.dtype[np.generic]) -> None:
+    if math.prod(shape) * dtype.itemsize > MOST_BYTES:
         raise ImageError(
             path,
-            f"expected an image of at most {MOST_PIXELS} pixels, found one of shape {shape}; "
-            "export it again",
+            f"expected an image of at most {MOST_BYTES // 2**20} MiB, found one of shape {shape} "
+            f"in {dtype}; export it again",
             "wrong size",
         )
 

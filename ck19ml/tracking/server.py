@@ -75,7 +75,8 @@ def _require_writable(uri: str) -> None:
     place = next(each for each in (file, *file.parents) if each.exists())
     effective = os.access in os.supports_effective_ids
     writable = os.access(place, os.W_OK, effective_ids=effective)
-    if not writable or place.is_dir() == (place == file):
+    fits = place.is_file() if place == file else place.is_dir()
+    if not (writable and fits):
         raise TrackingError(
             f"expected a tracking store at {uri}, found that {place} is "
             f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "

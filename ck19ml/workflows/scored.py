@@ -12,7 +12,7 @@ from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Scorer
 from ck19ml.tracking import registry, runs
-from ck19ml.workflows.data import Outcome, plate_layout
+from ck19ml.workflows.data import Outcome, layout_places, plate_layout
 from ck19ml.workflows.figures import (
     Figures,
     classifier_figures,
@@ -83,12 +83,13 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
     """Score every well of a plate; a layout is joined where the plate has one."""
     scorer = registry.load_model(uri)
     _require_same_camera(plate, scorer)
+    # A plate without a layout is scored all the same; one with a damaged layout is not.
+    has_layout = any(place.is_file() for place in layout_places(plate))
+    layout = plate_layout(plate, None) if has_layout else None
     wells, each = _score(scorer, plate)
-    try:
-        labels = plate_layout(plate, None).rename(columns={"stimulation": "layout_stimulation"})
+    if layout is not None:
+        labels = layout.rename(columns={"stimulation": "layout_stimulation"})
         wells = wells.merge(labels, on="well", how="left")
-    except PlateError:
-        pass  # a plate without a layout is scored all the same
     write_csv(wells, out)
     lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
     if patches is not None:

@@ -92,6 +92,7 @@ def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[
     if config.pruner != "median":  # studies from before there was a choice keep their names
         own["pruner"] = config.pruner
     name = f"tune-{fingerprint(own, dataset.content_hash)}"
+    split_dataset(dataset, config.split, config.classes, fewest=2)  # before it leaves a file
     with (
         tuning.open_study(
             place,
@@ -275,7 +276,8 @@ def _require_first_in_space(config: TuneConfig) -> None:
         choice = space.get(name)
         if choice is None:
             raise ConfigError(
-                f"first: expected parameters of the space ({', '.join(space)}), found '{name}'"
+                f"first: expected parameters of the space ({', '.join(space)}), found "
+                f"'{name}'; correct it"
             )
         inside = value in choice if isinstance(choice, list) else choice.low <= value <= choice.high
         if not inside:

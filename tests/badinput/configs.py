@@ -157,6 +157,33 @@ def unknown_stimulation(work: Path) -> None:
     write_layout(labels(["A01", "A02"], "LPS"), work / "lps.csv")
 
 
+OTHERS: dict[str, tuple[str, str, str]] = {
+    "a negative density": ("contact", "densities: {low: -1}", "densities.low"),
+    "an endless density": ("contact", "densities: {low: 1.0e+9}", "densities.low"),
+    "an unknown mask": ("contact", "masks: [magic]", "'magic'"),
+    "no methods": ("masks", "methods: []", "methods"),
+    "an unknown method": ("masks", "methods: [magic]", "'magic'"),
+    "noise of nothing": ("masks", "conditions: {a: {noise: 0}}", "conditions.a.noise"),
+    "one well": ("masks", "wells: 1", "wells"),
+    "an unknown target": ("unet", "target: magic", "'magic'"),
+    "an odd crop": ("unet", "crop: 17", "crop"),
+    "a span that is turned": ("unet", "conditions: {noise: [3, 1]}", "conditions.noise"),
+    "a span that is no number": ("unet", "conditions: {noise: [.nan, 1]}", "conditions.noise"),
+    "a share of nothing": ("pretraining", "{dataset: d.zarr, shares: [0]}", "shares"),
+    "an unknown parameter to begin with": ("tune", "first: {magic: 3}", "'magic'"),
+    "a value to begin with beyond the space": ("tune", "first: {units: 7}", "first.units"),
+    "a range that is turned": ("tune", "space: {units: {low: 5, high: 1}}", "space.units"),
+    "a range of nothing": ("tune", "space: {units: []}", "space.units"),
+    "an unknown pruner": ("tune", "pruner: axe", "pruner"),
+    "a plate to simulate of no layout": (
+        "tune", "{plate: newplate, simulate: {layout: ck77}}", "'ck77'",
+    ),
+    "an unknown architecture": ("autoencoder", "{dataset: d, architecture: x}", "architecture"),
+    "an unknown head": ("regressor", "{dataset: d, head: x}", "head"),
+    "an unknown measure": ("regressor", "{dataset: d, target: joy}", "target"),
+}  # fmt: skip
+"""Of the other commands: command, config, and what the line names."""
+
 CASES = (
     {
         f"configs: the file {name}": Case("classifier -c c.yaml", ("c.yaml", *says), 2,
@@ -166,6 +193,12 @@ CASES = (
     | {
         f"configs: -s {given}": Case(f"classifier -c c.yaml -s '{given}'", (says,), 2)
         for given, says in VALUES.items()
+    }
+    | {
+        f"configs: {command}: {name}": Case(
+            f"{command} -c x.yaml", (words,), 2, write("x.yaml", text)
+        )
+        for name, (command, text, words) in OTHERS.items()
     }
     | {f"usage: {name}": Case(arguments, tuple(says), 2)
        for name, (arguments, says) in USAGE.items()}

@@ -180,6 +180,11 @@ MADE_FOR_OTHERS = {
     "was made by other parameters than the tuning's": Case(
         "tune -c t.yaml -s prepare.patch_size=32", ("d.zarr", "patch_size 16 not 32"), 2
     ),
+    "has one class, to tune on": Case("tune -c t.yaml", ("d.zarr", "OVA only"), 2),
+    "has one class, for the effect of masks": Case(
+        "masking -c x.yaml", ("d.zarr", "OVA only"), 2,
+        write("x.yaml", "plate: plate\ndataset: d.zarr\nprepare: {patch_size: 16}\n"),
+    ),
     "may not be read": Case(
         "evaluate models/classifier d.zarr", ("d.zarr",), spoil=mode("d.zarr/dataset.json", 0),
         as_user=True,

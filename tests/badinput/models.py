@@ -153,6 +153,9 @@ ASKED = {
         PREDICT, ("damaged",),
         spoil=lambda work: cut_short(sorted((work / "wells").glob("*.tif"))[3]),
     ),
+    "predict: a layout that is damaged": Case(
+        PREDICT, ("wells/layout.csv", "stimulation"), spoil=write("wells/layout.csv", "well\nA1\n")
+    ),
     "predict: light that was corrected": Case(
         PREDICT, ("illumination",), spoil=card(illumination=True)
     ),

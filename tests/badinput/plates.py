@@ -238,13 +238,13 @@ IMAGES = {
         spoil=both(image(grey(0), compression="zlib"),
                    lambda work: flip(work / "plate" / DC_A02, 0.6)),
     ),
-    "a TIFF that claims 10 gigapixels": Case(PREPARE, (DC_A02, "pixels"), spoil=huge_tiff),
-    "a TIFF that unpacks to 8 GB": Case(PREPARE, (DC_A02, "pixels"), spoil=tiff_bomb),
-    "predict: a TIFF that unpacks to 8 GB": Case(
-        "export plate new.zarr", (DC_A02, "pixels"), spoil=tiff_bomb
+    "a TIFF that claims 10 gigapixels": Case(PREPARE, (DC_A02, "512 MiB"), spoil=huge_tiff),
+    "a TIFF that unpacks to 8 GB": Case(PREPARE, (DC_A02, "512 MiB"), spoil=tiff_bomb),
+    "export: a TIFF that unpacks to 8 GB": Case(
+        "export plate new.zarr", (DC_A02, "512 MiB"), spoil=tiff_bomb
     ),
     "a PNG that claims 4 gigapixels": Case(
-        "prepare png new.zarr --layout plate/layout.csv", ("A1-r.png", "pixels"),
+        "prepare png new.zarr --layout plate/layout.csv", ("A1-r.png", "512 MiB"),
         spoil=pngs(png_of(65_000, 65_000, 8, 0)),
     ),
     "a PNG without pixels": Case(
