@@ -205,7 +205,29 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
         ) from error
 
 
+OPENING = b'{"op_code":'
+"""What each line of a journal begins with."""
+
+
+def _no_journal(journal: Path) -> Ck19Error:
+    return Ck19Error(
+        f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
+        "move it away to start anew"
+    )
+
+
+def _require_journal(journal: Path) -> None:
+    """Refuse another file before anything is written to it: its last line might be cut off."""
+    if not journal.exists():
+        return
+    with journal.open("rb") as file:
+        start = file.read(len(OPENING))
+    if not OPENING.startswith(start):  # shorter where the first write was cut short
+        raise _no_journal(journal)
+
+
 def _open_journal(journal: Path, stack: ExitStack) -> Opened:
+    _require_journal(journal)
     journal.parent.mkdir(parents=True, exist_ok=True)
     locks = FileLocks(journal.with_name(journal.name + ".locks"))
     owner = uuid.uuid4().hex[:12]
@@ -213,11 +235,8 @@ def _open_journal(journal: Path, stack: ExitStack) -> Opened:
     stack.enter_context(locks.hold(f"worker-{owner}"))
     try:
         storage = JournalStorage(_Journal(journal))
-    except ValueError as error:
-        raise Ck19Error(
-            f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
-            "move it away to start anew"
-        ) from error
+    except (ValueError, KeyError, AssertionError) as error:
+        raise _no_journal(journal) from error
     return Opened(storage, locks, _LockLife(locks, owner))
 
 
@@ -245,9 +264,11 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     Raises
     ------
     ConfigError
-        If it is the URL of something else than PostgreSQL.
+        If it is a folder, or the URL of something else than PostgreSQL.
     """
     if "://" not in str(where):
+        if Path(where).is_dir():
+            raise ConfigError(f"storage: expected a file, found the folder {where}; name a file")
         return None
     wrong = f"storage: expected a file or postgresql://host/database, found {shown(where)}"
     try:
