@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.baselines import COUNTS, Baselines, well_measures
+from ck19ml.card import FAULTY, Card
 from ck19ml.core.calibration import tempered
 from ck19ml.core.classification import MEAN_OVERLAP, classifier_scores
 from ck19ml.core.interaction import call_scores
@@ -22,7 +23,7 @@ from ck19ml.core.regression import against_truth, regression_scores
 from ck19ml.errors import PlateError
 from ck19ml.plates.store import Dataset
 from ck19ml.plates.truth import true_overlap
-from ck19ml.scoring import FAULTY, Card, Scorer, in_portions, stimulations, without_faulty
+from ck19ml.scoring import Scorer, in_portions, stimulations, without_faulty
 from ck19ml.training import reconstruction_losses
 
 Floats = NDArray[np.float64]

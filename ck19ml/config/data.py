@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ck19ml.config.base import SEED, Frozen, Seed
+from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
 from ck19ml.masking import NAMES
 
 
@@ -34,7 +34,7 @@ class SimulateConfig(Frozen):
 
     layout: str = "ck19"
     wells: int | None = Field(default=None, ge=3)
-    size: int = Field(default=2048, ge=64)
+    size: int = Field(default=2048, ge=64, le=LARGEST_FIELD)
     seed: Seed = SEED
     brightfield: bool = False
 
@@ -75,7 +75,7 @@ class PrepareConfig(Frozen):
 
     mask: Mask = "otsu"
     mask_model: str = "models:/ck19-unet@champion"
-    patch_size: int = Field(default=192, ge=16, multiple_of=16)
+    patch_size: int = Field(default=192, ge=16, le=LARGEST_FIELD, multiple_of=16)
     layout: Path | None = None
     illumination: bool = False
     quality: QualityConfig = QualityConfig()

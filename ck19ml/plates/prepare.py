@@ -62,9 +62,9 @@ def open_prepared(
 def _differences(
     dataset: Dataset, sources: Sequence[Source], preparation: Preparation, skip_bad: bool
 ) -> list[str]:
-    held = dataset.parameters | dataset.info["preparation"]
+    held = dataset.parameters | dataset.info.get("preparation", {})
     wanted = parameters(sources[0], preparation) | preparation.measuring
-    skipped = dataset.info["skipped"]
+    skipped = dataset.info.get("skipped", 0)
     if skipped and skip_bad:
         wanted |= preparation.judging
     found = [f"{key} {held.get(key)} not {v}" for key, v in wanted.items() if held.get(key) != v]
@@ -146,6 +146,7 @@ def prepare_plates(
         require_none(problems)
     shape = require_patches(sources, checked, preparation.patch_size)
     folder = target.with_name(target.name + ".partial")
+    goes_on = folder.exists()
     try:
         with partial.hold(folder):
             work = Work(sources, checked, preparation, shape, folder, network)
@@ -160,6 +161,11 @@ def prepare_plates(
             except PlateError:
                 # What is wrong with a plate stays wrong: nothing of it is worth keeping.
                 partial.remove(folder)
+                raise
+            except ConfigError:
+                # The next command may be right; what an earlier one has done is kept for it.
+                if not goes_on:
+                    partial.remove(folder)
                 raise
     except OSError as error:
         raise PlateError(

@@ -41,8 +41,10 @@ class Run:
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters; what MLflow logged already (the entry point's) stays as it is."""
         known = client().get_run(self.id).data.params
-        new = [Param(k, str(v)) for k, v in flatten(values).items() if k not in known]
-        client().log_batch(self.id, params=new)
+        self._params({k: v for k, v in flatten(values).items() if k not in known})
+
+    def _params(self, values: Mapping[str, Any]) -> None:
+        client().log_batch(self.id, params=[Param(k, str(v)) for k, v in values.items()])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics.
@@ -54,16 +56,22 @@ class Run:
         """
         self.curve([(step, values)])
 
-    def curve(self, points: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-        """Log metrics of many steps at once."""
+    def curve(
+        self,
+        points: Sequence[tuple[int, Mapping[str, float]]],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log metrics of many steps at once, and tags with them."""
         now = int(time.time() * 1000)
         metrics = [
             Metric(key, _finite(key, value), now, step)
             for step, values in points
             for key, value in values.items()
         ]
-        for start_at in range(0, len(metrics), METRICS_A_BATCH):
-            client().log_batch(self.id, metrics[start_at : start_at + METRICS_A_BATCH])
+        words = [RunTag(key, value) for key, value in (tags or {}).items()]
+        for start_at in range(0, max(len(metrics), bool(words)), METRICS_A_BATCH):
+            part = metrics[start_at : start_at + METRICS_A_BATCH]
+            client().log_batch(self.id, part, tags=words)
 
     def history(self, table: pd.DataFrame) -> None:
         """Log a fit's history: a column ``epoch`` and one column a metric."""
@@ -74,7 +82,7 @@ class Run:
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags."""
-        client().log_batch(self.id, tags=[RunTag(key, value) for key, value in values.items()])
+        self.curve([], values)
 
     def describe(self, markdown: str) -> None:
         """Set the description that the UI shows on the run's page."""
@@ -231,12 +239,14 @@ def made_by_mlflow_run() -> bool:
     return "MLFLOW_RUN_ID" in os.environ and mlflow.active_run() is None
 
 
-def start_child(parent: Run, name: str, kind: str, more: Mapping[str, str] | None = None) -> Run:
+def start_child(
+    parent: Run, name: str, kind: str, parameters: Mapping[str, Any], more: Mapping[str, str]
+) -> Run:
     """Create a running child without making it this process' active run.
 
     Parameters
     ----------
-    more : mapping, optional
+    more : mapping
         Tags that it has from its first moment on.
     """
     tags = {
@@ -244,10 +254,11 @@ def start_child(parent: Run, name: str, kind: str, more: Mapping[str, str] | Non
         "mlflow.source.name": Path(sys.argv[0]).name,
         KIND: kind,
     }
-    tags |= orphans.process_tags() | dict(more or {})
+    tags |= orphans.process_tags() | dict(more)
     identifier = _experiment_of(parent.id)
     made = Run(client().create_run(identifier, tags=tags, run_name=name).info.run_id)
     orphans.keep_alive(made.id)
+    made._params(flatten(parameters))
     return made
 
 

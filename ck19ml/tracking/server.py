@@ -34,13 +34,15 @@ def client() -> MlflowClient:
     Raises
     ------
     TrackingError
-        If the server does not answer within 5 s (MLflow itself would go on for minutes).
+        If the server does not answer within 5 s, or the database file cannot be written (MLflow
+        itself would go on for minutes).
     """
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     uri = mlflow.get_tracking_uri()
     if uri.startswith(("http://", "https://")):
         _require_answer(uri)
+    _require_writable(uri)
     try:
         found = MlflowClient()
         found.search_experiments(max_results=1)
@@ -63,6 +65,23 @@ def _require_answer(uri: str) -> None:
             f"expected an MLflow server at {without_password(uri)}, found no answer "
             f"({getattr(error, 'reason', error)}); start it or change MLFLOW_TRACKING_URI"
         ) from error
+
+
+def _require_writable(uri: str) -> None:
+    name = uri.removeprefix("sqlite:///").partition("?")[0]
+    if uri == name or name in ("", ":memory:"):
+        return
+    file = Path(name)
+    place = next(each for each in (file, *file.parents) if each.exists())
+    effective = os.access in os.supports_effective_ids
+    writable = os.access(place, os.W_OK, effective_ids=effective)
+    fits = place.is_file() if place == file else place.is_dir()
+    if not (writable and fits):
+        raise TrackingError(
+            f"expected a tracking store at {uri}, found that {place} is "
+            f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
+            "permissions"
+        )
 
 
 def answers() -> bool:

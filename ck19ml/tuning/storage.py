@@ -113,26 +113,33 @@ class _HeartbeatLife:
         return [t for t in running if OWNER not in t.user_attrs or t._trial_id in stale]
 
 
-class _JournalLock(BaseJournalFileLock):  # type: ignore[misc]
-    """The lock of single writes: a dead process' is free at once, its half line is cut off.
-
-    Optuna's own lock is a link that a killed process leaves behind, for which others wait
-    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
-    """
-
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
-        self.path = journal.with_name(journal.name + ".write")
-        self.file: Any = None
+class _NoLock(BaseJournalFileLock):  # type: ignore[misc]
+    """In place of Optuna's lock of single writes: `_Journal` has its own."""
 
     def acquire(self) -> bool:
-        self.file = self.path.open("a")
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-        _cut_half_line(self.journal)
         return True
 
     def release(self) -> None:
-        self.file.close()
+        pass
+
+
+class _Journal(JournalFileBackend):  # type: ignore[misc]
+    """Optuna's journal with another lock of single writes.
+
+    Optuna's own lock is a link that a killed process leaves behind, for which others wait
+    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
+    Here the system gives the lock back with the file, however the write or the process ends.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal), _NoLock())
+        self.journal = journal
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with self.journal.with_name(self.journal.name + ".write").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _cut_half_line(self.journal)
+            super().append_logs(logs)
 
 
 def _cut_half_line(journal: Path) -> None:
@@ -198,20 +205,38 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
         ) from error
 
 
+OPENING = b'{"op_code":'
+"""What each line of a journal begins with."""
+
+
+def _no_journal(journal: Path) -> Ck19Error:
+    return Ck19Error(
+        f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
+        "move it away to start anew"
+    )
+
+
+def _require_journal(journal: Path) -> None:
+    """Refuse another file before anything is written to it: its last line might be cut off."""
+    if not journal.exists():
+        return
+    with journal.open("rb") as file:
+        start = file.read(len(OPENING))
+    if not OPENING.startswith(start):  # shorter where the first write was cut short
+        raise _no_journal(journal)
+
+
 def _open_journal(journal: Path, stack: ExitStack) -> Opened:
+    _require_journal(journal)
     journal.parent.mkdir(parents=True, exist_ok=True)
     locks = FileLocks(journal.with_name(journal.name + ".locks"))
     owner = uuid.uuid4().hex[:12]
     stack.callback(locks.forget, f"worker-{owner}")
     stack.enter_context(locks.hold(f"worker-{owner}"))
-    backend = JournalFileBackend(str(journal), _JournalLock(journal))
     try:
-        storage = JournalStorage(backend)
-    except ValueError as error:
-        raise Ck19Error(
-            f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
-            "move it away to start anew"
-        ) from error
+        storage = JournalStorage(_Journal(journal))
+    except (ValueError, KeyError, AssertionError) as error:
+        raise _no_journal(journal) from error
     return Opened(storage, locks, _LockLife(locks, owner))
 
 
@@ -239,9 +264,11 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     Raises
     ------
     ConfigError
-        If it is the URL of something else than PostgreSQL.
+        If it is a folder, or the URL of something else than PostgreSQL.
     """
     if "://" not in str(where):
+        if Path(where).is_dir():
+            raise ConfigError(f"storage: expected a file, found the folder {where}; name a file")
         return None
     wrong = f"storage: expected a file or postgresql://host/database, found {shown(where)}"
     try:

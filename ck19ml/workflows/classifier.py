@@ -30,7 +30,9 @@ from ck19ml.workflows.wells import Split, load_patches, split_dataset
 def classifier_command(config: ClassifierConfig) -> Outcome:
     """Train a classifier with fixed settings, and register it."""
     dataset = open_dataset(config.dataset)
-    split = split_dataset(dataset, config.split, config.classes, faulty_class=config.faulty_class)
+    split = split_dataset(
+        dataset, config.split, config.classes, faulty_class=config.faulty_class, fewest=2
+    )
     encoder = find_encoder(config, split)
     kind = "fine-tuned" if config.fine_tune else "frozen"
     repair_runs()

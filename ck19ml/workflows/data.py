@@ -25,6 +25,7 @@ from ck19ml.plates.running import Runner, local
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.plates.wells import plate_format
+from ck19ml.workflows.output import followed, require_apart
 from ck19ml.workflows.overview import overview_figures
 from ck19ml.workflows.progress import bar, say
 
@@ -76,7 +77,7 @@ def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
                 f"'{config.layout}'; check the name"
             )
         name, layout = path.stem, read_layout(path)
-    layout = choose_wells(layout, config.wells)
+    layout, out = choose_wells(layout, config.wells), followed(out)
     with bar(f"simulating {out.name}") as progress:
         simulate_plate(
             out,
@@ -139,11 +140,13 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
     PlateProblems
         If fields have problems and the config does not skip them; the report is printed before.
     """
+    sources = _sources(plates, config)
+    require_apart(target, [source.plate.folder for source in sources])
     with _mask_network(config) as network, bar(f"preparing {target.name}") as progress:
         try:
             dataset = prepare_plates(
-                _sources(plates, config),
-                target,
+                sources,
+                followed(target),
                 _preparation(config, network),
                 skip_bad=config.skip_bad,
                 network=network,

@@ -83,7 +83,9 @@ def joined(folds: list[Evaluation], classes: list[str], config: ClassifierConfig
 
 def _split(dataset: Dataset, config: ClassifierConfig, fold: int) -> Split:
     settings = config.split.model_copy(update={"fold": fold})
-    return split_dataset(dataset, settings, config.classes, faulty_class=config.faulty_class)
+    return split_dataset(
+        dataset, settings, config.classes, faulty_class=config.faulty_class, fewest=2
+    )
 
 
 def _encoder(config: ClassifierConfig, split: Split) -> Any:

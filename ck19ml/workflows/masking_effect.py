@@ -62,7 +62,7 @@ def masking_command(config: MaskingConfig) -> Outcome:
             with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
                 dataset = prepare(plate, config.dataset, config.prepare)
                 describe_dataset(step, dataset)
-        split = split_dataset(dataset, config.split)
+        split = split_dataset(dataset, config.split, fewest=2)
         run.dataset(
             dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
         )

@@ -26,7 +26,7 @@ UNLABELLED = "unlabelled"
 
 def pretraining_command(config: PretrainingConfig) -> Outcome:
     """Train all arms on all shares of labelled wells, in one tracked run."""
-    split = split_dataset(open_dataset(config.dataset), config.split)
+    split = split_dataset(open_dataset(config.dataset), config.split, fewest=2)
     settings = AutoencoderSettings(
         architecture=config.architecture, masked=config.masked, fit=config.autoencoder_fit
     )

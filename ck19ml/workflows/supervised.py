@@ -120,6 +120,11 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
         return models.build_encoder(config.architecture, size)
     scorer = registry.load_model(config.encoder)
     known = scorer.card
+    if not scorer.has_encoder:
+        raise ConfigError(
+            f"encoder: expected a model with an encoder, found {config.encoder}, a {known.kind} "
+            "without one; give an autoencoder"
+        )
     if (known.patch_size, known.masked) != (size, config.masked):
         raise ConfigError(
             f"encoder: expected one for {'masked ' if config.masked else ''}patches of {size} "

@@ -92,6 +92,7 @@ def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[
     if config.pruner != "median":  # studies from before there was a choice keep their names
         own["pruner"] = config.pruner
     name = f"tune-{fingerprint(own, dataset.content_hash)}"
+    split_dataset(dataset, config.split, config.classes, fewest=2)  # before it leaves a file
     with (
         tuning.open_study(
             place,
@@ -110,7 +111,7 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
     from ck19ml.workflows.autoencoder import autoencoder_step
 
     say(repair(study, at.parent))
-    split = split_dataset(dataset, config.split, config.classes)
+    split = split_dataset(dataset, config.split, config.classes, fewest=2)
     with study.alone("encoder"):  # who comes second finds it trained
         encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
     at.own.tags({"ck19ml.study": study.name, "ck19ml.study_run": at.parent.id,
@@ -275,7 +276,8 @@ def _require_first_in_space(config: TuneConfig) -> None:
         choice = space.get(name)
         if choice is None:
             raise ConfigError(
-                f"first: expected parameters of the space ({', '.join(space)}), found '{name}'"
+                f"first: expected parameters of the space ({', '.join(space)}), found "
+                f"'{name}'; correct it"
             )
         inside = value in choice if isinstance(choice, list) else choice.low <= value <= choice.high
         if not inside:
