@@ -39,7 +39,17 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
     with runs.start(f"classifier {kind}", "classifier", config.model_dump(mode="json")) as run:
         kept = training_checkpoint("classifier", config, split, encoder)
         scorer, result = classifier_of(config, split, encoder, kept)
-        trained = finish_supervised(run, scorer, split, result, config)
+        trained = finish_supervised(
+            run,
+            scorer,
+            split,
+            result,
+            epochs=config.fit.epochs,
+            seed=config.seed,
+            refit=config.refit,
+            # A model that was trained on the validation wells has nothing to show at the gate.
+            losses={} if config.refit else None,
+        )
         kept.remove()
     return outcome(trained)
 

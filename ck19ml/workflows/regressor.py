@@ -83,7 +83,9 @@ def regressor_step(
             target=config.target,
         )
         scorer = with_call(Scorer(network, known, mask_network_of(split.dataset)), split, config)
-        trained = finish_supervised(run, scorer, split, result, config)
+        trained = finish_supervised(
+            run, scorer, split, result, epochs=config.fit.epochs, seed=config.seed
+        )
         kept.remove()
         return trained
 

@@ -67,11 +67,25 @@ def finish_supervised(
     scorer: Scorer,
     split: Split,
     result: Fit,
-    config: ClassifierConfig | RegressorConfig,
+    *,
+    epochs: int,
+    seed: int,
+    refit: bool = False,
+    losses: dict[str, float] | None = None,
+    always: bool = False,
 ) -> Trained:
-    """Log the fit, score each role of the split, draw the test wells and register the model."""
-    log_fit(run, result, config.fit.epochs)
-    refit = isinstance(config, ClassifierConfig) and config.refit
+    """Log the fit, score each role of the split, draw the test wells and register the model.
+
+    Parameters
+    ----------
+    epochs : int
+        That were planned.
+    refit : bool
+        Whether the model was trained on the validation wells too.
+    losses, always
+        See `trained.finish`.
+    """
+    log_fit(run, result, epochs)
     roles = dict(REFIT_ROLES) if refit else {role: (role,) for role in split.roles}
     if split.audited:
         roles[SAME_WELLS] = (SAME_WELLS,)
@@ -80,7 +94,7 @@ def finish_supervised(
         for name, of in roles.items()
     }
     if scorer.card.kind == "classifier" and not refit:
-        evaluations["test"] = with_attention(scorer, split, evaluations["test"], config.seed)
+        evaluations["test"] = with_attention(scorer, split, evaluations["test"], seed)
     test = evaluations["test"]
     if scorer.card.kind == "regressor":
         run.table("interaction_curve", pd.DataFrame(curve_of(test)))
@@ -88,9 +102,8 @@ def finish_supervised(
     else:
         figures = classifier_figures(test, split.classes)
     figures |= {"learning_curves": plots.learning_curves(result.history)}
-    figures |= umap_figure(scorer, split.dataset, split.rows("test"), config.seed)
-    # A model that was trained on the validation wells has nothing to show at the gate.
-    return finish(run, scorer, split, evaluations, figures, losses={} if refit else None)
+    figures |= umap_figure(scorer, split.dataset, split.rows("test"), seed)
+    return finish(run, scorer, split, evaluations, figures, losses=losses, always=always)
 
 
 def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> Any:
