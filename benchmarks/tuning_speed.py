@@ -135,8 +135,15 @@ def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str
         study.run(config.trials, trials.objective, space_of(config), trials, failures=0)
         best, pruned = study.best.value, int((study.table()["state"] == "pruned").sum())
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
-    return {"seconds": seconds, "processor_seconds": worked, "encoding_seconds": encoded,
-            "best": best, "pruned": pruned, "mlflow_seconds": clock.seconds, "mlflow_share": clock.seconds / seconds}  # fmt: skip
+    return {
+        "seconds": seconds,
+        "processor_seconds": worked,
+        "encoding_seconds": encoded,
+        "best": best,
+        "pruned": pruned,
+        "mlflow_seconds": clock.seconds,
+        "mlflow_share": clock.seconds / seconds,
+    }
 
 
 def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
