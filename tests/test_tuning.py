@@ -402,7 +402,7 @@ def test_a_trial_whose_processes_die_again_and_again_counts_as_failed(study: Sto
     """Parameters that need more memory than there is would otherwise kill without end."""
     for _ in range(3):
         with study.open() as opened:
-            opened._claim(2)  # and the process is gone
+            opened.claims.take(2)  # and the process is gone
     added, log = study.run(2, failures=1)
     assert added == 2
     assert log.begun[0][1] != FIRST
@@ -418,8 +418,8 @@ def test_a_process_taken_for_dead_loses_its_trial(study: Stored) -> None:
     def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
         if number == 0:
             with study.open() as other:
-                [trial] = other._in(TrialState.RUNNING)
-                other._give_up(trial, died=True)
+                [trial] = other.claims.trials(TrialState.RUNNING)
+                other.claims.give_up(trial, died=True)
                 other.run(2, objective, SPACE, Log(), failures=0)
         return objective(number, parameters, report)
 

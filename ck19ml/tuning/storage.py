@@ -2,14 +2,13 @@
 
 import errno
 import fcntl
-import threading
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 import sqlalchemy
@@ -17,31 +16,10 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
-from optuna.trial import FrozenTrial
 
 from ck19ml.errors import Ck19Error, ConfigError
+from ck19ml.tuning.life import GRACE, HeartbeatLife, Life, LockLife
 from ck19ml.tuning.locks import PATIENCE_S, FileLocks, Locks, PostgresLocks
-
-OWNER = "owner"
-"""Set once a trial's process is known to be alive; a running trial without it is a dead one's."""
-
-GRACE = 4
-"""Heartbeats that a process may miss before its trial is given to another."""
-
-
-class Life(Protocol):
-    """Which processes of a study are alive."""
-
-    owner: str
-
-    def begin(self, trial: int) -> None:
-        """Say that this process works on a trial (its id in the storage)."""
-
-    def beating(self, trial: int) -> AbstractContextManager[None]:
-        """Keep saying it."""
-
-    def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Return those of the running trials whose process died."""
 
 
 @dataclass(frozen=True)
@@ -51,66 +29,6 @@ class Opened:
     storage: Any
     locks: Locks
     life: Life
-
-
-class _LockLife:
-    """Each process holds a lock as long as it lives."""
-
-    def __init__(self, locks: FileLocks, owner: str) -> None:
-        self.locks, self.owner = locks, owner
-
-    def begin(self, trial: int) -> None:
-        """Nothing to do: the lock says it."""
-
-    def beating(self, trial: int) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        return [trial for trial in running if not self._lives(trial.user_attrs.get(OWNER))]
-
-    def _lives(self, owner: str | None) -> bool:
-        if owner is None:
-            return False
-        with self.locks.attempt(f"worker-{owner}") as free:
-            if free:
-                self.locks.forget(f"worker-{owner}")
-            return not free
-
-
-class _HeartbeatLife:
-    """Each trial has a heartbeat in the database, which is Optuna's own."""
-
-    def __init__(self, storage: RDBStorage, study: str, owner: str) -> None:
-        self.storage, self.study, self.owner = storage, study, owner
-
-    def begin(self, trial: int) -> None:
-        self.storage.record_heartbeat(trial)
-
-    @contextmanager
-    def beating(self, trial: int) -> Iterator[None]:
-        ended = threading.Event()
-        # A thread of ours: Optuna's ends for good when the database is away for a moment.
-        thread = threading.Thread(target=self._beat, args=(trial, ended), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join(timeout=PATIENCE_S)
-
-    def _beat(self, trial: int, ended: threading.Event) -> None:
-        while not ended.wait(self.storage.get_heartbeat_interval()):
-            try:
-                self.storage.record_heartbeat(trial)
-            except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError):
-                continue  # the trial's own next write tells whether the database is lost
-
-    def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        if not running:
-            return []
-        number = self.storage.get_study_id_from_name(self.study)
-        stale = set(self.storage._get_stale_trial_ids(number))
-        return [t for t in running if OWNER not in t.user_attrs or t._trial_id in stale]
 
 
 class _NoLock(BaseJournalFileLock):  # type: ignore[misc]
@@ -237,7 +155,7 @@ def _open_journal(journal: Path, stack: ExitStack) -> Opened:
         storage = JournalStorage(_Journal(journal))
     except (ValueError, KeyError, AssertionError) as error:
         raise _no_journal(journal) from error
-    return Opened(storage, locks, _LockLife(locks, owner))
+    return Opened(storage, locks, LockLife(locks, owner))
 
 
 def _open_database(url: sqlalchemy.URL, study: str, heartbeat: int) -> Opened:
@@ -255,7 +173,7 @@ def _open_database(url: sqlalchemy.URL, study: str, heartbeat: int) -> Opened:
             grace_period=GRACE * heartbeat,
         )
     owner = uuid.uuid4().hex[:12]
-    return Opened(storage, PostgresLocks(text, study), _HeartbeatLife(storage, study, owner))
+    return Opened(storage, PostgresLocks(text, study), HeartbeatLife(storage, study, owner))
 
 
 def require_storage(where: Path | str) -> sqlalchemy.URL | None:
