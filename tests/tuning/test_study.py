@@ -272,7 +272,7 @@ HOLD = """
 def hold(study: Stored, number: int) -> "subprocess.Popen[str]":
     """Start a process that stays in the middle of a trial."""
     code = textwrap.dedent(HOLD.format(number=number))
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(study.journal)],
         cwd=root,
