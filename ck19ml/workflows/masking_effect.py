@@ -21,14 +21,12 @@ from ck19ml.config import MaskingConfig
 from ck19ml.config.networks import AutoencoderSettings
 from ck19ml.core.metrics import by_well, interval, r2
 from ck19ml.evaluation import evaluate
-from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import registry, runs
 from ck19ml.training import PREDICT_BATCH
 from ck19ml.workflows.autoencoder import autoencoder_step
-from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
-from ck19ml.workflows.progress import say
+from ck19ml.workflows.data import Outcome, find_plates, prepare_step, prepared
 from ck19ml.workflows.supervised import fit_with_bar
 from ck19ml.workflows.trained import card, fit_settings
 from ck19ml.workflows.wells import Split, load_patches, split_dataset
@@ -52,16 +50,11 @@ LOWER_IS_BETTER = {
 
 def masking_command(config: MaskingConfig) -> Outcome:
     """Train both arms and compare them on the test wells, in one tracked run."""
-    if config.simulate is not None and not config.plate.exists():
-        say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
-    plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
-    dataset = prepared(plate, config.dataset, config.prepare)
+    plates = find_plates(config)
+    dataset = prepared(plates, config.dataset, config.prepare)
     with runs.start("masking", "masking", config.model_dump(mode="json")) as run:
         if dataset is None:
-            settings = config.prepare.model_dump(mode="json")
-            with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
-                dataset = prepare(plate, config.dataset, config.prepare)
-                describe_dataset(step, dataset)
+            dataset = prepare_step(plates, config.dataset, config.prepare)
         split = split_dataset(dataset, config.split, fewest=2)
         run.dataset(
             dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
