@@ -45,7 +45,7 @@ class Card:
     classes : list of str
         In the order of the network's outputs; of the training data for the other kinds.
     patch_size, background, bit_depth, mask : int, int, int, str
-        How raw fields become patches, see `plates.prepare.Parameters`.
+        How raw fields become patches, see `plates.preparation.parameters`.
     masked : bool
         Whether everything outside the masks is set to 0.
     interaction_threshold : float

@@ -54,7 +54,13 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Keep and tell the epoch's metrics."""
+        """Keep and tell the epoch's metrics.
+
+        Raises
+        ------
+        TrialFailed
+            If one of them is not finite.
+        """
         metrics = {_metric_name(key): float(value) for key, value in (logs or {}).items()}
         epoch += self.first_epoch
         for name, value in metrics.items():

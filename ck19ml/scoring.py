@@ -80,7 +80,7 @@ class Scorer:
         return predict(self.encoder, self.patches(raw))
 
     def outputs(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Return what the model is asked for: features of an autoencoder, else predictions."""
+        """Return what is asked for, (n, outputs): an autoencoder's features, else predictions."""
         return self.features(raw) if self.card.kind == "autoencoder" else self.predict_patches(raw)
 
     def output_names(self) -> list[str]:
@@ -99,7 +99,7 @@ class Scorer:
         return ["patches", "faulty_share", *self.output_names()]
 
     def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
-        """Bring patches to the form that the network was trained on (`training.Patches`)."""
+        """Bring patches, (n, size, size, 2), to the form that the network was trained on."""
         card = self.card
         return Patches(raw, self.masks(raw) if card.masked else None)
 
@@ -160,6 +160,11 @@ class Scorer:
     def summary(self, outputs: NDArray[np.floating], faulty: NDArray[np.bool_]) -> dict[str, Any]:
         """Combine the outputs of one well's patches, the faulty ones left out.
 
+        Parameters
+        ----------
+        outputs : ndarray, (n, outputs), see `outputs`
+        faulty : ndarray, (n,), bool
+
         Returns
         -------
         dict
@@ -192,7 +197,7 @@ def in_portions(
     dataset: Dataset,
     rows: NDArray[np.integer],
 ) -> NDArray[Any]:
-    """Work on a dataset's patches without having them all in memory; returns all results."""
+    """Work on a dataset's patches without having them all in memory; results, (rows, ...)."""
     parts = range(0, len(rows), PORTION)
     return np.concatenate([work(dataset.read(rows[i : i + PORTION])) for i in parts])
 

@@ -118,7 +118,7 @@ def well_profiles(
 
     Parameters
     ----------
-    rows : ndarray of int
+    rows : ndarray of int, (n,)
         Usable patches.
     metadata : DataFrame
         Of all patches of the dataset, in its order.

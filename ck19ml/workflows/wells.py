@@ -40,9 +40,14 @@ class Split:
     held_out: NDArray[np.bool_]
 
     def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
-        """Rows of the patches in wells of these roles; faulty ones only where asked for.
+        """Rows of the patches, (n,), in wells of these roles; faulty ones only where asked for.
 
         The role ``same_wells`` stands for the patches of training wells that are held out.
+
+        Raises
+        ------
+        ConfigError
+            If there are none.
         """
         wanted = ["train" if role == SAME_WELLS else role for role in roles]
         rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(wanted)])
@@ -194,6 +199,8 @@ def load_patches(
 
     Parameters
     ----------
+    rows : ndarray of int, (n,)
+        Of the dataset.
     memory_gb : float
         They are read into memory where those of the whole dataset fit into it. Otherwise they
         stay on disk, and as many fields as fit are in memory at a time.
