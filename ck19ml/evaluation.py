@@ -64,7 +64,7 @@ class Evaluation:
 
 
 def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
-    """Rows of the patches in wells that the model and its tuning have not seen.
+    """Rows of the patches, (n,), in wells that the model and its tuning have not seen.
 
     Wells are known by the hash of their pixels: a renamed or copied plate hides nothing.
 
@@ -106,21 +106,21 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
 
 
 def rows_of(dataset: Dataset, wells: pd.DataFrame) -> NDArray[np.intp]:
-    """Rows of all patches of these wells (columns plate and well), ascending."""
+    """Rows of all patches of these wells (columns plate and well), (n,), ascending."""
     wanted = pd.MultiIndex.from_frame(wells[["plate", "well"]])
     own = pd.MultiIndex.from_frame(dataset.table[["plate", "well"]])
     return np.flatnonzero(own.isin(wanted))
 
 
 def with_counts(dataset: Dataset, rows: NDArray[np.integer]) -> pd.DataFrame:
-    """Rows of the dataset's table with the cells counted in each patch's field."""
+    """Rows, (n,), of the dataset's table, with the cells counted in each patch's field."""
     keys = ["plate", "well", "field"]
     counts = dataset.fields[[*keys, *COUNTS]]
     return dataset.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
 
 
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
-    """Evaluate a model of any kind on the patches with these rows."""
+    """Evaluate a model of any kind on the patches with these rows of the dataset, (n,)."""
     dataset = dataset.with_target(scorer.card.target)
     table = with_counts(dataset, rows)
     if scorer.card.kind == "autoencoder":

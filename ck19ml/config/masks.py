@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
-from ck19ml.config.data import Mask, PrepareConfig, SimulateConfig, SplitConfig
+from ck19ml.config.data import Mask, Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import FitConfig, HeadConfig
 from ck19ml.core.patches import PATCH_SIZE
 from ck19ml.masking import METHODS, NAMES
@@ -164,7 +164,7 @@ class MaskingConfig(Frozen):
         The settings of both arms: only what the networks see differs.
     """
 
-    plate: Path
+    plate: Plates
     simulate: SimulateConfig | None = None
     dataset: Path
     prepare: PrepareConfig = PrepareConfig()

@@ -29,13 +29,6 @@ from ck19ml.plates.store import (
 from ck19ml.plates.work import Network, Progress, Say, Work
 
 
-def is_prepared(
-    plate: Plate, layout: pd.DataFrame, target: Path, *, mask: str, patch_size: int
-) -> Dataset | None:
-    """Open the dataset at the target if it was made from this plate, see `open_prepared`."""
-    return open_prepared([Source(plate, layout)], target, Preparation(mask, patch_size))
-
-
 def open_prepared(
     sources: Sequence[Source], target: Path, preparation: Preparation, *, skip_bad: bool = False
 ) -> Dataset | None:

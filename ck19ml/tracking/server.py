@@ -113,7 +113,13 @@ def use(uri: str) -> None:
 
 @contextmanager
 def lost_in_one_line() -> Iterator[None]:
-    """Say in one line that the tracking store is gone, after MLflow tried for minutes."""
+    """Say in one line that the tracking store is gone, after MLflow tried for minutes.
+
+    Raises
+    ------
+    TrackingError
+        Instead of what MLflow raises.
+    """
     try:
         yield
     except mlflow.MlflowException as error:

@@ -113,26 +113,33 @@ class _HeartbeatLife:
         return [t for t in running if OWNER not in t.user_attrs or t._trial_id in stale]
 
 
-class _JournalLock(BaseJournalFileLock):  # type: ignore[misc]
-    """The lock of single writes: a dead process' is free at once, its half line is cut off.
-
-    Optuna's own lock is a link that a killed process leaves behind, for which others wait
-    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
-    """
-
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
-        self.path = journal.with_name(journal.name + ".write")
-        self.file: Any = None
+class _NoLock(BaseJournalFileLock):  # type: ignore[misc]
+    """In place of Optuna's lock of single writes: `_Journal` has its own."""
 
     def acquire(self) -> bool:
-        self.file = self.path.open("a")
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-        _cut_half_line(self.journal)
         return True
 
     def release(self) -> None:
-        self.file.close()
+        pass
+
+
+class _Journal(JournalFileBackend):  # type: ignore[misc]
+    """Optuna's journal with another lock of single writes.
+
+    Optuna's own lock is a link that a killed process leaves behind, for which others wait
+    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
+    Here the system gives the lock back with the file, however the write or the process ends.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal), _NoLock())
+        self.journal = journal
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with self.journal.with_name(self.journal.name + ".write").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _cut_half_line(self.journal)
+            super().append_logs(logs)
 
 
 def _cut_half_line(journal: Path) -> None:
@@ -226,9 +233,8 @@ def _open_journal(journal: Path, stack: ExitStack) -> Opened:
     owner = uuid.uuid4().hex[:12]
     stack.callback(locks.forget, f"worker-{owner}")
     stack.enter_context(locks.hold(f"worker-{owner}"))
-    backend = JournalFileBackend(str(journal), _JournalLock(journal))
     try:
-        storage = JournalStorage(backend)
+        storage = JournalStorage(_Journal(journal))
     except (ValueError, KeyError, AssertionError) as error:
         raise _no_journal(journal) from error
     return Opened(storage, locks, _LockLife(locks, owner))

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.tuning.drawing import pruner_of, sampler_of, suggest
+from ck19ml.tuning.interrupts import held_back
 from ck19ml.tuning.kinds import (
     Ended,
     Notes,
@@ -208,8 +209,14 @@ class Study:
 
     def recover(self) -> list[int]:
         """Fail the trials whose process died, and queue them again; returns their numbers."""
-        with self.alone("claim"):
+        with self._writing():
             return self._recover()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold other processes off, and interrupts back."""
+        with self.alone("claim"), held_back():
+            yield
 
     def _recover(self) -> list[int]:
         dead = self.opened.life.dead(self._in(TrialState.RUNNING))
@@ -219,7 +226,7 @@ class Study:
 
     def _claim(self, budget: int) -> optuna.Trial | None:
         """Take a trial, unless those at work are enough to fill the budget."""
-        with self.alone("claim"):
+        with self._writing():
             self._recover()
             if len(self._in(*COUNTED, TrialState.RUNNING)) >= budget:
                 return None
@@ -264,12 +271,15 @@ class Study:
         def report(step: int, value: float) -> None:
             if not go_on():
                 raise _Stopped
-            trial.report(value, step)
-            if trial.should_prune():
+            with held_back():
+                trial.report(value, step)
+                hopeless = trial.should_prune()
+            if hopeless:
                 raise optuna.TrialPruned
 
         try:
-            parameters = {name: suggest(trial, name, choice) for name, choice in space.items()}
+            with held_back():
+                parameters = {name: suggest(trial, name, each) for name, each in space.items()}
             watcher.started(trial.number, parameters)
             with self.opened.life.beating(trial._trial_id):
                 state, error = self._conclude(trial, lambda: objective(
@@ -307,7 +317,7 @@ class Study:
         self, trial: optuna.Trial, state: str, error: str | None, value: float = 0.0, notes: Any = 0
     ) -> str:
         """Conclude a trial, unless it was taken for dead; returns its state."""
-        with self.alone("claim"):
+        with self._writing():
             if self._trials()[trial.number].state.is_finished():
                 return INTERRUPTED
             if state == "complete":
@@ -322,7 +332,7 @@ class Study:
 
     def _release(self, number: int) -> None:
         try:
-            with self.alone("claim"):
+            with self._writing():
                 trial = self._trials()[number]
                 if not trial.state.is_finished():
                     self._give_up(trial, died=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ck19ml.config import PrepareConfig, SimulateConfig
+from ck19ml.config import MaskingConfig, PrepareConfig, SimulateConfig, TuneConfig
 from ck19ml.core.quality import MEASURES, Thresholds
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.masking import NETWORK
@@ -59,7 +59,13 @@ class Outcome:
 
 
 def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
-    """Write a simulated plate folder."""
+    """Write a simulated plate folder.
+
+    Raises
+    ------
+    ConfigError
+        If the layout is neither a built-in one nor a file.
+    """
     if config.layout.lower() in BUILTIN:
         name = config.layout.lower()
         layout = builtin_layout(name)  # type: ignore[arg-type]
@@ -241,22 +247,36 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
     return figures | {f"dataset/mean_overlap_{name}": float(v) for name, v in means.items()}
 
 
+def find_plates(config: TuneConfig | MaskingConfig) -> list[Plate]:
+    """List the fields of a config's plates; the one that it simulates is made where it is not."""
+    first, *more = config.plate
+    if config.simulate is not None and not more and not first.exists():
+        say(simulate(first, config.simulate, overwrite=False).lines[0])
+    return [find_plate(folder, strict=not config.prepare.skip_bad) for folder in config.plate]
+
+
+def prepare_step(plates: Sequence[Plate], target: Path, config: PrepareConfig) -> Dataset:
+    """Write the dataset of plates in a run of its own."""
+    from ck19ml.tracking import runs
+
+    names = ", ".join(plate.name for plate in plates)
+    with runs.start(f"prepare {names}", "prepare", config.model_dump(mode="json")) as run:
+        dataset = prepare(plates, target, config)
+        describe_dataset(run, dataset)
+    return dataset
+
+
 def prepare_command(
     folders: Sequence[Path], target: Path, config: PrepareConfig, overwrite: bool
 ) -> Outcome:
     """Prepare plates as a tracked run, unless it is done already."""
-    from ck19ml.tracking import runs
-
     plates = [find_plate(folder, strict=False) for folder in folders]
     done = None if overwrite else prepared(plates, target, config)
     if done is not None:
         made_from = done.info["source"]
         lines = [f"{target}: already prepared from {made_from} by these parameters; nothing to do"]
         return Outcome(lines, _summary(done))
-    names = ", ".join(plate.name for plate in plates)
-    with runs.start(f"prepare {names}", "prepare", config.model_dump(mode="json")) as run:
-        dataset = prepare(plates, target, config)
-        describe_dataset(run, dataset)
+    dataset = prepare_step(plates, target, config)
     return Outcome([f"{target}: {_sentence(dataset)}"], _summary(dataset))
 
 

@@ -13,9 +13,9 @@ from ck19ml.plates.store import open_dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.training import seed_everything
 from ck19ml.workflows.autoencoder import autoencoder_step
+from ck19ml.workflows.classifier import classifier_of
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.supervised import classifier_of
 from ck19ml.workflows.wells import Split, split_dataset
 
 ARMS = ("frozen", "fine-tuned", "from scratch")
