@@ -10,6 +10,7 @@ from ck19ml.masking import NAMES, NETWORK
 
 TRUTH = "truth"
 CHAMPION = "models:/ck19-unet@champion"
+Density = Annotated[float, Field(gt=0, le=100)]
 
 
 class ContactConfig(Frozen):
@@ -33,9 +34,7 @@ class ContactConfig(Frozen):
 
     masks: list[str] = Field(default=[TRUTH, "otsu", "threshold"], min_length=1)
     mask_model: str = CHAMPION
-    densities: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
-        default={"low": 0.4, "high": 6.0}, min_length=1
-    )
+    densities: dict[str, Density] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
     controls: int = Field(default=10, ge=2)
     graded: int = Field(default=20, ge=0)
     size: int = Field(default=1152, ge=PATCH_SIZE, le=LARGEST_FIELD)

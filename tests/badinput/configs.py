@@ -5,8 +5,7 @@ from pathlib import Path
 
 from ck19ml.plates.layouts import write_layout
 from tests.badinput.case import Case
-from tests.badinput.plates import pipe
-from tests.badinput.spoiling import mode, write
+from tests.badinput.spoiling import mode, pipe, write
 from tests.plates.made_plates import labels
 
 OF_CONFIGS = (

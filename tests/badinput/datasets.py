@@ -13,6 +13,7 @@ from tests.plates.made_plates import grey, write_image
 
 DATASET = "wells.zarr"
 EVALUATE = f"evaluate models/classifier {DATASET}"
+TUNED = write("w.yaml", "plate: wells\ndataset: wells.zarr\nprepare: {patch_size: 64}\n")
 CHUNK = "c/1/0/0/0"
 """The second field's part of an array."""
 
@@ -179,6 +180,13 @@ MADE_FOR_OTHERS = {
     ),
     "was made by other parameters than the tuning's": Case(
         "tune -c t.yaml -s prepare.patch_size=32", ("d.zarr", "patch_size 16 not 32"), 2
+    ),
+    "is tuned on, with another file as the journal": Case(
+        "tune -c w.yaml --storage scores.csv", ("scores.csv", "journal"), spoil=TUNED
+    ),
+    "is tuned on, with a picture as the journal": Case(
+        "tune -c w.yaml --storage x", ("at x", "journal"),
+        spoil=both(TUNED, write("x", bytes(range(256)))),
     ),
     "has one class, to tune on": Case("tune -c t.yaml", ("d.zarr", "OVA only"), 2),
     "has one class, for the effect of masks": Case(

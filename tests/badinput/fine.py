@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.badinput.case import Fine
+from tests.badinput.images import constant_plate
 from tests.badinput.layouts import sheet
-from tests.badinput.plates import constant_plate
 from tests.badinput.spoiling import DC_A02, both, write
 from tests.plates.made_plates import SIDE, grey, write_image
 

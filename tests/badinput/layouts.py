@@ -9,8 +9,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tests.badinput.case import Case
-from tests.badinput.plates import pipe
-from tests.badinput.spoiling import Spoil, both, cut_short, flip, mode, write
+from tests.badinput.spoiling import Spoil, both, cut_short, flip, mode, pipe, write
 from tests.plates.spreadsheet_plates import Plate, dose_response, save, with_cells
 
 PREPARE = "prepare plate new.zarr --patch-size 16"

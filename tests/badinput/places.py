@@ -157,12 +157,6 @@ OTHERS = {
         "masking -c x.yaml", ("nosuch",),
         spoil=write("x.yaml", "plate: nosuch\ndataset: new.zarr\n"),
     ),
-    "tune with another file as its journal": Case(
-        "tune -c t.yaml --storage scores.csv", ("scores.csv", "journal")
-    ),
-    "tune with a picture as its journal": Case(
-        "tune -c t.yaml --storage x", ("x", "journal"), spoil=write("x", bytes(range(256)))
-    ),
     "tune with a journal that is a folder": Case("tune -c t.yaml --storage plate", ("plate",), 2),
 }  # fmt: skip
 

@@ -70,6 +70,16 @@ def mode(name: str, bits: int) -> Spoil:
     return lambda work: (work / name).chmod(bits)
 
 
+def pipe(name: str) -> Spoil:
+    """A pipe that nobody writes to: who opens it waits for ever."""
+
+    def spoil(work: Path) -> None:
+        (work / name).unlink(missing_ok=True)
+        os.mkfifo(work / name)
+
+    return spoil
+
+
 def one_line(err: str, says: tuple[str, ...]) -> None:
     """Hold an error to its form: one line that names what is wrong and says what to do."""
     lines = [line for line in err.splitlines() if line.startswith("error: ")]

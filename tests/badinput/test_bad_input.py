@@ -6,13 +6,12 @@ import pytest
 import typer
 
 from ck19ml import cli
-from tests.badinput import configs, datasets, fine, layouts, models, places, plates
+from tests.badinput import configs, datasets, fine, images, layouts, models, places, plates
 from tests.badinput.case import Case, check, check_fine
 
-CASES: dict[str, Case] = plates.CASES | layouts.CASES | configs.CASES | places.CASES
+SMALL = (plates, images, layouts, configs, places)
+CASES: dict[str, Case] = {name: case for part in SMALL for name, case in part.CASES.items()}
 OF_MODELS: dict[str, Case] = datasets.CASES | models.CASES
-
-EVERY = len(plates.CASES), len(layouts.CASES), len(configs.CASES), len(places.CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -47,7 +46,7 @@ def test_odd_input_works_with_models(
 
 
 def test_no_case_hides_another() -> None:
-    assert len(CASES) == sum(EVERY)
+    assert len(CASES) == sum(len(part.CASES) for part in SMALL)
     assert len(OF_MODELS) == len(datasets.CASES) + len(models.CASES)
     assert len(CASES) + len(OF_MODELS) >= 150
 

@@ -16,7 +16,7 @@ from tests.plates.made_plates import contents
 pytestmark = pytest.mark.slow
 
 SAMPLE = (
-    "plates: a TIFF is truncated",
+    "images: a TIFF is truncated",
     "plates: plate.yaml has anchors that explode",
     "layouts: the workbook has entities that explode",
     "configs: the file has anchors that explode",
