@@ -22,6 +22,7 @@ COMMANDS = (
     plates.simulate,
     plates.layout,
     plates.prepare,
+    plates.check,
     plates.export,
     networks.autoencoder,
     networks.classifier,

@@ -11,6 +11,7 @@ import pandas as pd
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.wells import ROWS, plate_format
 
 SMALLEST_LEVEL = 256
@@ -59,9 +60,7 @@ def export_plate(
         shutil.rmtree(new, ignore_errors=True)  # of an export that was stopped
         new.parent.mkdir(parents=True, exist_ok=True)
         _write(plate, new, layout, progress)
-        if target.exists():
-            shutil.rmtree(target)
-        new.rename(target)
+        put_in_place(new, target)
     except OSError as error:
         raise PlateError(
             f"expected to write {target}, found: {error.strerror or error}; choose another folder"
@@ -78,6 +77,7 @@ def _require(plate: Plate, target: Path, overwrite: bool) -> None:
             f"{plate.folder}: expected the images of one plate, found "
             f"{', '.join(names) or 'none'}; put each plate into a folder of its own"
         )
+    restore(target)
     if not target.exists():
         return
     if not overwrite:

@@ -18,12 +18,12 @@ from ck19ml.plates.preparation import (
     source_fingerprint,
 )
 from ck19ml.plates.problems import require_none
+from ck19ml.plates.replacing import put_in_place
 from ck19ml.plates.running import Runner, Stopped, local
 from ck19ml.plates.store import (
     Dataset,
     is_dataset_folder,
     open_dataset,
-    put_in_place,
     require_replaceable,
 )
 from ck19ml.plates.work import Network, Progress, Say, Work

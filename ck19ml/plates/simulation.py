@@ -17,6 +17,7 @@ from ck19ml.core.effects import Effect
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import Parameters
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.simulated_wells import (
     inhibitions,
     is_odd,
@@ -95,9 +96,7 @@ def simulate_plate(
         partial.mkdir(parents=True)
         order = _Order(wells, effects, parameters, plate, size, seed, brightfield)
         _write(partial, order, progress)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
+        put_in_place(partial, out)
     except OSError as error:
         raise PlateError(
             f"expected to write the plate {out}, found: {error.strerror or error}; make the "
@@ -119,6 +118,7 @@ def _check(wells: pd.DataFrame, parameters: Parameters, plate: str, size: int, s
 
 
 def _check_target(out: Path, overwrite: bool) -> None:
+    restore(out)
     if not out.exists():
         return
     if not overwrite:

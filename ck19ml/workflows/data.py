@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ck19ml.config import PrepareConfig, SimulateConfig
 from ck19ml.core.quality import MEASURES, Thresholds
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import Ck19Error, ConfigError, PlateError
 from ck19ml.masking import NETWORK
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.plates.folder import Plate, find_plate
@@ -51,10 +51,14 @@ LAYOUT_NAMES = ("layout.csv", "layout.xlsx")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has to say: lines for people, and the same as JSON-like data."""
+    """What a command has to say: lines for people, and the same as JSON-like data.
+
+    Where the answer is that something is wrong, the error says it once all else is printed.
+    """
 
     lines: list[str]
     data: dict[str, Any] = field(default_factory=dict)
+    error: Ck19Error | None = None
 
 
 def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
