@@ -15,7 +15,10 @@ from ck19ml.plates.hashing import HASHES, SEAL, hash_files, hash_masks, hash_pat
 from ck19ml.plates.store import ARRAYS, FORMAT, NEEDED, TABLES, require_dataset
 from ck19ml.plates.table_rules import violations
 
-HASH_OF = {"patches": ("sha256", hash_patches), "masks": ("masks_sha256", hash_masks)}
+HASH_OF: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "patches": ("sha256", hash_patches),
+    "masks": ("masks_sha256", hash_masks),
+}
 """Column of the fields' table with the hashes of an array's chunks, and how they are made."""
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
