@@ -1,5 +1,7 @@
 """Errors whose type says who must act."""
 
+import errno
+
 
 class Ck19Error(Exception):
     """Base of all errors that end in one line for the user.
@@ -26,3 +28,23 @@ class TrackingError(Ck19Error):
 
 class TrialFailed(Ck19Error):
     """One trial cannot go on; the study can."""
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether a disk, or its quota, is full."""
+    # numpy's own error, of a file that was cut short, has no number.
+    cut_short = error.errno is None and "requested and" in str(error)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or cut_short
+
+
+def cannot_write(what: object, error: OSError) -> PlateError:
+    """Say in one line that something cannot be written, and why."""
+    if is_full(error):
+        return PlateError(
+            f"expected room on the disk to write {what}, found it full; free some and run the same "
+            "command again"
+        )
+    return PlateError(
+        f"expected to write {what}, found: {error.strerror or error}; make the folder writable or "
+        "choose another"
+    )

@@ -9,7 +9,7 @@ import typer
 
 from ck19ml import __version__
 from ck19ml.cli import masks, networks, plates, results
-from ck19ml.errors import Ck19Error
+from ck19ml.errors import Ck19Error, cannot_write, is_full
 
 app = typer.Typer(
     name="ck19ml",
@@ -81,7 +81,9 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
             print(f"error: {error.format_message()}", file=sys.stderr)
             return 2
         text = " ".join(str(error).split())
-        if not isinstance(error, Ck19Error):
+        if isinstance(error, OSError) and is_full(error):
+            text = str(cannot_write(error.filename or "what the command makes", error))
+        elif not isinstance(error, Ck19Error):
             text = f"unexpected {type(error).__name__}: {text}; add --debug for the traceback"
         print(f"error: {text}", file=sys.stderr)
         return getattr(error, "exit_code", 1)

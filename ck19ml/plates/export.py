@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.errors import PlateError
+from ck19ml.errors import PlateError, cannot_write
 from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.wells import ROWS, plate_format
@@ -62,9 +62,7 @@ def export_plate(
         _write(plate, new, layout, progress)
         put_in_place(new, target)
     except OSError as error:
-        raise PlateError(
-            f"expected to write {target}, found: {error.strerror or error}; choose another folder"
-        ) from error
+        raise cannot_write(target, error) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return target

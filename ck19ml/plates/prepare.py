@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import ConfigError, PlateError, cannot_write
 from ck19ml.plates import partial
 from ck19ml.plates.checks import check, require_patches
 from ck19ml.plates.folder import Plate
@@ -169,8 +169,5 @@ def prepare_plates(
                 partial.remove(folder)
                 raise
     except OSError as error:
-        raise PlateError(
-            f"expected to write the dataset {target}, found: {error.strerror or error}; make the "
-            "folder writable or choose another"
-        ) from error
+        raise cannot_write(f"the dataset {target}", error) from error
     return open_dataset(target)

@@ -16,7 +16,7 @@ from ck19ml.core import overlap, patches, rendering
 from ck19ml.core.effects import Effect
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import Parameters
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import ConfigError, PlateError, cannot_write
 from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.simulated_wells import (
     inhibitions,
@@ -98,10 +98,7 @@ def simulate_plate(
         _write(partial, order, progress)
         put_in_place(partial, out)
     except OSError as error:
-        raise PlateError(
-            f"expected to write the plate {out}, found: {error.strerror or error}; make the "
-            "folder writable or choose another"
-        ) from error
+        raise cannot_write(f"the plate {out}", error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out

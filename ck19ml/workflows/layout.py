@@ -7,6 +7,7 @@ from ck19ml.plates.layouts import confounding, read_layout, write_layout
 from ck19ml.plates.spreadsheet import read_spreadsheet
 from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.output import replacing
 
 
 def layout_command(path: Path, out: Path | None, figure: Path | None, overwrite: bool) -> Outcome:
@@ -27,19 +28,16 @@ def layout_command(path: Path, out: Path | None, figure: Path | None, overwrite:
         for (stimulation, control), count in counts.items()
     ]
     notes += confounding(layout)
-    try:
-        if out is not None:
-            write_layout(layout, out)
-        if figure is not None:
-            from ck19ml import plots
+    if out is not None:
+        with replacing(out) as made:
+            write_layout(layout, made)
+    if figure is not None:
+        from ck19ml import plots
 
-            shape = plate_format(list(layout["well"]))
-            drawn = plots.plate_layout(layout, plate_format=shape)
-            figure.write_bytes(plots.to_bytes(drawn, figure.suffix.lstrip(".") or "png"))
-    except OSError as error:
-        raise PlateError(
-            f"expected to write {error.filename}, found: {error.strerror}; choose another folder"
-        ) from error
+        shape = plate_format(list(layout["well"]))
+        drawn = plots.plate_layout(layout, plate_format=shape)
+        with replacing(figure) as made:
+            made.write_bytes(plots.to_bytes(drawn, figure.suffix.lstrip(".") or "png"))
     data = {"layout": str(path), "wells": len(layout), "notes": notes}
     data["stimulations"] = layout["stimulation"].value_counts().to_dict()
     return Outcome([*lines, *(f"note: {note}" for note in notes)], data)

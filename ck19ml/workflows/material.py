@@ -1,6 +1,5 @@
 """What the trials of a study are trained on: features once a study, pixels only where needed."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ck19ml.models import Network
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.training import predict
+from ck19ml.workflows.output import make_folder, replacing
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.wells import Split, load_patches
 
@@ -89,7 +89,7 @@ def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path)
 
 def _encode(path: Path, encoder: Network, patches: AnyPatches) -> None:
     say(f"encoding {len(patches)} patches")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.npy")
-    np.save(partial, predict(encoder, patches), allow_pickle=False)
-    partial.replace(path)
+    features = predict(encoder, patches)
+    make_folder(path.parent)
+    with replacing(path) as made, made.open("wb") as file:
+        np.save(file, features, allow_pickle=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ck19ml.errors import PlateError
+from ck19ml.errors import PlateError, cannot_write
 
 
 def require_new(path: Path, *, overwrite: bool) -> None:
@@ -23,6 +23,20 @@ def require_new(path: Path, *, overwrite: bool) -> None:
         raise PlateError(f"expected {path} to be new, found {what}")
     if not path.parent.is_dir():
         raise PlateError(f"expected the folder {path.parent}, found none; make it first")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises
+    ------
+    PlateError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 @contextmanager
@@ -44,10 +58,7 @@ def replacing(path: Path) -> Iterator[Path]:
         made.replace(path)
         made = None
     except OSError as error:
-        raise PlateError(
-            f"expected to write {path}, found: {error.strerror or error}; make the folder "
-            "writable or choose another"
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         if made is not None:
             made.unlink(missing_ok=True)
