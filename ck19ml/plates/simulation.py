@@ -17,6 +17,7 @@ from ck19ml.core.effects import Effect
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import Parameters
 from ck19ml.errors import ConfigError, PlateError, cannot_write
+from ck19ml.plates.csv_text import to_csv
 from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.simulated_wells import (
     inhibitions,
@@ -152,7 +153,7 @@ def _write(folder: Path, order: _Order, progress: Callable[[int, int], None] | N
         rows.append(truth | {"inhibition": share, "odd": odd})
         if progress:
             progress(done, len(order.wells))
-    order.wells.to_csv(folder / "layout.csv", index=False, lineterminator="\n")
+    (folder / "layout.csv").write_text(to_csv(order.wells), encoding="utf-8")
     pd.concat(truths, ignore_index=True).to_parquet(folder / "truth.parquet", index=False)
     described = order.wells.merge(pd.DataFrame(rows), on="well", validate="one_to_one")
     described.to_parquet(folder / "wells.parquet", index=False)

@@ -23,6 +23,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from ck19ml import __version__
 from ck19ml.errors import TrackingError
+from ck19ml.plates.csv_text import to_csv
 from ck19ml.plots.style import to_bytes
 from ck19ml.tracking import orphans
 from ck19ml.tracking.server import answers, client, experiment_id, mark_experiment
@@ -93,7 +94,7 @@ class Run:
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Save a table as ``NAME.csv``."""
-        client().log_text(self.id, table.to_csv(index=False), f"{name}.csv")
+        client().log_text(self.id, to_csv(table), f"{name}.csv")
 
     def json(self, name: str, content: Any) -> None:
         """Save a JSON-like value as ``NAME.json``."""

@@ -1,6 +1,5 @@
 """Simulate a plate and prepare its dataset."""
 
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ck19ml.config import PrepareConfig, SimulateConfig
+from ck19ml.core.names import safe_name
 from ck19ml.core.quality import MEASURES, Thresholds
 from ck19ml.errors import Ck19Error, ConfigError, PlateError
 from ck19ml.masking import NETWORK
@@ -226,7 +226,7 @@ def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
                 plate_format=plate_format(names),
                 percent=share,
             )
-            yield f"quality-{re.sub(r'[^A-Za-z0-9_.-]+', '-', str(plate))}-{measure}", figure
+            yield f"quality-{safe_name(plate)}-{measure}", figure
 
 
 def dataset_figures(dataset: Dataset) -> dict[str, float]:
@@ -239,7 +239,9 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
         "dataset/mean_overlap": float(table["overlap"].mean()),
     }
     means = table.groupby("stimulation")["overlap"].mean()
-    return figures | {f"dataset/mean_overlap_{name}": float(v) for name, v in means.items()}
+    return figures | {
+        f"dataset/mean_overlap_{safe_name(name)}": float(v) for name, v in means.items()
+    }
 
 
 def prepare_command(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ck19ml.errors import PlateError, cannot_write
+from ck19ml.plates.csv_text import to_csv
 
 
 def require_new(path: Path, *, overwrite: bool) -> None:
@@ -67,4 +68,4 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV table whole or not at all."""
     with replacing(path) as made:
-        table.to_csv(made, index=False, lineterminator="\n")
+        made.write_text(to_csv(table), encoding="utf-8")
