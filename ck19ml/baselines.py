@@ -85,7 +85,7 @@ class LogisticRule:
     classes: list[int]
 
     def predict(self, measures: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Class of each well, from (wells, measures)."""
+        """Class of each well, (wells,), from its `well_measures`, (wells, measures)."""
         scaled = (measures - np.asarray(self.mean)) / np.asarray(self.scale)
         logits = scaled @ np.asarray(self.weights).T + np.asarray(self.biases)
         known = np.asarray(self.classes, dtype=np.intp)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ck19ml.batches import AnyPatches, Batches
 from ck19ml.checkpoint import Checkpoint
+from ck19ml.epochs import Report
 from ck19ml.models import (
     Network,
     build_classifier_head,
@@ -21,7 +22,6 @@ from ck19ml.overlap_training import train_overlap_network
 from ck19ml.training import (
     Fit,
     FitSettings,
-    Report,
     class_weights,
     fit,
     predict,

@@ -1,6 +1,7 @@
 """Errors whose type says who must act."""
 
 import errno
+import re
 
 
 class Ck19Error(Exception):
@@ -48,3 +49,17 @@ def cannot_write(what: object, error: OSError) -> PlateError:
         f"expected to write {what}, found: {error.strerror or error}; make the folder writable or "
         "choose another"
     )
+
+
+def without_secrets(text: str) -> str:
+    """Take users and passwords out of the URLs in a text.
+
+    Examples
+    --------
+    >>> without_secrets("no answer from postgresql://me:secret@host/db")
+    'no answer from postgresql://***@host/db'
+    >>> without_secrets("http://host/?user=me&password=secret&x=1")
+    'http://host/?user=me&password=***&x=1'
+    """
+    text = re.sub(r"(\w://)[^\s'\"]*@", r"\1***@", text)
+    return re.sub(r"(?i)(passw(?:or)?d=)[^&\s'\"]+", r"\1***", text)

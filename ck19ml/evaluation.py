@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.baselines import COUNTS, Baselines, well_measures
+from ck19ml.card import FAULTY, Card
 from ck19ml.core.calibration import tempered
 from ck19ml.core.classification import MEAN_OVERLAP, classifier_scores
 from ck19ml.core.interaction import call_scores
@@ -22,7 +23,7 @@ from ck19ml.core.regression import against_truth, regression_scores
 from ck19ml.errors import PlateError
 from ck19ml.plates.store import Dataset
 from ck19ml.plates.truth import true_overlap
-from ck19ml.scoring import FAULTY, Card, Scorer, in_portions, stimulations, without_faulty
+from ck19ml.scoring import Scorer, in_portions, stimulations, without_faulty
 from ck19ml.training import reconstruction_losses
 
 Floats = NDArray[np.float64]
@@ -63,7 +64,7 @@ class Evaluation:
 
 
 def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
-    """Rows of the patches in wells that the model and its tuning have not seen.
+    """Rows of the patches, (n,), in wells that the model and its tuning have not seen.
 
     Wells are known by the hash of their pixels: a renamed or copied plate hides nothing.
 
@@ -105,21 +106,21 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
 
 
 def rows_of(dataset: Dataset, wells: pd.DataFrame) -> NDArray[np.intp]:
-    """Rows of all patches of these wells (columns plate and well), ascending."""
+    """Rows of all patches of these wells (columns plate and well), (n,), ascending."""
     wanted = pd.MultiIndex.from_frame(wells[["plate", "well"]])
     own = pd.MultiIndex.from_frame(dataset.table[["plate", "well"]])
     return np.flatnonzero(own.isin(wanted))
 
 
 def with_counts(dataset: Dataset, rows: NDArray[np.integer]) -> pd.DataFrame:
-    """Rows of the dataset's table with the cells counted in each patch's field."""
+    """Rows, (n,), of the dataset's table, with the cells counted in each patch's field."""
     keys = ["plate", "well", "field"]
     counts = dataset.fields[[*keys, *COUNTS]]
     return dataset.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
 
 
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
-    """Evaluate a model of any kind on the patches with these rows."""
+    """Evaluate a model of any kind on the patches with these rows of the dataset, (n,)."""
     dataset = dataset.with_target(scorer.card.target)
     table = with_counts(dataset, rows)
     if scorer.card.kind == "autoencoder":

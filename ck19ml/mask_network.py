@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ck19ml.core.patches import cut, origins, raise_background
 from ck19ml.errors import PlateError
 from ck19ml.models import Network
+from ck19ml.reading import read_json
 from ck19ml.unet import find_cells
 
 FORMAT = 1
@@ -171,7 +172,7 @@ def load_mask_network(folder: Path) -> MaskNetwork:
         If the folder was made by another version or is damaged.
     """
     try:
-        content = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        content = read_json(folder / CARD)
         if content.get("format") != FORMAT or content.get("kind") != "unet":
             raise ValueError(f"a {content.get('kind')} of format {content.get('format')}")
         network = keras.models.load_model(folder / WEIGHTS, compile=False, safe_mode=True)

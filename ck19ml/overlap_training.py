@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from ck19ml.batches import AnyPatches, Batches
 from ck19ml.checkpoint import Checkpoint
+from ck19ml.epochs import Report
 from ck19ml.models import Network
 from ck19ml.overlap_network import build_overlap_network
-from ck19ml.training import Fit, FitSettings, Report, fit, predict
+from ck19ml.training import Fit, FitSettings, fit, predict
 
 
 class SeenBatches(Batches):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ck19ml import masking
 from ck19ml.batches import Patches
+from ck19ml.card import FAULTY, FORMAT, Card, check_card, require_outputs
 from ck19ml.core.calibration import tempered
 from ck19ml.core.metrics import well_probabilities
 from ck19ml.core.patches import cut, is_faulty, raise_background
@@ -22,79 +23,11 @@ from ck19ml.mask_network import MaskNetwork, load_mask_network
 from ck19ml.models import Network
 from ck19ml.plates.preparation import NETWORK_FOLDER
 from ck19ml.plates.store import Dataset
+from ck19ml.reading import read_json
 from ck19ml.training import PREDICT_BATCH, predict
 
-FORMAT = 1
 PORTION = 8 * PREDICT_BATCH
 """Patches in memory at a time, whole batches of them: the figures are those of all at once."""
-
-FAULTY = "Faulty"
-"""Name of the quality flag where it is a class (the four-class model of the slides)."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a model is and what it has seen.
-
-    Attributes
-    ----------
-    kind : {'autoencoder', 'classifier', 'regressor'}
-    classes : list of str
-        In the order of the network's outputs; of the training data for the other kinds.
-    patch_size, background, bit_depth, mask : int, int, int, str
-        How raw fields become patches, see `plates.prepare.Parameters`.
-    masked : bool
-        Whether everything outside the masks is set to 0.
-    interaction_threshold : float
-        Overlap at or above which cells count as interacting.
-    interaction_call : float, optional
-        Predicted overlap at or above which a regressor says that they do; by default the same.
-    wells : dict
-        For each role, the fingerprints (`Dataset.wells`) of its wells.
-    illumination : bool
-        Whether the fields were corrected for uneven illumination, which takes a whole plate:
-        such a model scores prepared datasets only.
-    mask_network : str
-        Fingerprint of the network that makes the masks, where one does.
-    baselines : dict
-        `baselines.Baselines` of the training wells, as JSON.
-    dataset : dict
-        Name and content hash of the training dataset.
-    seed : int
-    software : str
-    target : str
-        The measure of overlap that a regressor predicts, see `core.overlap.TARGETS`: what is called
-        overlap in its scores and figures.
-    temperature, well_temperature : float
-        By which a classifier's log-probabilities of patches, and then of wells, are divided:
-        fitted on validation wells, see `core.calibration`.
-    """
-
-    kind: str
-    classes: list[str]
-    patch_size: int
-    background: int
-    bit_depth: int
-    mask: str
-    masked: bool
-    interaction_threshold: float
-    wells: dict[str, list[str]]
-    dataset: dict[str, str]
-    seed: int
-    software: str
-    illumination: bool = False
-    mask_network: str = ""
-    target: str = "overlap"
-    interaction_call: float | None = None
-    baselines: dict[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
-    well_temperature: float = 1.0
-    format: int = FORMAT
-
-    @property
-    def seen(self) -> frozenset[str]:
-        """Fingerprints of the wells that the model or its tuning has seen."""
-        return frozenset(self.wells.get("train", [])) | frozenset(self.wells.get("validation", []))
 
 
 class Scorer:
@@ -147,7 +80,7 @@ class Scorer:
         return predict(self.encoder, self.patches(raw))
 
     def outputs(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Return what the model is asked for: features of an autoencoder, else predictions."""
+        """Return what is asked for, (n, outputs): an autoencoder's features, else predictions."""
         return self.features(raw) if self.card.kind == "autoencoder" else self.predict_patches(raw)
 
     def output_names(self) -> list[str]:
@@ -166,7 +99,7 @@ class Scorer:
         return ["patches", "faulty_share", *self.output_names()]
 
     def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
-        """Bring patches to the form that the network was trained on (`training.Patches`)."""
+        """Bring patches, (n, size, size, 2), to the form that the network was trained on."""
         card = self.card
         return Patches(raw, self.masks(raw) if card.masked else None)
 
@@ -227,6 +160,11 @@ class Scorer:
     def summary(self, outputs: NDArray[np.floating], faulty: NDArray[np.bool_]) -> dict[str, Any]:
         """Combine the outputs of one well's patches, the faulty ones left out.
 
+        Parameters
+        ----------
+        outputs : ndarray, (n, outputs), see `outputs`
+        faulty : ndarray, (n,), bool
+
         Returns
         -------
         dict
@@ -259,7 +197,7 @@ def in_portions(
     dataset: Dataset,
     rows: NDArray[np.integer],
 ) -> NDArray[Any]:
-    """Work on a dataset's patches without having them all in memory; returns all results."""
+    """Work on a dataset's patches without having them all in memory; results, (rows, ...)."""
     parts = range(0, len(rows), PORTION)
     return np.concatenate([work(dataset.read(rows[i : i + PORTION])) for i in parts])
 
@@ -286,19 +224,18 @@ def load_scorer(folder: Path) -> Scorer:
         If the folder was made by another version or is damaged.
     """
     try:
-        content = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise TypeError("card.json holds no keys and values")
+        content = read_json(folder / "card.json")
         if content.get("format") != FORMAT:
             raise PlateError(
                 f"expected a model of format {FORMAT}, found {content.get('format')} in {folder}; "
                 "train it again"
             )
         network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
-        card = Card(**content)
+        card = check_card(Card(**content))
+        require_outputs(network, card)
         return Scorer(network, card, _mask_network(card.mask, folder))
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:200]
         raise PlateError(
             f"expected a model in {folder}, found: {reason}; train it again"
         ) from error

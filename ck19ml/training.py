@@ -1,9 +1,8 @@
 """Fit networks and predict with them; one loop for MLflow, pruning and tests."""
 
 import logging
-import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,13 @@ from numpy.typing import NDArray
 
 from ck19ml.batches import AnyPatches, ArrayBatches, Batches
 from ck19ml.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
+from ck19ml.epochs import HeldOut, Report, Reporter
 from ck19ml.errors import TrialFailed
 from ck19ml.models import Network
 from ck19ml.precision import Mode, mixed_precision
 
 # A new network is a new graph: the hint that graphs are traced again tells nothing here.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-Report = Callable[[int, Mapping[str, float]], None]
-"""Takes the epoch, from 1, and metrics named ``train/...`` and ``validation/...``."""
 
 PREDICT_BATCH = 64
 """Patches predicted at once; fixed, so that the same patches give the same figures."""
@@ -89,42 +86,6 @@ class Fit:
     epochs_before: int = 0
 
 
-class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]
-    # Keras then calls `on_train_batch_end` from threads of its own: the device need not wait.
-    async_safe = True
-
-    def __init__(self, report: Report | None, first_epoch: int) -> None:
-        super().__init__()
-        self.report, self.first_epoch = report, first_epoch
-        self.history: list[dict[str, float]] = []
-        self.lost: list[int] = []
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        # Keras gives the mean over the batches so far: once not finite, always so.
-        if not math.isfinite((logs or {})["loss"]):
-            self.lost.append(batch + 1)
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        metrics = {_metric_name(key): float(value) for key, value in (logs or {}).items()}
-        epoch += self.first_epoch
-        for name, value in metrics.items():
-            if not math.isfinite(value):
-                where = f"epoch {epoch}"
-                if self.lost:
-                    where += f", batch {min(self.lost)} of {self.params['steps']}"
-                raise TrialFailed(f"expected a finite {name}, found {value} in {where}")
-        self.history.append({"epoch": epoch, **metrics})
-        if self.report:
-            self.report(epoch, metrics)
-
-
-def _metric_name(key: str) -> str:
-    if key == "learning_rate":
-        return key
-    return f"validation/{key.removeprefix('val_')}" if key.startswith("val_") else f"train/{key}"
-
-
 def fit(
     network: Network,
     train: Any,
@@ -168,9 +129,11 @@ def fit(
         # Their order follows from Python's generator, see `seed_everything`.
         rng = np.random.default_rng(random.getrandbits(64))
         train = ArrayBatches(train, settings.batch_size, rng)
+    held_out = None
     if isinstance(validation, tuple):
         validation = ArrayBatches(validation, HELD_OUT_BATCH)
-    reporter = _Reporter(report, first_epoch)
+        held_out = HeldOut(validation) if keras.backend.backend() == "tensorflow" else None
+    reporter = Reporter(report, first_epoch)
     watched = validation is not None and settings.early_stopping
     callbacks = _patience(settings) if watched else []
     state = None
@@ -180,6 +143,8 @@ def fit(
         callbacks = [*callbacks, reporter, keeper]
     else:
         callbacks = [*callbacks, reporter]
+    if held_out is not None:
+        callbacks, validation = [held_out, *callbacks], None
     if state is not None and state.ended:
         if state.best is not None:
             network.set_weights(state.best)
@@ -206,7 +171,7 @@ def fit(
 
 
 def _go_on(
-    network: Network, train: Any, reporter: _Reporter, checkpoint: Checkpoint
+    network: Network, train: Any, reporter: Reporter, checkpoint: Checkpoint
 ) -> State | None:
     """Bring network, batches and metrics to where an interrupted training was, if one was."""
     state = read_state(checkpoint.path)
@@ -242,6 +207,18 @@ def _patience(settings: FitSettings) -> list[Any]:
 def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
     """Predict all patches in order, (n, ...), float32."""
     return np.asarray(network.predict(Batches(patches, None, PREDICT_BATCH), verbose=0))
+
+
+def predict_features(head: Network, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Predict from stored features, (n, features), in order; without a graph, which takes longer.
+
+    Returns
+    -------
+    ndarray, (n, outputs), float32
+    """
+    starts = range(0, len(features), HELD_OUT_BATCH)
+    parts = [head(features[at : at + HELD_OUT_BATCH], training=False) for at in starts]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
 
 
 def reconstruction_losses(network: Network, patches: AnyPatches) -> NDArray[np.float64]:

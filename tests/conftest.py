@@ -1,6 +1,5 @@
 """Fixtures that many tests share: one tiny plate, its dataset, and an empty workplace."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,10 @@ from hypothesis import settings
 
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.layouts import choose_wells, read_layout, write_layout
+from ck19ml.plates.layouts import choose_wells, read_layout
 from ck19ml.plates.prepare import prepare_dataset
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
-from tests.plates.made_plates import labels, write_well
-from tests.spoiling import WELLS as SPOILED_WELLS
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("project", deadline=None)
@@ -72,36 +69,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One store for all tests of a file: MLflow takes seconds to make one."""
     with tracking_store(tmp_path_factory.mktemp("store")) as folder:
         yield folder
-
-
-@pytest.fixture(scope="session")
-def spoilable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plate, its dataset, configs and outputs of earlier work: what each case spoils."""
-    folder = tmp_path_factory.mktemp("bad") / "work"
-    folder.mkdir()
-    for well in SPOILED_WELLS:
-        write_well(folder / "plate", well[0], int(well[1:]))
-    write_layout(labels(SPOILED_WELLS), folder / "plate" / "layout.csv")
-    prepare_dataset(
-        find_plate(folder / "plate"),
-        read_layout(folder / "plate" / "layout.csv"),
-        folder / "d.zarr",
-        mask="otsu",
-        patch_size=16,
-    )
-    (folder / "c.yaml").write_text("dataset: d.zarr\nfit: {epochs: 1}\n")
-    (folder / "scores.csv").write_text("earlier work\n")
-    (folder / "empty").mkdir()
-    return folder
-
-
-@pytest.fixture
-def work(spoilable: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of what is to be spoiled, as the current directory; the MLflow store is elsewhere."""
-    folder = workplace / "work"
-    shutil.copytree(spoilable, folder)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def forget_tracking_client() -> None:

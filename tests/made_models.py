@@ -1,23 +1,54 @@
 """Models for the tests, with the weights that they were born with."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from ck19ml import models, training
+import mlflow
+
+from ck19ml import models, overlap_network, training
+from ck19ml.mask_network import MaskCard, MaskNetwork
 from ck19ml.scoring import Card, Scorer
+from ck19ml.unet import build_unet
 from ck19ml.workflows.wells import Split
 
 
 def untrained_classifier(split: Split, **changes: Any) -> Scorer:
     """A small classifier whose card names the split's wells."""
     training.seed_everything(6)
-    encoder = models.build_encoder("compact", 192)
+    encoder = models.build_encoder("compact", split.dataset.parameters["patch_size"])
     head = models.build_classifier_head(
         models.feature_shape(encoder), classes=3, units=4, depth=1, dropout=0.0,
         normalise=False, pooled=True,
     )  # fmt: skip
-    card = Card(
-        kind="classifier",
+    return Scorer(models.join(encoder, head), replace(_card(split, "classifier"), **changes))
+
+
+def untrained_autoencoder(split: Split) -> Scorer:
+    """A small autoencoder."""
+    training.seed_everything(6)
+    network = models.build_autoencoder("compact", split.dataset.parameters["patch_size"])
+    return Scorer(network, _card(split, "autoencoder"))
+
+
+def untrained_regressor(split: Split) -> Scorer:
+    """A regressor without an encoder."""
+    training.seed_everything(6)
+    size = split.dataset.parameters["patch_size"]
+    return Scorer(overlap_network.build_overlap_network(size), _card(split, "regressor"))
+
+
+def untrained_masks() -> MaskNetwork:
+    """A small mask network."""
+    training.seed_everything(6)
+    card = MaskCard("compact", "truth", 192, 255, 12, {}, seed=6, software="ck19ml 0")
+    return MaskNetwork(build_unet("compact", filters=2), card)
+
+
+def _card(split: Split, kind: str) -> Card:
+    return Card(
+        kind=kind,
         classes=split.classes,
         masked=False,
         interaction_threshold=0.2,
@@ -28,4 +59,14 @@ def untrained_classifier(split: Split, **changes: Any) -> Scorer:
         baselines=asdict(split.baselines("train")),
         **split.dataset.parameters,
     )
-    return Scorer(models.join(encoder, head), replace(card, **changes))
+
+
+def save_model(scorer: Scorer | MaskNetwork, folder: Path) -> None:
+    """Write an MLflow model folder, which is a model's URI too: a registry takes longer."""
+    with TemporaryDirectory() as place:
+        mlflow.pyfunc.save_model(
+            path=folder,
+            loader_module=type(scorer).__module__,
+            data_path=str(scorer.save(Path(place) / "scorer")),
+            pip_requirements=[],
+        )

@@ -206,9 +206,17 @@ class TestOverrides:
         )  # fmt: skip
         assert config.classes == ["OVA", "ConA"]
         assert config.autoencoder.masked is True
-        assert config.plate == Path("my plate")
+        assert config.plate == [Path("my plate")]
         assert config.space.dropout == Range(low=0.1, high=0.2)
         assert config.autoencoder.fit.learning_rate == 1e-4
+
+    def test_plates_are_one_or_several_and_shown_as_they_were_given(self, tmp_path: Path) -> None:
+        one, two = self.load(tmp_path, "plate=a"), self.load(tmp_path, "plate=[a, b]")
+        assert (one.plate, two.plate) == ([Path("a")], [Path("a"), Path("b")])
+        assert one.model_dump(mode="json")["plate"] == "a"
+        assert two.model_dump(mode="json")["plate"] == ["a", "b"]
+        with pytest.raises(ConfigError, match="plate"):
+            self.load(tmp_path, "plate=[]")
 
     def test_the_last_one_counts(self, tmp_path: Path) -> None:
         assert self.load(tmp_path, "trials=7", "trials=9").trials == 9
@@ -221,7 +229,7 @@ class TestOverrides:
             ("split..test=1", "expected -s key.path=value"),
             ("trials.x=3", "expected keys below 'trials'"),
             ("simulate.wells=9", "expected keys below 'simulate'"),
-            ("trials=[", "expected a value as in YAML, found 'trials=['"),
+            ("trials=[", "expected a value as in YAML in 'trials=['"),
             ("trails=3", "did you mean 'trials'?"),
             ("autoencoder.fit.epoch=3", "did you mean 'epochs'?"),
             ("trials=0", "trials: "),
@@ -239,9 +247,9 @@ class TestFiles:
         [
             ("trials: [", "expected YAML in"),
             ("trials: 3\n\tseed: 1", "expected YAML in"),
-            ("- a\n- b", "found list"),
-            ("just text", "found str"),
-            ("", "found NoneType"),
+            ("- a\n- b", "found a list"),
+            ("just text", "found a str"),
+            ("", "found nothing"),
             ("3: 4", "Keys should be strings"),
             ("seed: !!python/object/apply:os.getcwd []", "expected YAML in"),
         ],

@@ -1,7 +1,6 @@
 """The work on fields on a real Dask cluster: a scheduler and two workers on this machine."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,17 +16,12 @@ from ck19ml.plates.preparation import Preparation, Source
 from ck19ml.plates.prepare import prepare_plates
 from ck19ml.plates.store import open_dataset
 from tests.plates.made_plates import labels, write_well
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 WELLS = [f"{row}{column:02d}" for row in "AB" for column in range(1, 13)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Cluster:
@@ -156,9 +150,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
     require_same_as_here(source, tmp_path)
 
 
-def test_the_command_says_where_it_found_no_scheduler(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_says_where_it_found_no_scheduler(source: Source, tmp_path: Path) -> None:
     from ck19ml.plates.layouts import write_layout
 
     write_layout(source.layout, tmp_path / "plate" / "layout.csv")

@@ -16,8 +16,6 @@ from ck19ml.evaluation import (
     evaluate_classifier,
     evaluate_reconstruction,
     evaluate_regressor,
-    rows_of,
-    unseen_rows,
 )
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Card, Scorer
@@ -261,45 +259,6 @@ def test_metrics_are_named_bounded_and_finite(
     assert np.isfinite(list(metrics.values())).all()
     assert "test/interaction_average_precision" not in metrics
     assert "test/overlap_r2" not in metrics
-
-
-def test_rows_of_wells_are_all_of_theirs_and_no_others(tiny_dataset: Dataset) -> None:
-    wells = tiny_dataset.wells.iloc[[5, 2]]
-    rows = rows_of(tiny_dataset, wells)
-    assert np.all(np.diff(rows) > 0)
-    assert set(tiny_dataset.table.iloc[rows]["well"]) == set(wells["well"])
-    assert len(rows) == 8
-
-
-def test_wells_that_a_model_has_seen_are_left_out_by_their_pixels(tiny_dataset: Dataset) -> None:
-    wells = tiny_dataset.wells
-    seen = {"train": list(wells["sha256"][:10]), "validation": list(wells["sha256"][10:15])}
-    known = card(wells=seen | {"test": list(wells["sha256"][15:])})
-    rows = unseen_rows(tiny_dataset, known)
-    assert set(tiny_dataset.table.iloc[rows]["well"]) == set(wells["well"][15:])
-    assert len(rows) == 4 * (len(wells) - 15)
-
-
-def test_a_renamed_plate_hides_no_well(tiny_dataset: Dataset) -> None:
-    known = card(wells={"train": list(tiny_dataset.wells["sha256"][1:])})
-    renamed = replace(
-        tiny_dataset,
-        table=tiny_dataset.table.assign(plate="other"),
-        fields=tiny_dataset.fields.assign(plate="other"),
-    )
-    np.testing.assert_array_equal(unseen_rows(renamed, known), unseen_rows(tiny_dataset, known))
-    assert len(unseen_rows(renamed, known)) == 4
-
-
-def test_a_model_that_has_seen_everything_cannot_be_evaluated(tiny_dataset: Dataset) -> None:
-    known = card(wells={"validation": list(tiny_dataset.wells["sha256"])})
-    with pytest.raises(PlateError, match=r"wells in .* that the model has not seen, found none"):
-        unseen_rows(tiny_dataset, known)
-
-
-def test_patches_of_another_size_are_refused(tiny_dataset: Dataset) -> None:
-    with pytest.raises(PlateError, match="patches of 128 pixels as the model takes, found 192"):
-        unseen_rows(tiny_dataset, card(patch_size=128))
 
 
 def test_evaluate_runs_the_network_on_the_rows_asked_for(tiny_dataset: Dataset) -> None:

@@ -1,5 +1,4 @@
 import pickle
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -196,6 +195,6 @@ def test_the_network_s_method_needs_its_network() -> None:
         method(NETWORK)
 
 
-def test_a_network_goes_to_another_process(bright_is_cell: StoredMasks, tmp_path: Path) -> None:
+def test_a_network_goes_to_another_process(bright_is_cell: StoredMasks) -> None:
     there = pickle.loads(pickle.dumps(bright_is_cell))  # noqa: S301 - written above
     np.testing.assert_array_equal(there(patches(1), LEVEL), bright_is_cell(patches(1), LEVEL))

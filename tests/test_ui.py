@@ -1,7 +1,6 @@
 """The MLflow UI as somebody uses it: a real server on a real store, in headless Chromium."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,19 +19,9 @@ import pytest
 
 from ck19ml import plots
 from ck19ml.plots.interactive import interactive_umap, thumbnails
+from tests.browser import CHROMIUM, DRIVER, PATIENCE_S, Page
 from tests.conftest import tracking_store
-
-SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-"""Kept after the tests; git ignores them."""
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-PATIENCE_S = 240
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--window-size=1600,1000",
-)  # fmt: skip
+from tests.ports import free_port
 
 RUNS = {
     "classifier frozen": (64, False, 0.600),
@@ -110,12 +99,6 @@ def one_patch() -> str:
     return interactive_umap([[0.0, 0.0]], table, thumbnails(patch))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(address: str, process: Any) -> None:
     ends = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends:
@@ -147,73 +130,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.communicate(timeout=60)
-
-
-class Page:
-    """A browser that waits for what it is told to look at or to click."""
-
-    def __init__(self, profile: Path) -> None:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(CHROMIUM)
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-
-    def open(self, address: str) -> None:
-        """Open an address anew, and close what MLflow puts over it."""
-        self.driver.get("about:blank")
-        self.driver.get(address)
-
-    def all(self, path: str) -> list[Any]:
-        return list(self.driver.find_elements("xpath", path))
-
-    def find(self, path: str) -> Any:
-        """Wait for the last element at an XPath."""
-        return self.until(lambda: (self.all(path) or [None])[-1], path)
-
-    def until(self, condition: Any, what: str) -> Any:
-        from selenium.common.exceptions import WebDriverException
-
-        ends = time.monotonic() + PATIENCE_S
-        while time.monotonic() < ends:
-            try:
-                found = condition()
-                if found:
-                    return found
-            except WebDriverException:
-                pass  # the page is being drawn anew
-            time.sleep(0.5)
-        self.picture("failed")
-        raise AssertionError(f"not seen within {PATIENCE_S} s: {what}")
-
-    def click(self, path: str) -> None:
-        def clicked() -> bool:
-            self.find(path).click()
-            return True
-
-        self.until(clicked, f"a click on {path}")
-
-    def click_text(self, text: str) -> None:
-        self.click(f"//*[normalize-space(text())='{text}']")
-
-    def dismiss(self) -> None:
-        """Close the assistant's panel, which hides half of the page."""
-        for button in self.all("//button[contains(@aria-label,'lose')]"):
-            if button.is_displayed():
-                button.click()
-
-    @property
-    def text(self) -> str:
-        return str(self.driver.find_element("tag name", "body").text)
-
-    def picture(self, name: str) -> Path:
-        SCREENSHOTS.mkdir(exist_ok=True)
-        path = SCREENSHOTS / f"{name}.png"
-        self.driver.save_screenshot(str(path))
-        return path
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,20 @@
 """The command line: parses, calls one workflow, turns errors into one line and an exit code."""
 
+import contextlib
+import errno
+import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 
-from ck19ml import __version__
+from ck19ml import __version__, reading
 from ck19ml.cli import masks, networks, plates, results
-from ck19ml.errors import Ck19Error, cannot_write, is_full
+from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, without_secrets
 
 app = typer.Typer(
     name="ck19ml",
@@ -61,7 +66,44 @@ def root(
 def main() -> None:
     """Run the command line and leave with the documented exit code."""
     _quiet()
-    sys.exit(_guard(lambda: app(standalone_mode=False), "--debug" in sys.argv))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name may hold what the terminal cannot show, or what is no text at all.
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _show_traceback
+    sys.exit(_guard(_call, "--debug" in sys.argv))
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    text = "".join(traceback.format_exception(kind, error, trace))
+    print(without_secrets(text), end="", file=sys.stderr)
+
+
+def _call() -> Any:
+    for argument in sys.argv:
+        # Neither the tracking store nor a table can hold it.
+        if not reading.is_text(argument):
+            raise ConfigError(
+                f"expected arguments in UTF-8, found {os.fsencode(argument)!r}; rename the file"
+            )
+    try:
+        result = app(prog_name="ck19ml", standalone_mode=False)
+        if sys.stdout is not None:  # closed by the shell
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+            _forget_output()
+            raise OSError(error.errno, error.strerror, "standard output") from error
+        raise
+    return result
+
+
+def _forget_output() -> None:
+    """Let the interpreter end in silence: it would say once more that nobody reads."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _quiet() -> None:
@@ -77,16 +119,27 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        if hasattr(error, "format_message"):  # a usage error; Typer carries its own click
-            print(f"error: {error.format_message()}", file=sys.stderr)
-            return 2
-        text = " ".join(str(error).split())
-        if isinstance(error, OSError) and is_full(error):
-            text = str(cannot_write(error.filename or "what the command makes", error))
-        elif not isinstance(error, Ck19Error):
-            text = f"unexpected {type(error).__name__}: {text}; add --debug for the traceback"
-        print(f"error: {text}", file=sys.stderr)
-        return getattr(error, "exit_code", 1)
+        code, text = _explain(error)
+        print(f"error: {without_secrets(' '.join(text.split()))}", file=sys.stderr)
+        return code
     except KeyboardInterrupt:
         print("error: interrupted; run the same command again to go on", file=sys.stderr)
         return 1
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Return the exit code and the line of an error."""
+    if isinstance(error, Ck19Error):
+        return error.exit_code, str(error)
+    if hasattr(error, "format_message"):  # a usage error; Typer carries its own click
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "ck19ml"
+        return 2, f"{error.format_message().rstrip('.')}; see '{command} --help'"
+    if isinstance(error, OSError) and is_full(error):
+        return 1, str(cannot_write(error.filename or "what the command makes", error))
+    if isinstance(error, OSError) and error.filename is not None:
+        # Whatever a path turns out to be, from a name that is too long to a full disk.
+        what = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        reason = error.strerror or type(error).__name__
+        return 1, f"expected to use {what}, found: {reason}; check the path and its permissions"
+    return 1, f"unexpected {type(error).__name__}: {error}; add --debug for the traceback"

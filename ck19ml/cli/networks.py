@@ -45,9 +45,9 @@ def classifier(
 
         show(json, cross_validation.folds_command(loaded))
         return
-    from ck19ml.workflows import supervised
+    from ck19ml.workflows.classifier import classifier_command
 
-    show(json, supervised.classifier_command(loaded))
+    show(json, classifier_command(loaded))
 
 
 def regressor(
@@ -61,9 +61,9 @@ def regressor(
     from ck19ml.config import RegressorConfig, load_config
 
     loaded = load_config(RegressorConfig, config, overrides(set_, audit_leakage))
-    from ck19ml.workflows import supervised
+    from ck19ml.workflows.regressor import regressor_command
 
-    show(json, supervised.regressor_command(loaded))
+    show(json, regressor_command(loaded))
 
 
 def tune(

@@ -93,7 +93,7 @@ def report(
 
 
 def ui(
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
     debug: Debug = False,
 ) -> None:
     """Open the MLflow UI on the project's own store."""

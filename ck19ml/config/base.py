@@ -4,20 +4,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ck19ml.card import each_once
+
 SEED = 2211
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What numpy, Python and Keras all take."""
 
 
-def _each_once(names: list[str]) -> list[str]:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"expected each class once, found {twice[0]} twice")
-    return names
+LARGEST_FIELD = 2**14
+"""Side of a field in pixels at most: a number that is mistyped must not fill the memory."""
 
 
-Classes = Annotated[list[str], Field(min_length=2), AfterValidator(_each_once)]
+Classes = Annotated[list[str], Field(min_length=2), AfterValidator(each_once)]
 
 
 class Frozen(BaseModel):

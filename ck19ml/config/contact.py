@@ -1,15 +1,16 @@
 """Config of the study of overlap and contact."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ck19ml.config.base import SEED, Frozen, Seed
+from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
 from ck19ml.core.patches import BACKGROUND, PATCH_SIZE
 from ck19ml.masking import NAMES, NETWORK
 
 TRUTH = "truth"
 CHAMPION = "models:/ck19-unet@champion"
+Density = Annotated[float, Field(gt=0, le=100)]
 
 
 class ContactConfig(Frozen):
@@ -33,10 +34,10 @@ class ContactConfig(Frozen):
 
     masks: list[str] = Field(default=[TRUTH, "otsu", "threshold"], min_length=1)
     mask_model: str = CHAMPION
-    densities: dict[str, float] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
+    densities: dict[str, Density] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
     controls: int = Field(default=10, ge=2)
     graded: int = Field(default=20, ge=0)
-    size: int = Field(default=1152, ge=PATCH_SIZE)
+    size: int = Field(default=1152, ge=PATCH_SIZE, le=LARGEST_FIELD)
     background: int = Field(default=BACKGROUND, ge=1)
     seed: Seed = SEED + 2
 

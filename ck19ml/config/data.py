@@ -1,11 +1,11 @@
 """Configs of plates and datasets: simulate, prepare, split."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from ck19ml.config.base import SEED, Frozen, Seed
+from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
 from ck19ml.masking import NAMES
 
 
@@ -17,6 +17,20 @@ def _known(mask: str) -> str:
 
 Mask = Annotated[str, AfterValidator(_known)]
 """Name of a mask method."""
+
+
+def _listed(plates: Any) -> Any:
+    return plates if isinstance(plates, list) else [plates]
+
+
+def _shown(plates: list[Path]) -> str | list[str]:
+    return str(plates[0]) if len(plates) == 1 else [str(plate) for plate in plates]
+
+
+Plates = Annotated[
+    list[Path], Field(min_length=1), BeforeValidator(_listed), PlainSerializer(_shown)
+]
+"""Folder of a plate, or of several that become one dataset."""
 
 
 class SimulateConfig(Frozen):
@@ -34,7 +48,7 @@ class SimulateConfig(Frozen):
 
     layout: str = "ck19"
     wells: int | None = Field(default=None, ge=3)
-    size: int = Field(default=2048, ge=64)
+    size: int = Field(default=2048, ge=64, le=LARGEST_FIELD)
     seed: Seed = SEED
     brightfield: bool = False
 
@@ -75,7 +89,7 @@ class PrepareConfig(Frozen):
 
     mask: Mask = "otsu"
     mask_model: str = "models:/ck19-unet@champion"
-    patch_size: int = Field(default=192, ge=16, multiple_of=16)
+    patch_size: int = Field(default=192, ge=16, le=LARGEST_FIELD, multiple_of=16)
     layout: Path | None = None
     illumination: bool = False
     quality: QualityConfig = QualityConfig()

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from ck19ml.config.base import Frozen
 from ck19ml.config.data import PrepareConfig
 from ck19ml.errors import ConfigError
+from ck19ml.plain_yaml import parse_yaml, read_yaml
 
 C = TypeVar("C", bound=Frozen)
 
@@ -25,16 +25,18 @@ def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
         value is out of range.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except OSError as error:
         raise ConfigError(
             f"expected a config at {path}, found: {error.strerror}; check the path"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"expected YAML in {path}, found: {reason}; correct it") from error
+    except ValueError as error:
+        raise ConfigError(f"expected YAML in {path}, found: {error}; correct it") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"expected keys and values in {path}, found {type(content).__name__}")
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise ConfigError(
+            f"expected keys and values in {path}, found {found}; write it as in experiments/"
+        )
     for override in overrides:
         _apply(content, override)
     return build_config(kind, content, str(path))
@@ -51,10 +53,10 @@ def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
 def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
     """Build the config of ``prepare`` from its options; `quality` is a mapping in YAML."""
     try:
-        thresholds = yaml.safe_load(quality) or {}
-    except yaml.YAMLError as error:
+        thresholds = parse_yaml(quality) or {}
+    except ValueError as error:
         raise ConfigError(
-            f"quality: expected YAML as in {{focus: 0.3}}, found {quality!r}"
+            f"expected YAML in --quality, found: {error}; write it as {{focus: 0.3}}"
         ) from error
     return build_config(PrepareConfig, content | {"quality": thresholds}, "prepare")
 
@@ -70,9 +72,11 @@ def _apply(content: dict[str, Any], override: str) -> None:
         raise ConfigError(f"expected -s key.path=value, found '{override}'; write for example "
                           "-s fit.epochs=3")  # fmt: skip
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"expected a value as in YAML, found '{override}'") from error
+        value = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"expected a value as in YAML in '{override[:80]}', found: {error}; correct it"
+        ) from error
     inner = content
     for key in keys[:-1]:
         inner = inner.setdefault(key, {})
@@ -85,7 +89,7 @@ def _explain(kind: type[Frozen], error: ValidationError) -> str:
     # An unknown key before what else is wrong: misspelt, it is why another one is missing.
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = [str(part) for part in first["loc"] if part not in UNION_PARTS]
-    key = ".".join(where)
+    key = ".".join(where)[:80]
     if first["type"] == "extra_forbidden":
         known = _known_keys(kind, where[:-1])
         near = difflib.get_close_matches(where[-1], known, n=1)
@@ -93,7 +97,8 @@ def _explain(kind: type[Frozen], error: ValidationError) -> str:
         return f"expected a known key, found '{key}'; {hint}"
     says_it = first["type"] in ("missing", "value_error")
     found = "" if says_it else f", found {str(first['input'])[:80]!r}"
-    return f"{key or 'config'}: {first['msg'].removeprefix('Value error, ')}{found}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key or 'config'}: {message}{found}; correct it"
 
 
 def _known_keys(kind: type[Frozen], where: Sequence[str]) -> list[str]:

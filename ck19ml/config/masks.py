@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ck19ml.config.base import SEED, Frozen, Seed
-from ck19ml.config.data import Mask, PrepareConfig, SimulateConfig, SplitConfig
+from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
+from ck19ml.config.data import Mask, Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import FitConfig, HeadConfig
 from ck19ml.core.patches import PATCH_SIZE
 from ck19ml.masking import METHODS, NAMES
@@ -66,7 +66,7 @@ class UnetConfig(Frozen):
     target: str = "truth"
     wells: int = Field(default=90, ge=1)
     validation_wells: int = Field(default=18, ge=1)
-    size: int = Field(default=384, ge=PATCH_SIZE)
+    size: int = Field(default=384, ge=PATCH_SIZE, le=LARGEST_FIELD)
     crop: int = Field(default=96, ge=16, le=PATCH_SIZE, multiple_of=16)
     background: int = Field(default=255, ge=1)
     conditions: ConditionsConfig = ConditionsConfig()
@@ -123,7 +123,7 @@ class MasksConfig(Frozen):
     methods: list[Mask] = Field(default=list(NAMES), min_length=1)
     mask_model: str = CHAMPION
     wells: int = Field(default=24, ge=2)
-    size: int = Field(default=768, ge=PATCH_SIZE)
+    size: int = Field(default=768, ge=PATCH_SIZE, le=LARGEST_FIELD)
     background: int = Field(default=255, ge=1)
     conditions: dict[str, DegradationConfig] = Field(default=WORSE, min_length=1)
     seed: Seed = SEED + 1
@@ -164,7 +164,7 @@ class MaskingConfig(Frozen):
         The settings of both arms: only what the networks see differs.
     """
 
-    plate: Path
+    plate: Plates
     simulate: SimulateConfig | None = None
     dataset: Path
     prepare: PrepareConfig = PrepareConfig()

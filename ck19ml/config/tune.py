@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ck19ml.config.base import SEED, Classes, Frozen, Seed
-from ck19ml.config.data import PrepareConfig, SimulateConfig, SplitConfig
+from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import AutoencoderSettings, FitConfig
 
 
@@ -81,10 +81,10 @@ class TuneConfig(Frozen):
 
     Attributes
     ----------
-    plate : Path
-        Plate folder; where it does not exist, `simulate` makes it.
+    plate : list of Path, or one
+        Plate folder; where it does not exist, `simulate` makes it. Several plates are one dataset.
     dataset : Path
-        Where the plate's dataset is or will be.
+        Where the plates' dataset is or will be.
     trials : int
         Trials that the study has when it ends, complete and pruned.
     failures : int
@@ -108,7 +108,7 @@ class TuneConfig(Frozen):
         Whether the champion is replaced only by a better model.
     """
 
-    plate: Path = Path("data/plate")
+    plate: Plates = [Path("data/plate")]
     simulate: SimulateConfig | None = None
     dataset: Path = Path("data/plate.zarr")
     prepare: PrepareConfig = PrepareConfig()

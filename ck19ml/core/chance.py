@@ -32,12 +32,12 @@ class Chance:
 
     @property
     def excess_px(self) -> NDArray[np.float64]:
-        """Observed minus expected area of the overlap, in pixels; negative where cells avoid."""
+        """Observed minus expected area of overlap, (n,), in pixels; negative where cells avoid."""
         return np.asarray(self.overlap_area_px - self.expected_px)
 
     @property
     def z(self) -> NDArray[np.float64]:
-        """Excess in standard deviations; 0 where every shift gives the same overlap."""
+        """Excess in standard deviations, (n,); 0 where every shift gives the same overlap."""
         return np.where(self.sd_px > 0, self.excess_px / np.where(self.sd_px > 0, self.sd_px, 1), 0)
 
 
@@ -74,6 +74,17 @@ def expected_share(
     no T cell, as M1 is. M1 minus this share is the excess: the part of the T-cell area that lies on
     DCs beyond chance. Unlike the IoU, M1 is linear in the overlap, so that this mean over all
     shifts is exact.
+
+    Parameters
+    ----------
+    tcell_area_px, dc_area_px : array_like, (n,)
+        Areas of the masks in pixels.
+    pixels : int
+        Area of the patch or field in pixels.
+
+    Returns
+    -------
+    ndarray, (n,), float64 in [0, 1]
 
     Examples
     --------

@@ -95,6 +95,20 @@ def ramp(size: int, gradient: float, angle: float) -> NDArray[np.float32]:
 def illuminate(
     values: NDArray[np.integer], light: NDArray[np.float32], dark: float
 ) -> NDArray[np.uint16]:
-    """Multiply what lies above the electronic offset, in grey values, by the light."""
+    """Multiply what lies above the electronic offset by the light.
+
+    Parameters
+    ----------
+    values : ndarray, (height, width), integers
+        Grey values.
+    light : ndarray, (height, width), float32
+        Relative brightness, see `ramp`.
+    dark : float
+        The offset in grey values.
+
+    Returns
+    -------
+    ndarray, (height, width), uint16
+    """
     grey = np.rint((values.astype(np.float32) - np.float32(dark)) * light + np.float32(dark))
     return np.asarray(np.clip(grey, 0, WHITE), dtype=np.uint16)

@@ -71,7 +71,7 @@ def logistic(concentration_um: Floats, log10_ic50: Floats | float, hill: Floats 
 
     Examples
     --------
-    >>> logistic(np.array([0.0, 2.0]), np.log10(2.0), 1.5).tolist()
+    >>> logistic(np.array([0.0, 2.0]), np.log10(2.0), 1.5).round(6).tolist()
     [0.0, 0.5]
     """
     with np.errstate(divide="ignore", over="ignore"):

@@ -84,7 +84,22 @@ def flat_field(coefficients: NDArray[np.float64], shape: tuple[int, int]) -> NDA
 def correct(
     plane: NDArray[np.unsignedinteger], flat: NDArray[np.float32], maximum: int
 ) -> NDArray[np.unsignedinteger]:
-    """Divide a plane by the flat field; rounded, at most the camera's maximum, dtype kept."""
+    """Divide a plane by the flat field.
+
+    Parameters
+    ----------
+    plane : ndarray, (height, width), unsigned integers
+        Grey values.
+    flat : ndarray, (height, width), float32
+        See `flat_field`.
+    maximum : int
+        The camera's largest grey value: no corrected value is above it.
+
+    Returns
+    -------
+    ndarray, (height, width), of the plane's dtype
+        Rounded.
+    """
     even = np.rint(plane / flat)
     return np.minimum(even, maximum, out=even).astype(plane.dtype)
 

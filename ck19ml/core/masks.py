@@ -108,7 +108,10 @@ def _above(
 
 
 def mean_plus_deviation(values: NDArray[np.unsignedinteger]) -> float:
-    """Mean plus one standard deviation, from exact sums: the order of the values is no matter."""
+    """Mean plus one standard deviation of grey values, (n,) or of any other shape.
+
+    The sums are exact: the order of the values is no matter.
+    """
     # Integers up to 16 bits, squared and summed over a field, stay within 64 bits.
     flat = np.ascontiguousarray(values).reshape(-1).astype(np.int64)
     total, squares, number = int(flat.sum()), int(np.dot(flat, flat)), flat.size

@@ -99,7 +99,16 @@ def count_points(
 def raise_background(
     patches: NDArray[np.generic], background: int = BACKGROUND
 ) -> NDArray[np.generic]:
-    """Raise grey values below the background level to that level; the dtype is kept."""
+    """Raise grey values below the background level to that level.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, height, width, channels) or of any other shape
+
+    Returns
+    -------
+    ndarray, of the same shape and dtype
+    """
     return np.asarray(np.maximum(patches, patches.dtype.type(background)))
 
 

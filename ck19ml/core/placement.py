@@ -108,6 +108,11 @@ def assign_clumps(
     clumps : tuple of float
         Share of the cells that lie in clumps, and mean number of cells in a clump.
     rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, (count,), intp
+        From 0.
     """
     share, members = clumps
     together = int(rng.binomial(count, share))
@@ -185,7 +190,7 @@ def place_unstained(
 
 
 def areas(count: int, parameters: Parameters, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Areas of the cells of one well, relative to their mean; log-normal."""
+    """Areas of the cells of one well, (count,), relative to their mean; log-normal."""
     spread = parameters.area_spread
     return np.asarray(np.exp(spread * rng.standard_normal(count) - 0.5 * spread**2))
 
@@ -193,7 +198,10 @@ def areas(count: int, parameters: Parameters, rng: np.random.Generator) -> NDArr
 def waves(
     count: int, heights: tuple[float, float, float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Heights of the waves of each outline; two SDs at most, so that no outline crosses itself."""
+    """Heights of the waves of each outline, (count, 3): shares of its radius.
+
+    They are two SDs at most, so that no outline crosses itself.
+    """
     return np.asarray(np.clip(rng.standard_normal((count, 3)), -2, 2) * heights)
 
 
@@ -202,7 +210,13 @@ def couple(
 ) -> tuple[Cells, Cells]:
     """Scale the brightness of cells that lie on one another by exp(coupling).
 
-    No stained cell becomes fainter than the faintest (grey values above the background).
+    Parameters
+    ----------
+    on_dc : ndarray, (T cells,), intp
+        The DC that each T cell lies on, -1 for none.
+    coupling : float
+    faintest : float
+        No stained cell becomes fainter, in grey values above the background.
     """
     lying = on_dc >= 0
     dc_factor, tcell_factor = np.ones(len(dcs)), np.where(lying, np.exp(coupling), 1.0)

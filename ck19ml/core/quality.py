@@ -97,12 +97,15 @@ def focus(plane: NDArray[np.integer], step: int = 1) -> float:
 
 
 def saturated_share(plane: NDArray[np.integer], maximum: int) -> float:
-    """Share of the pixels that are at the camera's maximum."""
+    """Share of the pixels of a plane, (height, width), that are at the camera's maximum."""
     return np.count_nonzero(plane >= maximum) / plane.size
 
 
 def background_level(plane: NDArray[np.integer], step: int = 1) -> float:
-    """Grey value between the cells: a low percentile of one pixel in `step` each way."""
+    """Grey value between the cells of a plane, (height, width).
+
+    It is a low percentile of one pixel in `step` each way.
+    """
     return float(np.percentile(plane[::step, ::step], BACKGROUND_PERCENTILE))
 
 

@@ -74,7 +74,7 @@ class Cells:
 
     @property
     def radius_px(self) -> NDArray[np.float64]:
-        """Mean radius of each outline in pixels; a wave of height a adds a^2 / 2 to the area."""
+        """Mean radius of each outline, (n,), pixels: a wave of height a adds a^2 / 2 to an area."""
         swell = 1 + 0.5 * (self.waves**2).sum(axis=1)
         return np.asarray(np.sqrt(self.area_px / (np.pi * swell)))
 

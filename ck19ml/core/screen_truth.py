@@ -62,7 +62,17 @@ def average_precision_gain(
     compound: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> Score:
-    """Average precision of one ranking minus that of another, on the same draws of compounds."""
+    """Average precision of one ranking minus that of another, on the same draws of compounds.
+
+    Parameters
+    ----------
+    inhibits : ndarray of bool, (n,)
+        Truth of each row, see `hit_list_scores`.
+    strength, other : ndarray, (n,)
+        What each list is ranked by, the strongest inhibition first.
+    compound : ndarray of int, (n,)
+        Index of each row's compound, see `hit_list_scores`.
+    """
 
     def gain(rows: NDArray[np.intp]) -> float:
         true = inhibits[rows]
@@ -111,7 +121,15 @@ def over_compounds(
     compound: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> Score:
-    """Score all rows, and bound the score by resampling compounds with all their rows."""
+    """Score all rows, and bound the score by resampling compounds with all their rows.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes the indices of rows, (rows,), some of them more than once.
+    compound : ndarray of int, (n,)
+        Index of each row's compound, 0 .. compounds - 1, each used.
+    """
     rows = [np.flatnonzero(compound == index) for index in range(int(compound.max()) + 1)]
     return interval(
         lambda drawn: statistic(np.concatenate([rows[index] for index in drawn])), len(rows), rng

@@ -107,6 +107,12 @@ def with_interval(
 ) -> Score:
     """Bound a statistic of two groups of wells by resampling the wells of each group.
 
+    Parameters
+    ----------
+    statistic : callable
+        Takes both groups, as `z_prime` and `ssmd` do.
+    first, second : ndarray, (wells of the group,)
+
     Returns
     -------
     Score

@@ -1,13 +1,14 @@
 """What a plate folder's names and channels are: the INCell grammar, or the folder's plate.yaml."""
 
+import difflib
 import re
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ck19ml.errors import PlateError
+from ck19ml.plain_yaml import read_yaml
 
 INCELL = (
     r"(?:(?P<plate>.+?) - )?(?P<row>[A-P]) - (?P<column>\d{1,2})"
@@ -134,13 +135,12 @@ def read_description(folder: Path) -> PlateDescription:
     if not path.exists():
         return PlateDescription()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return PlateDescription.model_validate(content or {})
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
-    except ValidationError as error:
+        return PlateDescription.model_validate(read_yaml(path) or {})
+    except ValidationError as error:  # a ValueError too
         raise PlateError(f"{path}: {_explain(error)}; correct it") from error
+    except (ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
 
 
 def _explain(error: ValidationError) -> str:
@@ -148,5 +148,9 @@ def _explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return message
-    key = ".".join(map(str, first["loc"]))
+    key = ".".join(map(str, first["loc"]))[:80]
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, PlateDescription.model_fields, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "see the README for those that are"
+        return f"expected a known key, found '{key}'; {hint}"
     return f"key '{key}': {message} (found {str(first['input'])[:80]!r})"

@@ -13,6 +13,7 @@ from ck19ml.errors import PlateError, cannot_write
 from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.wells import ROWS, plate_format
+from ck19ml.reading import read_json
 
 SMALLEST_LEVEL = 256
 """A field is halved until its longer side is at most so many pixels."""
@@ -58,7 +59,7 @@ def export_plate(
     new = target.with_name(f".{target.name}.new")
     try:
         shutil.rmtree(new, ignore_errors=True)  # of an export that was stopped
-        new.parent.mkdir(parents=True, exist_ok=True)
+        new.mkdir(parents=True)
         _write(plate, new, layout, progress)
         put_in_place(new, target)
     except OSError as error:
@@ -80,11 +81,19 @@ def _require(plate: Plate, target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise PlateError(f"expected {target} to be new, found it there; add --overwrite")
-    if not (target / "zarr.json").is_file():
+    if not _is_plate(target):
         raise PlateError(
             f"expected an OME-Zarr plate or nothing at {target}, found something else; choose "
             "another name"
         )
+
+
+def _is_plate(folder: Path) -> bool:
+    """Tell whether an OME-Zarr plate stands there, and no other Zarr group."""
+    try:
+        return "plate" in read_json(folder / "zarr.json")["attributes"]["ome"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _write(

@@ -1,5 +1,6 @@
 """Find the fields of a plate in a folder; channels are paired by name, never by position."""
 
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ck19ml.plates.description import IMAGE_SUFFIXES, PlateDescription, read_des
 from ck19ml.plates.images import ImageError, probe_plane, probe_stack, read_plane, read_stack
 from ck19ml.plates.problems import Problem, require_none
 from ck19ml.plates.wells import parse_well
+from ck19ml.reading import is_text
 
 CHANNELS = ("dc", "tcell")
 
@@ -172,6 +174,7 @@ def _collect(folder: Path, description: PlateDescription, name: str) -> tuple[Fo
             continue  # brightfield and channels that nobody asked for
         plate = groups.get("plate") or name
         try:
+            _require_text(path)
             well = _well(path, groups["row"], groups["column"])
             number = _number(path, groups.get("field"))
         except PlateError as error:
@@ -186,6 +189,14 @@ def _channels(description: PlateDescription, channel: str | None) -> tuple[str, 
     if description.stacked:
         return CHANNELS
     return tuple(key for key in CHANNELS if description.channels[key] == channel)
+
+
+def _require_text(path: Path) -> None:
+    if not is_text(path.name):
+        raise PlateError(
+            f"{path.parent}: expected file names in UTF-8, found {os.fsencode(path.name)!r}; "
+            "rename the file"
+        )
 
 
 def _well(path: Path, row: str, column: str) -> str:

@@ -1,6 +1,7 @@
 """Read the two channels of a field from its image files."""
 
 import logging
+import math
 import struct
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from ck19ml.errors import PlateError
+from ck19ml.reading import require_file
 
 # tifffile reports each broken tag of a damaged file on standard error; the error says it once.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
+
+MOST_BYTES = 2**29
+"""Of all planes of a file, 16,384 x 16,384 pixels: a few damaged bytes may claim any number."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -99,11 +104,17 @@ def read_stack(
 
 def _read(path: Path) -> NDArray[np.generic]:
     try:
+        require_file(path)
         if path.suffix.lower() == ".png":
             from imagecodecs import imread
 
+            _require_bounds(path, *_png_header(path))
             return np.asarray(imread(path))
-        return np.asarray(tifffile.imread(path)).squeeze()
+        with tifffile.TiffFile(path) as tiff:
+            _require_bounds(path, tiff.series[0].shape, np.dtype(tiff.series[0].dtype))
+            return np.asarray(tiff.asarray()).squeeze()
+    except ImageError:
+        raise
     except Exception as error:  # readers of damaged files raise nearly anything
         raise _damaged(path, error) from error
 
@@ -111,9 +122,22 @@ def _read(path: Path) -> NDArray[np.generic]:
 def _header(path: Path) -> tuple[Shape, np.dtype[np.generic]]:
     """Return the shape without axes of length 1, as `_read` gives it, and the dtype."""
     try:
-        return _png_header(path) if path.suffix.lower() == ".png" else _tiff_header(path)
+        require_file(path)
+        shape, dtype = _png_header(path) if path.suffix.lower() == ".png" else _tiff_header(path)
     except Exception as error:  # readers of damaged files raise nearly anything
         raise _damaged(path, error) from error
+    _require_bounds(path, shape, dtype)
+    return shape, dtype
+
+
+def _require_bounds(path: Path, shape: Shape, dtype: np.dtype[np.generic]) -> None:
+    if math.prod(shape) * dtype.itemsize > MOST_BYTES:
+        raise ImageError(
+            path,
+            f"expected an image of at most {MOST_BYTES // 2**20} MiB, found one of shape {shape} "
+            f"in {dtype}; export it again",
+            "wrong size",
+        )
 
 
 def _tiff_header(path: Path) -> tuple[Shape, np.dtype[np.generic]]:
@@ -144,7 +168,8 @@ def _png_header(path: Path) -> tuple[Shape, np.dtype[np.generic]]:
 
 
 def _damaged(path: Path, error: Exception) -> ImageError:
-    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    reason = " ".join(text.split())[:120] or type(error).__name__
     return ImageError(
         path,
         f"expected a readable image, found a damaged one ({reason}); export it again",

@@ -18,6 +18,7 @@ from ck19ml.plates.spreadsheet_table import (
     listed,
     read_delimited,
 )
+from ck19ml.reading import require_file
 
 __all__ = [
     "LAYOUT_COLUMNS",
@@ -222,6 +223,7 @@ def _wellmap_table(path: Path) -> Table:
             "install ck19ml[wellmap] or give the layout as CSV"
         ) from error
     try:
+        require_file(path)
         frame = wellmap.load(path, on_alert=lambda *_: None)
     except Exception as error:  # besides its own errors, wellmap trips over odd values
         reason = " ".join(str(error).split())

@@ -29,13 +29,6 @@ from ck19ml.plates.store import (
 from ck19ml.plates.work import Network, Progress, Say, Work
 
 
-def is_prepared(
-    plate: Plate, layout: pd.DataFrame, target: Path, *, mask: str, patch_size: int
-) -> Dataset | None:
-    """Open the dataset at the target if it was made from this plate, see `open_prepared`."""
-    return open_prepared([Source(plate, layout)], target, Preparation(mask, patch_size))
-
-
 def open_prepared(
     sources: Sequence[Source], target: Path, preparation: Preparation, *, skip_bad: bool = False
 ) -> Dataset | None:
@@ -69,9 +62,9 @@ def open_prepared(
 def _differences(
     dataset: Dataset, sources: Sequence[Source], preparation: Preparation, skip_bad: bool
 ) -> list[str]:
-    held = dataset.parameters | dataset.info["preparation"]
+    held = dataset.parameters | dataset.info.get("preparation", {})
     wanted = parameters(sources[0], preparation) | preparation.measuring
-    skipped = dataset.info["skipped"]
+    skipped = dataset.info.get("skipped", 0)
     if skipped and skip_bad:
         wanted |= preparation.judging
     found = [f"{key} {held.get(key)} not {v}" for key, v in wanted.items() if held.get(key) != v]
@@ -153,6 +146,7 @@ def prepare_plates(
         require_none(problems)
     shape = require_patches(sources, checked, preparation.patch_size)
     folder = target.with_name(target.name + ".partial")
+    goes_on = folder.exists()
     try:
         with partial.hold(folder):
             work = Work(sources, checked, preparation, shape, folder, network)
@@ -167,6 +161,11 @@ def prepare_plates(
             except PlateError:
                 # What is wrong with a plate stays wrong: nothing of it is worth keeping.
                 partial.remove(folder)
+                raise
+            except ConfigError:
+                # The next command may be right; what an earlier one has done is kept for it.
+                if not goes_on:
+                    partial.remove(folder)
                 raise
     except OSError as error:
         raise cannot_write(f"the dataset {target}", error) from error

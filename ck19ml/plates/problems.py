@@ -104,7 +104,7 @@ def _line(problems: Sequence[Problem]) -> str:
     rest = len(messages) - len(first)
     more = f"; and {rest} more" if rest else ""
     return (
-        f"expected a plate without problems, found {len(problems)} of {wells} wells: "
+        f"expected a plate without problems, found {len(problems)} in {wells} wells: "
         f"{'; '.join(first)}{more}; correct them, or add --skip-bad to go on without these fields"
     )
 

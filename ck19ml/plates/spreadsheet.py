@@ -103,7 +103,7 @@ def _choose_sheets(path: Path, sheets: list[Sheet], name: str | None) -> list[Sh
 def _read_grid(sheet: Sheet, grid: Grid) -> SpreadsheetReading:
     _refuse_letters_without_numbers(sheet, grid)
     texts = remarks(sheet, grid)
-    legend = legend_of(sheet, texts)
+    legend = legend_of(texts)
     wells = read_wells(sheet, grid, legend)
     lines = find_label_lines(sheet, grid, wells)
     labels = assign_labels(sheet, grid, lines, wells)

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from ck19ml.errors import PlateError
+from ck19ml.reading import require_file
 
 MAX_BYTES = 64 * 2**20
 MAX_PARTS = 2_000
@@ -16,8 +17,10 @@ MAX_CELLS = MAX_ROWS * MAX_COLUMNS
 MAX_ELEMENTS = 500_000
 """openpyxl takes about 10 us for each: the bound is a few seconds."""
 
+# LookupError and ValueError: an encoding that is unknown, or that expat does not take.
+_NO_XML = (expat.ExpatError, LookupError, ValueError)
 # RuntimeError: a part is encrypted.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, expat.ExpatError, RuntimeError, EOFError)
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, *_NO_XML)
 _CHUNK = 2**16
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main "
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")
@@ -47,6 +50,7 @@ def check_workbook(path: Path) -> bool:
         or has a sheet of more than 1,000 x 1,000 cells.
     """
     try:
+        require_file(path)
         with zipfile.ZipFile(path) as archive:
             _check_parts(archive)
             counts = _Counts()
@@ -90,7 +94,7 @@ def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo, counts: "_Counts") ->
             while chunk := stream.read(_CHUNK):
                 scan.parser.Parse(chunk, False)
         scan.parser.Parse(b"", True)
-    except expat.ExpatError:
+    except _NO_XML:
         # Pictures and printer settings are no XML; a sheet may hide under any name, though.
         if part.filename.endswith((".xml", ".rels")):
             raise

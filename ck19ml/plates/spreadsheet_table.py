@@ -13,6 +13,7 @@ import pandas as pd
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.csv_text import as_meant
 from ck19ml.plates.wells import parse_well
+from ck19ml.reading import BoundsError, read_text
 
 LAYOUT_COLUMNS = ("well", "stimulation", "compound", "concentration_um", "control")
 REQUIRED_COLUMNS = ("well", "stimulation")
@@ -125,7 +126,12 @@ def read_delimited(path: Path) -> Table:
             f"expected a table in {path}, found line {reader.line_num} with {error}; "
             "write one line a well with as many fields as the header"
         ) from error
-    (_, header), *rows = [(number, row) for number, row in lines if any(row)]
+    filled = [(number, row) for number, row in lines if any(row)]
+    if not filled:
+        raise PlateError(
+            f"expected a header and one line a well in {path}, found separators only; fill it"
+        )
+    (_, header), *rows = filled
     return make_table(str(path), header, {f"line {number}": row for number, row in rows})
 
 
@@ -272,12 +278,12 @@ def _settle_vehicle(record: WellRecord) -> WellRecord:
 
 def _read_text(path: Path) -> str:
     try:
-        if (size := path.stat().st_size) > MAX_TEXT_BYTES:
-            raise PlateError(
-                f"expected a layout of at most {MAX_TEXT_BYTES // 2**20} MiB, found {size} bytes "
-                f"in {path}; give one row a well"
-            )
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, MAX_TEXT_BYTES)
+    except BoundsError as error:
+        raise PlateError(
+            f"expected a layout of at most {MAX_TEXT_BYTES // 2**20} MiB in {path}, found {error}; "
+            "give one row a well"
+        ) from error
     except UnicodeDecodeError as error:
         raise PlateError(
             f"expected UTF-8 text in {path}, found byte {error.object[error.start]:#04x} at "

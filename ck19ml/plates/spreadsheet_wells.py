@@ -37,7 +37,7 @@ def remarks(sheet: Sheet, grid: Grid) -> dict[Place, str]:
     }
 
 
-def legend_of(sheet: Sheet, texts: dict[Place, str]) -> dict[str, WellKind]:
+def legend_of(texts: dict[Place, str]) -> dict[str, WellKind]:
     """Read the meaning of marks from one cell ("e = empty well") or from two side by side."""
     pairs = [
         f"{text} = {texts[row, column + 1]}"

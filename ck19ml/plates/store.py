@@ -14,6 +14,8 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.hashing import HASHES, SEAL, hash_file, hash_files, seal
 from ck19ml.plates.replacing import restore
+from ck19ml.plates.table_rules import violations
+from ck19ml.reading import read_json
 
 FORMAT = 2
 """Version of the layout of the dataset's files."""
@@ -21,6 +23,10 @@ FORMAT = 2
 ARRAYS = ("patches", "masks")
 NEEDED = {"parameters", "source_fingerprint", "content_hash"}
 """Keys of ``dataset.json`` that the project reads."""
+PARAMETERS = {"mask", "patch_size", "background", "bit_depth"}
+FIELD_COLUMNS = ("plate", "well", "field", "sha256")
+PARTS = ("dataset.json", "patches.parquet", *(f"{name}/zarr.json" for name in ARRAYS))
+"""By any of these a folder is known for a dataset, or for what is left of one."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ def open_dataset(path: Path) -> Dataset:
     if not (path / "dataset.json").is_file():
         raise _damaged(path, "no dataset.json")
     try:
-        info = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
+        info = read_json(path / "dataset.json")
         if info.get("format") != FORMAT:
             raise PlateError(
                 f"{path}: expected dataset format {FORMAT}, found {info.get('format')}; {AGAIN}"
@@ -138,10 +144,12 @@ def open_dataset(path: Path) -> Dataset:
         if missing := sorted(NEEDED - set(info)):
             raise ValueError(f"dataset.json lacks {', '.join(missing)}")
         _require_as_written(path, info)
+        _require_parameters(info["parameters"])
         table = pd.read_parquet(path / "patches.parquet")
         fields = pd.read_parquet(path / "fields.parquet")
         for name in ARRAYS:
             _require_whole(zarr.open_array(path / name, mode="r"), name, len(table))
+        _require_columns(table, fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
     return Dataset(path, table, fields, info)
@@ -166,6 +174,25 @@ def _require_as_written(path: Path, info: dict[str, Any]) -> None:
     for name in TABLES:
         if name in info.get(HASHES, {}) and hash_file(path / name) != info[HASHES][name]:
             raise ValueError(f"{name} was changed")
+
+
+def _require_parameters(found: Any) -> None:
+    if not isinstance(found, dict) or (lacking := PARAMETERS - set(found)):
+        what = ", ".join(sorted(lacking)) if isinstance(found, dict) else "keys"
+        raise ValueError(f"the parameters in dataset.json lack {what}")
+    for name in sorted(PARAMETERS - {"mask"}):
+        if not isinstance(found[name], int):
+            raise ValueError(f"expected a number as {name} in dataset.json, found {found[name]!r}")
+
+
+def _require_columns(table: pd.DataFrame, fields: pd.DataFrame) -> None:
+    """Hold the tables to what every command takes for granted."""
+    if not len(table):
+        raise ValueError("no rows in patches.parquet")
+    for name, what, _ in violations(table):
+        raise ValueError(f"column {name} of patches.parquet: {what}")
+    if missing := [name for name in FIELD_COLUMNS if name not in fields]:
+        raise ValueError(f"fields.parquet lacks {', '.join(missing)}")
 
 
 def _require_whole(array: Any, name: str, patches: int) -> None:
@@ -193,7 +220,8 @@ def require_dataset(path: Path) -> None:
 
 def is_dataset_folder(path: Path) -> bool:
     """Tell whether a dataset stands there, complete or not."""
-    return any((path / name).is_file() for name in ("zarr.json", "dataset.json"))
+    # Its own parts: other programs write Zarr groups too, and none of theirs is to be replaced.
+    return any((path / name).is_file() for name in PARTS)
 
 
 def require_replaceable(target: Path) -> None:

@@ -4,6 +4,7 @@ from ck19ml.plots.classification import confusion, confusions, reliability, well
 from ck19ml.plots.contact import contact_measures
 from ck19ml.plots.doses import dose_curves, ic50_agreement
 from ck19ml.plots.embedding import umap_scatter
+from ck19ml.plots.histograms import overlap_histograms
 from ck19ml.plots.images import mask_gallery, reconstructions, to_rgb
 from ck19ml.plots.learning import learning_curves, study_history
 from ck19ml.plots.masks import mask_methods, mask_scores, masking_effect
@@ -11,9 +12,7 @@ from ck19ml.plots.overlap import (
     error_distribution,
     field_sums,
     interaction_curve,
-    overlap_histograms,
     predicted_against_true,
-    threshold_curve,
 )
 from ck19ml.plots.plate import plate_heatmap, plate_layout
 from ck19ml.plots.position import position_effects
@@ -50,7 +49,6 @@ __all__ = [
     "scores_with_baselines",
     "stimulation_colours",
     "study_history",
-    "threshold_curve",
     "to_bytes",
     "to_rgb",
     "umap_scatter",

@@ -8,17 +8,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from ck19ml.plots import style
-from ck19ml.plots.histograms import overlap_histograms
 from ck19ml.plots.pairs import Pairs, Values, pairs_of
-
-__all__ = [
-    "error_distribution",
-    "field_sums",
-    "interaction_curve",
-    "overlap_histograms",
-    "predicted_against_true",
-    "threshold_curve",
-]
 
 
 @style.styled
@@ -199,55 +189,6 @@ def _error_edges(error: Values) -> Values:
     width = max(0.01, reach / 40)
     half = np.arange(int(np.ceil(reach / width)) + 1) + 0.5
     return np.concatenate([-half[::-1], half]) * width
-
-
-@style.styled
-def threshold_curve(
-    thresholds: ArrayLike,
-    precision: ArrayLike,
-    recall: ArrayLike,
-    prevalence: ArrayLike,
-    chosen: float | None = None,
-) -> Figure:
-    """Draw how well interaction is found, over the threshold on overlap that defines it.
-
-    Parameters
-    ----------
-    thresholds : array_like, (t,), float
-        Overlap (IoU) from which a patch counts as interaction, fractions, ascending.
-    precision, recall : array_like, (t,), float in [0, 1]
-        NaN where not defined (no patch predicted, no patch true): the line has a gap.
-    prevalence : array_like, (t,) or (), float in [0, 1]
-        Share of patches that interact: the precision of a guess.
-    chosen : float, optional
-        The threshold that is used, marked by a vertical line.
-
-    Raises
-    ------
-    ValueError
-        If thresholds, precision and recall are not of the same length.
-    """
-    style.same_length(thresholds=thresholds, precision=precision, recall=recall)
-    x = np.asarray(thresholds, float)
-    figure = style.new_figure(7, 4)
-    axes = figure.subplots()
-    curves = (
-        ("precision", precision, style.BLUE, "-"),
-        ("recall", recall, style.VERMILLION, "--"),
-        ("prevalence", np.broadcast_to(np.asarray(prevalence, float), x.shape), style.BLACK, ":"),
-    )
-    for name, values, colour, line in curves:
-        marker = "o" if x.size == 1 else ""
-        axes.plot(x, np.asarray(values, float), line, marker=marker, color=colour, label=name)
-    if chosen is not None:
-        label = f"chosen: {100 * chosen:.3g} %"
-        axes.axvline(chosen, color=style.GREY, linewidth=3, alpha=0.6, label=label)
-    axes.set(xlabel="threshold of interaction: " + style.OVERLAP_LABEL, ylabel="share (%)")
-    axes.set_ylim(-0.02, 1.02)
-    style.percent_axis(axes.xaxis)
-    style.percent_axis(axes.yaxis)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return figure
 
 
 @style.styled

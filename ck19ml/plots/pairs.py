@@ -21,7 +21,7 @@ class Pairs:
     left_out: int
 
     def of(self, name: str) -> tuple[Values, Values]:
-        """Return the true and the predicted values of one stimulation."""
+        """Return the true and the predicted values of one stimulation, (n of it,) each."""
         rows = self.names == name
         return self.true[rows], self.predicted[rows]
 

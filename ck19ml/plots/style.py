@@ -139,7 +139,7 @@ def as_names(stimulation: ArrayLike) -> NDArray[np.str_]:
 
 
 def stimulation_order(names: NDArray[np.str_]) -> list[str]:
-    """Return the different names: those of fixed colour first, others by name, Faulty last."""
+    """Return each of names, (n,), once: those of fixed colour first, by name, Faulty last."""
     rank = {"Unstimulated": 0, "OVA": 1, "ConA": 2, "Faulty": 4, MISSING: 5}
     return sorted({str(name) for name in names}, key=lambda name: (rank.get(name, 3), name))
 

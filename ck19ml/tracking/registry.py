@@ -174,16 +174,17 @@ def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
     try:
         found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(place))
         flavor = Model.load(found).flavors["python_function"]
+        loaded_by, data = flavor.get("loader_module"), str(flavor["data"])
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         raise TrackingError(
             f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
             f"{remedy}"
         ) from error
-    if flavor.get("loader_module") != loader:
+    if loaded_by != loader:
         what = "a mask network" if loader == MASK_LOADER else "a model"
         raise TrackingError(
             f"expected {what} that ck19ml registered at {uri}, found one loaded by "
-            f"{flavor.get('loader_module')}; give the URI of its 'model', not of its 'network'"
+            f"{loaded_by}; give the URI of its 'model', not of its 'network'"
         )
-    return Path(found) / str(flavor["data"])
+    return Path(found) / data

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +20,17 @@ from matplotlib.figure import Figure
 from mlflow.entities import Metric, Param, RunTag
 
 from ck19ml import __version__
-from ck19ml.errors import TrackingError
+from ck19ml.errors import TrackingError, without_secrets
 from ck19ml.plates.csv_text import to_csv
 from ck19ml.plots.style import to_bytes
 from ck19ml.tracking import orphans
+from ck19ml.tracking.provenance import commit, environment, flatten
 from ck19ml.tracking.server import answers, client, experiment_id, mark_experiment
 
 FINGERPRINT = "ck19ml.fingerprint"
 KIND = "ck19ml.kind"
 METRICS_A_BATCH = 1000
 """MLflow's limit for one call."""
-
-PACKAGES = ("keras", "mlflow", "numpy", "optuna", "pandas", "scikit-learn", "tensorflow", "zarr")
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,10 @@ class Run:
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters; what MLflow logged already (the entry point's) stays as it is."""
         known = client().get_run(self.id).data.params
-        new = [Param(k, str(v)) for k, v in flatten(values).items() if k not in known]
-        client().log_batch(self.id, params=new)
+        self._params({k: v for k, v in flatten(values).items() if k not in known})
+
+    def _params(self, values: Mapping[str, Any]) -> None:
+        client().log_batch(self.id, params=[Param(k, str(v)) for k, v in values.items()])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics.
@@ -58,16 +57,22 @@ class Run:
         """
         self.curve([(step, values)])
 
-    def curve(self, points: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-        """Log metrics of many steps at once."""
+    def curve(
+        self,
+        points: Sequence[tuple[int, Mapping[str, float]]],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log metrics of many steps at once, and tags with them."""
         now = int(time.time() * 1000)
         metrics = [
             Metric(key, _finite(key, value), now, step)
             for step, values in points
             for key, value in values.items()
         ]
-        for start_at in range(0, len(metrics), METRICS_A_BATCH):
-            client().log_batch(self.id, metrics[start_at : start_at + METRICS_A_BATCH])
+        words = [RunTag(key, value) for key, value in (tags or {}).items()]
+        for start_at in range(0, max(len(metrics), bool(words)), METRICS_A_BATCH):
+            part = metrics[start_at : start_at + METRICS_A_BATCH]
+            client().log_batch(self.id, part, tags=words)
 
     def history(self, table: pd.DataFrame) -> None:
         """Log a fit's history: a column ``epoch`` and one column a metric."""
@@ -78,7 +83,7 @@ class Run:
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags."""
-        client().log_batch(self.id, tags=[RunTag(key, value) for key, value in values.items()])
+        self.curve([], values)
 
     def describe(self, markdown: str) -> None:
         """Set the description that the UI shows on the run's page."""
@@ -208,10 +213,10 @@ def start(
     try:
         mark_experiment(active.info.experiment_id)
         client().update_run(run.id, name=name)
-        run.tags({KIND: kind, "ck19ml.version": __version__} | _commit())
+        run.tags({KIND: kind, "ck19ml.version": __version__} | commit())
         run.params(config)
         run.json("config", config)
-        run.json("environment", _environment())
+        run.json("environment", environment())
         yield run
         if fingerprint:  # set last: a run that has it is whole
             run.tags({FINGERPRINT: fingerprint})
@@ -221,7 +226,8 @@ def start(
         raise
     except Exception as error:
         if answers():
-            run.describe(f"**{type(error).__name__}**: {' '.join(str(error).split())}")
+            said = without_secrets(" ".join(str(error).split()))
+            run.describe(f"**{type(error).__name__}**: {said}")
         raise
     finally:
         orphans.let_go(run.id)
@@ -235,12 +241,14 @@ def made_by_mlflow_run() -> bool:
     return "MLFLOW_RUN_ID" in os.environ and mlflow.active_run() is None
 
 
-def start_child(parent: Run, name: str, kind: str, more: Mapping[str, str] | None = None) -> Run:
+def start_child(
+    parent: Run, name: str, kind: str, parameters: Mapping[str, Any], more: Mapping[str, str]
+) -> Run:
     """Create a running child without making it this process' active run.
 
     Parameters
     ----------
-    more : mapping, optional
+    more : mapping
         Tags that it has from its first moment on.
     """
     tags = {
@@ -248,10 +256,11 @@ def start_child(parent: Run, name: str, kind: str, more: Mapping[str, str] | Non
         "mlflow.source.name": Path(sys.argv[0]).name,
         KIND: kind,
     }
-    tags |= orphans.process_tags() | dict(more or {})
+    tags |= orphans.process_tags() | dict(more)
     identifier = _experiment_of(parent.id)
     made = Run(client().create_run(identifier, tags=tags, run_name=name).info.run_id)
     orphans.keep_alive(made.id)
+    made._params(flatten(parameters))
     return made
 
 
@@ -279,23 +288,6 @@ def open_run(identifier: str) -> Run | None:
     return Run(identifier) if run.info.lifecycle_stage == "active" else None
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Join the keys of nested mappings by dots.
-
-    Examples
-    --------
-    >>> flatten({"fit": {"epochs": 3}, "seed": 1})
-    {'fit.epochs': 3, 'seed': 1}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _search(query: str, order: str, most: int = 1000) -> list[Any]:
     return list(client().search_runs([experiment_id()], query, max_results=most, order_by=[order]))
 
@@ -304,14 +296,3 @@ def _finite(key: str, value: float) -> float:
     if not math.isfinite(value):
         raise TrackingError(f"expected a finite value of {key}, found {value}; this is a defect")
     return float(value)
-
-
-def _commit() -> dict[str, str]:
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
-
-
-def _environment() -> dict[str, str]:
-    return {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}}

@@ -34,13 +34,15 @@ def client() -> MlflowClient:
     Raises
     ------
     TrackingError
-        If the server does not answer within 5 s (MLflow itself would go on for minutes).
+        If the server does not answer within 5 s, or the database file cannot be written (MLflow
+        itself would go on for minutes).
     """
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     uri = mlflow.get_tracking_uri()
     if uri.startswith(("http://", "https://")):
         _require_answer(uri)
+    _require_writable(uri)
     try:
         found = MlflowClient()
         found.search_experiments(max_results=1)
@@ -54,7 +56,9 @@ def client() -> MlflowClient:
 
 def _require_answer(uri: str) -> None:
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S):  # noqa: S310
+        # Without a password, which urllib takes for a part of the host's name.
+        address = without_password(uri).rstrip("/")
+        with urllib.request.urlopen(f"{address}/health", timeout=TIMEOUT_S):  # noqa: S310
             return
     except urllib.error.HTTPError:
         return  # it answers, if not on this address (a proxy that wants a login)
@@ -63,6 +67,23 @@ def _require_answer(uri: str) -> None:
             f"expected an MLflow server at {without_password(uri)}, found no answer "
             f"({getattr(error, 'reason', error)}); start it or change MLFLOW_TRACKING_URI"
         ) from error
+
+
+def _require_writable(uri: str) -> None:
+    name = uri.removeprefix("sqlite:///").partition("?")[0]
+    if uri == name or name in ("", ":memory:"):
+        return
+    file = Path(name)
+    place = next(each for each in (file, *file.parents) if each.exists())
+    effective = os.access in os.supports_effective_ids
+    writable = os.access(place, os.W_OK, effective_ids=effective)
+    fits = place.is_file() if place == file else place.is_dir()
+    if not (writable and fits):
+        raise TrackingError(
+            f"expected a tracking store at {uri}, found that {place} is "
+            f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
+            "permissions"
+        )
 
 
 def answers() -> bool:
@@ -94,7 +115,13 @@ def use(uri: str) -> None:
 
 @contextmanager
 def lost_in_one_line() -> Iterator[None]:
-    """Say in one line that the tracking store is gone, after MLflow tried for minutes."""
+    """Say in one line that the tracking store is gone, after MLflow tried for minutes.
+
+    Raises
+    ------
+    TrackingError
+        Instead of what MLflow raises.
+    """
     try:
         yield
     except mlflow.MlflowException as error:
@@ -157,5 +184,10 @@ def serve_ui(port: int) -> None:
     views.save_view(experiment)
     print(f"MLflow UI on http://127.0.0.1:{port} (store: {without_password(uri)})", flush=True)
     print(f"runs: {views.address(f'http://127.0.0.1:{port}', experiment)}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--workers", "1"]
-    subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port)], check=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
+    subprocess.run(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        # Not as an argument: the system's list of processes shows these, with any password.
+        env={**os.environ, "MLFLOW_BACKEND_STORE_URI": uri},
+        check=True,
+    )

@@ -16,9 +16,10 @@ STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED"}
 """What a trial's state is called here; an interrupted one is KILLED."""
 
 
-def start_trial(parent: Run, number: int) -> Run:
+def start_trial(parent: Run, number: int, parameters: Mapping[str, Any]) -> Run:
     """Create the running run of a trial."""
-    return start_child(parent, f"trial-{number:03d}", orphans.TRIAL, {NUMBER: str(number)})
+    tags = {NUMBER: str(number)}
+    return start_child(parent, f"trial-{number:03d}", orphans.TRIAL, parameters, tags)
 
 
 def end_trial(run: Run, state: str, error: str | None) -> None:

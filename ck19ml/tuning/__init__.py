@@ -12,8 +12,9 @@ from ck19ml.tuning.kinds import (
     Trial,
     Watcher,
 )
+from ck19ml.tuning.opening import open_study
 from ck19ml.tuning.storage import has_password, lost_in_one_line, require_storage, shown
-from ck19ml.tuning.study import Study, open_study
+from ck19ml.tuning.study import Study
 
 __all__ = [
     "STARTUP_TRIALS",

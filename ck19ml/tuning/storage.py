@@ -1,14 +1,13 @@
 """Where a study is kept: a journal file of one machine, or PostgreSQL for several."""
 
 import fcntl
-import threading
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 import sqlalchemy
@@ -16,31 +15,10 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
-from optuna.trial import FrozenTrial
 
 from ck19ml.errors import Ck19Error, ConfigError, is_full
+from ck19ml.tuning.life import GRACE, HeartbeatLife, Life, LockLife
 from ck19ml.tuning.locks import PATIENCE_S, FileLocks, Locks, PostgresLocks
-
-OWNER = "owner"
-"""Set once a trial's process is known to be alive; a running trial without it is a dead one's."""
-
-GRACE = 4
-"""Heartbeats that a process may miss before its trial is given to another."""
-
-
-class Life(Protocol):
-    """Which processes of a study are alive."""
-
-    owner: str
-
-    def begin(self, trial: int) -> None:
-        """Say that this process works on a trial (its id in the storage)."""
-
-    def beating(self, trial: int) -> AbstractContextManager[None]:
-        """Keep saying it."""
-
-    def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Return those of the running trials whose process died."""
 
 
 @dataclass(frozen=True)
@@ -52,86 +30,33 @@ class Opened:
     life: Life
 
 
-class _LockLife:
-    """Each process holds a lock as long as it lives."""
-
-    def __init__(self, locks: FileLocks, owner: str) -> None:
-        self.locks, self.owner = locks, owner
-
-    def begin(self, trial: int) -> None:
-        """Nothing to do: the lock says it."""
-
-    def beating(self, trial: int) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        return [trial for trial in running if not self._lives(trial.user_attrs.get(OWNER))]
-
-    def _lives(self, owner: str | None) -> bool:
-        if owner is None:
-            return False
-        with self.locks.attempt(f"worker-{owner}") as free:
-            if free:
-                self.locks.forget(f"worker-{owner}")
-            return not free
-
-
-class _HeartbeatLife:
-    """Each trial has a heartbeat in the database, which is Optuna's own."""
-
-    def __init__(self, storage: RDBStorage, study: str, owner: str) -> None:
-        self.storage, self.study, self.owner = storage, study, owner
-
-    def begin(self, trial: int) -> None:
-        self.storage.record_heartbeat(trial)
-
-    @contextmanager
-    def beating(self, trial: int) -> Iterator[None]:
-        ended = threading.Event()
-        # A thread of ours: Optuna's ends for good when the database is away for a moment.
-        thread = threading.Thread(target=self._beat, args=(trial, ended), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join(timeout=PATIENCE_S)
-
-    def _beat(self, trial: int, ended: threading.Event) -> None:
-        while not ended.wait(self.storage.get_heartbeat_interval()):
-            try:
-                self.storage.record_heartbeat(trial)
-            except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError):
-                continue  # the trial's own next write tells whether the database is lost
-
-    def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        if not running:
-            return []
-        number = self.storage.get_study_id_from_name(self.study)
-        stale = set(self.storage._get_stale_trial_ids(number))
-        return [t for t in running if OWNER not in t.user_attrs or t._trial_id in stale]
-
-
-class _JournalLock(BaseJournalFileLock):  # type: ignore[misc]
-    """The lock of single writes: a dead process' is free at once, its half line is cut off.
-
-    Optuna's own lock is a link that a killed process leaves behind, for which others wait
-    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
-    """
-
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
-        self.path = journal.with_name(journal.name + ".write")
-        self.file: Any = None
+class _NoLock(BaseJournalFileLock):  # type: ignore[misc]
+    """In place of Optuna's lock of single writes: `_Journal` has its own."""
 
     def acquire(self) -> bool:
-        self.file = self.path.open("a")
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-        _cut_half_line(self.journal)
         return True
 
     def release(self) -> None:
-        self.file.close()
+        pass
+
+
+class _Journal(JournalFileBackend):  # type: ignore[misc]
+    """Optuna's journal with another lock of single writes.
+
+    Optuna's own lock is a link that a killed process leaves behind, for which others wait
+    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
+    Here the system gives the lock back with the file, however the write or the process ends.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal), _NoLock())
+        self.journal = journal
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with self.journal.with_name(self.journal.name + ".write").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _cut_half_line(self.journal)
+            super().append_logs(logs)
 
 
 def _cut_half_line(journal: Path) -> None:
@@ -197,21 +122,39 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
         ) from error
 
 
+OPENING = b'{"op_code":'
+"""What each line of a journal begins with."""
+
+
+def _no_journal(journal: Path) -> Ck19Error:
+    return Ck19Error(
+        f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
+        "move it away to start anew"
+    )
+
+
+def _require_journal(journal: Path) -> None:
+    """Refuse another file before anything is written to it: its last line might be cut off."""
+    if not journal.exists():
+        return
+    with journal.open("rb") as file:
+        start = file.read(len(OPENING))
+    if not OPENING.startswith(start):  # shorter where the first write was cut short
+        raise _no_journal(journal)
+
+
 def _open_journal(journal: Path, stack: ExitStack) -> Opened:
+    _require_journal(journal)
     journal.parent.mkdir(parents=True, exist_ok=True)
     locks = FileLocks(journal.with_name(journal.name + ".locks"))
     owner = uuid.uuid4().hex[:12]
     stack.callback(locks.forget, f"worker-{owner}")
     stack.enter_context(locks.hold(f"worker-{owner}"))
-    backend = JournalFileBackend(str(journal), _JournalLock(journal))
     try:
-        storage = JournalStorage(backend)
-    except ValueError as error:
-        raise Ck19Error(
-            f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
-            "move it away to start anew"
-        ) from error
-    return Opened(storage, locks, _LockLife(locks, owner))
+        storage = JournalStorage(_Journal(journal))
+    except (ValueError, KeyError, AssertionError) as error:
+        raise _no_journal(journal) from error
+    return Opened(storage, locks, LockLife(locks, owner))
 
 
 def _open_database(url: sqlalchemy.URL, study: str, heartbeat: int) -> Opened:
@@ -229,7 +172,7 @@ def _open_database(url: sqlalchemy.URL, study: str, heartbeat: int) -> Opened:
             grace_period=GRACE * heartbeat,
         )
     owner = uuid.uuid4().hex[:12]
-    return Opened(storage, PostgresLocks(text, study), _HeartbeatLife(storage, study, owner))
+    return Opened(storage, PostgresLocks(text, study), HeartbeatLife(storage, study, owner))
 
 
 def require_storage(where: Path | str) -> sqlalchemy.URL | None:
@@ -238,9 +181,11 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     Raises
     ------
     ConfigError
-        If it is the URL of something else than PostgreSQL.
+        If it is a folder, or the URL of something else than PostgreSQL.
     """
     if "://" not in str(where):
+        if Path(where).is_dir():
+            raise ConfigError(f"storage: expected a file, found the folder {where}; name a file")
         return None
     wrong = f"storage: expected a file or postgresql://host/database, found {shown(where)}"
     try:

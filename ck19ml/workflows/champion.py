@@ -7,23 +7,22 @@ from typing import Any
 
 import yaml
 
-from ck19ml import plots
 from ck19ml.classifier import HeadSettings, train_classifier
 from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, RegressorConfig, TuneConfig
 from ck19ml.core.fingerprint import fingerprint
-from ck19ml.evaluation import Evaluation, evaluate
+from ck19ml.evaluation import Evaluation
 from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.runs import Run
 from ck19ml.training import FitSettings
 from ck19ml.tuning import Trial
-from ck19ml.workflows.figures import classifier_figures, umap_figure
 from ck19ml.workflows.material import load_material
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.supervised import regressor_step
-from ck19ml.workflows.trained import card, finish, log_fit
+from ck19ml.workflows.regressor import regressor_step
+from ck19ml.workflows.supervised import finish_supervised
+from ck19ml.workflows.trained import card
 from ck19ml.workflows.trials import settings_of
-from ck19ml.workflows.wells import SAME_WELLS, Split
+from ck19ml.workflows.wells import Split
 
 
 def refit(
@@ -68,25 +67,18 @@ def refit(
         well_temperature=best.notes.get("well_temperature", 1.0),
     )
     scorer = Scorer(network, known, mask_network_of(split.dataset))
-    log_fit(run, result, settings.fit.epochs)
-    evaluations = {
-        "train": evaluate(scorer, split.dataset, split.rows("train", "validation")),
-        "test": evaluate(scorer, split.dataset, split.rows("test")),
-    }
-    if split.audited:
-        evaluations[SAME_WELLS] = evaluate(scorer, split.dataset, split.rows(SAME_WELLS))
-    figures = classifier_figures(evaluations["test"], split.classes)
-    figures |= {"learning_curves": plots.learning_curves(result.history)}
-    figures |= umap_figure(scorer, split.dataset, split.rows("test"), config.seed)
-    trained = finish(
+    trained = finish_supervised(
         run,
         scorer,
         split,
-        evaluations,
-        figures,
+        result,
+        epochs=settings.fit.epochs,
+        seed=config.seed,
+        refit=True,
         losses=best.notes["losses"],
         always=config.promote == "always",
     )
+    evaluations = trained.evaluations
     again = config_of(config, split, settings, encoder_run).model_copy(
         update={
             "temperature": known.temperature,

@@ -168,5 +168,5 @@ def run_on_cluster(task: Task, study: Study, address: str, budget: int, watch: W
 
 
 def with_features(task: Task, features: Mapping[str, NDArray[np.float32]]) -> Task:
-    """Return the task with features that are sent along."""
+    """Return the task with the features of each role, (patches, features), that are sent along."""
     return replace(task, features={role: np.array(each) for role, each in features.items()})

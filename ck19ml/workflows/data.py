@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ck19ml.config import PrepareConfig, SimulateConfig
+from ck19ml.config import MaskingConfig, PrepareConfig, SimulateConfig, TuneConfig
 from ck19ml.core.names import safe_name
 from ck19ml.core.quality import MEASURES, Thresholds
 from ck19ml.errors import Ck19Error, ConfigError, PlateError
@@ -25,6 +25,7 @@ from ck19ml.plates.running import Runner, local
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.plates.wells import plate_format
+from ck19ml.workflows.output import followed, require_apart
 from ck19ml.workflows.overview import overview_figures
 from ck19ml.workflows.progress import bar, say
 
@@ -62,7 +63,13 @@ class Outcome:
 
 
 def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
-    """Write a simulated plate folder."""
+    """Write a simulated plate folder.
+
+    Raises
+    ------
+    ConfigError
+        If the layout is neither a built-in one nor a file.
+    """
     if config.layout.lower() in BUILTIN:
         name = config.layout.lower()
         layout = builtin_layout(name)  # type: ignore[arg-type]
@@ -74,7 +81,7 @@ def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
                 f"'{config.layout}'; check the name"
             )
         name, layout = path.stem, read_layout(path)
-    layout = choose_wells(layout, config.wells)
+    layout, out = choose_wells(layout, config.wells), followed(out)
     with bar(f"simulating {out.name}") as progress:
         simulate_plate(
             out,
@@ -137,11 +144,13 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
     PlateProblems
         If fields have problems and the config does not skip them; the report is printed before.
     """
+    sources = _sources(plates, config)
+    require_apart(target, [source.plate.folder for source in sources])
     with _mask_network(config) as network, bar(f"preparing {target.name}") as progress:
         try:
             dataset = prepare_plates(
-                _sources(plates, config),
-                target,
+                sources,
+                followed(target),
                 _preparation(config, network),
                 skip_bad=config.skip_bad,
                 network=network,
@@ -244,22 +253,36 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
     }
 
 
+def find_plates(config: TuneConfig | MaskingConfig) -> list[Plate]:
+    """List the fields of a config's plates; the one that it simulates is made where it is not."""
+    first, *more = config.plate
+    if config.simulate is not None and not more and not first.exists():
+        say(simulate(first, config.simulate, overwrite=False).lines[0])
+    return [find_plate(folder, strict=not config.prepare.skip_bad) for folder in config.plate]
+
+
+def prepare_step(plates: Sequence[Plate], target: Path, config: PrepareConfig) -> Dataset:
+    """Write the dataset of plates in a run of its own."""
+    from ck19ml.tracking import runs
+
+    names = ", ".join(plate.name for plate in plates)
+    with runs.start(f"prepare {names}", "prepare", config.model_dump(mode="json")) as run:
+        dataset = prepare(plates, target, config)
+        describe_dataset(run, dataset)
+    return dataset
+
+
 def prepare_command(
     folders: Sequence[Path], target: Path, config: PrepareConfig, overwrite: bool
 ) -> Outcome:
     """Prepare plates as a tracked run, unless it is done already."""
-    from ck19ml.tracking import runs
-
     plates = [find_plate(folder, strict=False) for folder in folders]
     done = None if overwrite else prepared(plates, target, config)
     if done is not None:
         made_from = done.info["source"]
         lines = [f"{target}: already prepared from {made_from} by these parameters; nothing to do"]
         return Outcome(lines, _summary(done))
-    names = ", ".join(plate.name for plate in plates)
-    with runs.start(f"prepare {names}", "prepare", config.model_dump(mode="json")) as run:
-        dataset = prepare(plates, target, config)
-        describe_dataset(run, dataset)
+    dataset = prepare_step(plates, target, config)
     return Outcome([f"{target}: {_sentence(dataset)}"], _summary(dataset))
 
 

@@ -5,11 +5,14 @@ from pathlib import Path
 from ck19ml.plates.export import export_plate
 from ck19ml.plates.folder import find_plate
 from ck19ml.workflows.data import Outcome, layout_places, plate_layout
+from ck19ml.workflows.output import followed, require_apart
 from ck19ml.workflows.progress import bar
 
 
 def export_command(folder: Path, target: Path, overwrite: bool) -> Outcome:
     """Write a plate folder as OME-Zarr; the wells carry the folder's layout where it has one."""
+    require_apart(target, [folder])
+    target = followed(target)
     plate = find_plate(folder)
     has_layout = any(place.is_file() for place in layout_places(plate))
     layout = plate_layout(plate, None) if has_layout else None

@@ -12,7 +12,13 @@ from ck19ml.workflows.output import require_new
 
 
 def features_command(uri: str, path: Path, out: Path, *, patches: bool, overwrite: bool) -> Outcome:
-    """Write one profile a well, or one a patch, as pycytominer reads them."""
+    """Write one profile a well, or one a patch, as pycytominer reads them.
+
+    Raises
+    ------
+    ConfigError
+        If the output's name does not end with ``.parquet``.
+    """
     if out.suffix != ".parquet":
         raise ConfigError(f"expected a name that ends with .parquet, found {out}; rename it")
     require_new(out, overwrite=overwrite)

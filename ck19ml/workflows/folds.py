@@ -13,10 +13,11 @@ from ck19ml.evaluation import Evaluation, evaluate
 from ck19ml.plates.store import Dataset, open_dataset
 from ck19ml.tracking import runs
 from ck19ml.workflows.autoencoder import fit_autoencoder
+from ck19ml.workflows.classifier import classifier_of
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.figures import classifier_figures, publish
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.supervised import classifier_of, find_encoder
+from ck19ml.workflows.supervised import find_encoder
 from ck19ml.workflows.trained import describe, log_fit
 from ck19ml.workflows.wells import Split, split_dataset
 
@@ -26,6 +27,11 @@ def folds_command(config: ClassifierConfig) -> Outcome:
 
     Nothing is registered: the models of the folds say how well the method does. An autoencoder
     is trained for each fold too, unless the config starts from a fresh encoder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no number of folds, or a refit is asked for.
     """
     dataset = open_dataset(config.dataset)
     folds = config.split.folds
@@ -77,7 +83,9 @@ def joined(folds: list[Evaluation], classes: list[str], config: ClassifierConfig
 
 def _split(dataset: Dataset, config: ClassifierConfig, fold: int) -> Split:
     settings = config.split.model_copy(update={"fold": fold})
-    return split_dataset(dataset, settings, config.classes, faulty_class=config.faulty_class)
+    return split_dataset(
+        dataset, settings, config.classes, faulty_class=config.faulty_class, fewest=2
+    )
 
 
 def _encoder(config: ClassifierConfig, split: Split) -> Any:

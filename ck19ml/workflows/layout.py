@@ -2,19 +2,25 @@
 
 from pathlib import Path
 
-from ck19ml.errors import PlateError
+from ck19ml.errors import ConfigError
 from ck19ml.plates.layouts import confounding, read_layout, write_layout
 from ck19ml.plates.spreadsheet import read_spreadsheet
 from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.output import replacing
+from ck19ml.workflows.output import replacing, require_all_new, require_apart
+
+FIGURES = (".png", ".svg", ".pdf")
 
 
 def layout_command(path: Path, out: Path | None, figure: Path | None, overwrite: bool) -> Outcome:
     """Read a layout, say what was concluded, and write it as a table and as a picture."""
+    if figure is not None and figure.suffix.lower() not in FIGURES:
+        raise ConfigError(
+            f"expected a figure that ends with {', '.join(FIGURES)}, found {figure}; rename it"
+        )
+    require_all_new((out, figure), overwrite=overwrite)
     for target in filter(None, (out, figure)):
-        if target.exists() and not overwrite:
-            raise PlateError(f"expected {target} to be new, found a file; add --overwrite")
+        require_apart(target, [path])
     notes: list[str] = []
     if path.suffix.lower() == ".xlsx":
         reading = read_spreadsheet(path)
@@ -37,7 +43,7 @@ def layout_command(path: Path, out: Path | None, figure: Path | None, overwrite:
         shape = plate_format(list(layout["well"]))
         drawn = plots.plate_layout(layout, plate_format=shape)
         with replacing(figure) as made:
-            made.write_bytes(plots.to_bytes(drawn, figure.suffix.lstrip(".") or "png"))
+            made.write_bytes(plots.to_bytes(drawn, figure.suffix.lower().lstrip(".")))
     data = {"layout": str(path), "wells": len(layout), "notes": notes}
     data["stimulations"] = layout["stimulation"].value_counts().to_dict()
     return Outcome([*lines, *(f"note: {note}" for note in notes)], data)

@@ -21,14 +21,12 @@ from ck19ml.config import MaskingConfig
 from ck19ml.config.networks import AutoencoderSettings
 from ck19ml.core.metrics import by_well, interval, r2
 from ck19ml.evaluation import evaluate
-from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Scorer, mask_network_of
 from ck19ml.tracking import registry, runs
 from ck19ml.training import PREDICT_BATCH
 from ck19ml.workflows.autoencoder import autoencoder_step
-from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
-from ck19ml.workflows.progress import say
+from ck19ml.workflows.data import Outcome, find_plates, prepare_step, prepared
 from ck19ml.workflows.supervised import fit_with_bar
 from ck19ml.workflows.trained import card, fit_settings
 from ck19ml.workflows.wells import Split, load_patches, split_dataset
@@ -52,17 +50,12 @@ LOWER_IS_BETTER = {
 
 def masking_command(config: MaskingConfig) -> Outcome:
     """Train both arms and compare them on the test wells, in one tracked run."""
-    if config.simulate is not None and not config.plate.exists():
-        say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
-    plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
-    dataset = prepared(plate, config.dataset, config.prepare)
+    plates = find_plates(config)
+    dataset = prepared(plates, config.dataset, config.prepare)
     with runs.start("masking", "masking", config.model_dump(mode="json")) as run:
         if dataset is None:
-            settings = config.prepare.model_dump(mode="json")
-            with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
-                dataset = prepare(plate, config.dataset, config.prepare)
-                describe_dataset(step, dataset)
-        split = split_dataset(dataset, config.split)
+            dataset = prepare_step(plates, config.dataset, config.prepare)
+        split = split_dataset(dataset, config.split, fewest=2)
         run.dataset(
             dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
         )
@@ -102,8 +95,8 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     dataset, name = split.dataset, ARMS[masked]
     rows = {role: split.rows(role) for role in ("train", "validation", "test")}
     parts = {r: load_patches(dataset, rows[r], masked=masked) for r in ("train", "validation")}
-    classifier = _classifier(config, split, autoencoder.encoder, parts, rows, name)
-    regressor = _regressor(config, split, autoencoder.encoder, parts, rows, name)
+    encoder = autoencoder.encoder
+    classifier, regressor = _head_networks(config, split, encoder, parts, rows, name)
     test = dataset.table.iloc[rows["test"]]
     groups = test.groupby(["plate", "well"], sort=True)
     well = groups.ngroup().to_numpy(np.intp)
@@ -133,57 +126,50 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     return Arm(statistics, np.array(["/".join(key) for key in groups.groups]))
 
 
-def _classifier(
+def _head_networks(
     config: MaskingConfig,
     split: Split,
     encoder: Any,
     patches: dict[str, AnyPatches],
     rows: dict[str, Wells],
     name: str,
-) -> Any:
-    settings = HeadSettings(
-        **config.classifier.head.model_dump(),
-        fine_tune=config.classifier.fine_tune,
-        class_weights=False,
-        fit=fit_settings(config.classifier.fit),
-    )
-    parts = {role: Part(patches[role], split.labels(rows[role])) for role in patches}
-    network, _ = fit_with_bar(
+) -> tuple[Any, Any]:
+    """Train the classifier and the regressor of an arm on its encoder."""
+
+    def answered(answers: Callable[[Wells], NDArray[Any]]) -> tuple[Part, Part]:
+        train, held_out = (
+            Part(patches[role], answers(rows[role])) for role in ("train", "validation")
+        )
+        return train, held_out
+
+    classifier, _ = fit_with_bar(
         train_classifier,
         f"{name} classifier",
         encoder,
-        (parts["train"], parts["validation"]),
-        settings,
+        answered(split.labels),
+        HeadSettings(
+            **config.classifier.head.model_dump(),
+            fine_tune=config.classifier.fine_tune,
+            class_weights=False,
+            fit=fit_settings(config.classifier.fit),
+        ),
         classes=len(split.classes),
         seed=config.seed,
     )
-    return network
-
-
-def _regressor(
-    config: MaskingConfig,
-    split: Split,
-    encoder: Any,
-    patches: dict[str, AnyPatches],
-    rows: dict[str, Wells],
-    name: str,
-) -> Any:
-    settings = RegressorSettings(
-        dropout=config.regressor.dropout,
-        local=config.regressor.head == "local",
-        fine_tune=config.regressor.fine_tune,
-        fit=fit_settings(config.regressor.fit),
-    )
-    parts = {role: Part(patches[role], split.overlap(rows[role])) for role in patches}
-    network, _ = fit_with_bar(
+    regressor, _ = fit_with_bar(
         train_regressor,
         f"{name} regressor",
         encoder,
-        (parts["train"], parts["validation"]),
-        settings,
+        answered(split.overlap),
+        RegressorSettings(
+            dropout=config.regressor.dropout,
+            local=config.regressor.head == "local",
+            fine_tune=config.regressor.fine_tune,
+            fit=fit_settings(config.regressor.fit),
+        ),
         seed=config.seed,
     )
-    return network
+    return classifier, regressor
 
 
 def _scorer(kind: str, network: Any, split: Split, seed: int, *, masked: bool) -> Scorer:
@@ -218,7 +204,7 @@ def inside_losses(
 
 
 def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> Statistic:
-    """Return the statistic "sum over count" of some wells; NaN where they count nothing."""
+    """Return the statistic "sum over count", (wells,) each; NaN where the count is 0."""
 
     def statistic(wells: Wells) -> float:
         total = counts[wells].sum()

@@ -2,13 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-from ck19ml.errors import PlateError, cannot_write
+from ck19ml.errors import ConfigError, PlateError, cannot_write
 from ck19ml.plates.csv_text import to_csv
 
 
@@ -38,6 +38,41 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def require_all_new(paths: Iterable[Path | None], *, overwrite: bool) -> None:
+    """Refuse files as `require_new` does, and two of the same name.
+
+    Raises
+    ------
+    PlateError
+    """
+    seen: set[Path] = set()
+    for path in filter(None, paths):
+        require_new(path, overwrite=overwrite)
+        if path.resolve() in seen:
+            raise PlateError(f"expected two files to write, found {path} twice; give another name")
+        seen.add(path.resolve())
+
+
+def require_apart(target: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to replace what is to be read, or what holds it.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for path in inputs:
+        if path.resolve().is_relative_to(target.resolve()):
+            raise ConfigError(
+                f"expected to write {target} without replacing what is read, found {path} there; "
+                "choose another name"
+            )
+
+
+def followed(target: Path) -> Path:
+    """Return where a link leads: a folder is replaced there, and the link stays."""
+    return target.resolve() if target.is_symlink() else target
 
 
 @contextmanager

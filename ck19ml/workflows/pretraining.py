@@ -13,9 +13,9 @@ from ck19ml.plates.store import open_dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.training import seed_everything
 from ck19ml.workflows.autoencoder import autoencoder_step
+from ck19ml.workflows.classifier import classifier_of
 from ck19ml.workflows.data import Outcome
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.supervised import classifier_of
 from ck19ml.workflows.wells import Split, split_dataset
 
 ARMS = ("frozen", "fine-tuned", "from scratch")
@@ -26,7 +26,7 @@ UNLABELLED = "unlabelled"
 
 def pretraining_command(config: PretrainingConfig) -> Outcome:
     """Train all arms on all shares of labelled wells, in one tracked run."""
-    split = split_dataset(open_dataset(config.dataset), config.split)
+    split = split_dataset(open_dataset(config.dataset), config.split, fewest=2)
     settings = AutoencoderSettings(
         architecture=config.architecture, masked=config.masked, fit=config.autoencoder_fit
     )

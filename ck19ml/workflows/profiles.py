@@ -58,7 +58,10 @@ def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> O
     require_fitting(dataset, scorer.card)
     rows = np.flatnonzero(~dataset.table["faulty"].to_numpy(bool))
     if not len(rows):
-        raise PlateError(f"expected usable patches in {dataset.path}, found faulty ones only")
+        raise PlateError(
+            f"expected usable patches in {dataset.path}, found faulty ones only; prepare other "
+            "wells"
+        )
     table = _metadata(dataset, scorer.card.seen)
     if patches:
         written = _write_patches(scorer, dataset, rows, table, out)
@@ -115,7 +118,7 @@ def well_profiles(
 
     Parameters
     ----------
-    rows : ndarray of int
+    rows : ndarray of int, (n,)
         Usable patches.
     metadata : DataFrame
         Of all patches of the dataset, in its order.

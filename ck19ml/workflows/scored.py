@@ -5,13 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from ck19ml.card import FAULTY
 from ck19ml.errors import PlateError
 from ck19ml.evaluation import evaluate, unseen_rows
-from ck19ml.plates.folder import Plate, read_field
+from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import FAULTY, Scorer
+from ck19ml.scoring import Scorer
 from ck19ml.tracking import registry, runs
-from ck19ml.workflows.data import Outcome, plate_layout
+from ck19ml.workflows.data import Outcome, layout_places, plate_layout
 from ck19ml.workflows.figures import (
     Figures,
     classifier_figures,
@@ -34,7 +35,9 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
     if FAULTY not in scorer.card.classes:
         rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
     if not len(rows):
-        raise PlateError(f"expected usable patches in {path}, found faulty ones only")
+        raise PlateError(
+            f"expected usable patches in {path}, found faulty ones only; prepare other wells"
+        )
     config = {"model": uri, "dataset": str(path)}
     with (
         bar(f"evaluating {dataset.name}") as progress,
@@ -80,12 +83,13 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
     """Score every well of a plate; a layout is joined where the plate has one."""
     scorer = registry.load_model(uri)
     _require_same_camera(plate, scorer)
+    # A plate without a layout is scored all the same; one with a damaged layout is not.
+    has_layout = any(place.is_file() for place in layout_places(plate))
+    layout = plate_layout(plate, None) if has_layout else None
     wells, each = _score(scorer, plate)
-    try:
-        labels = plate_layout(plate, None).rename(columns={"stimulation": "layout_stimulation"})
+    if layout is not None:
+        labels = layout.rename(columns={"stimulation": "layout_stimulation"})
         wells = wells.merge(labels, on="well", how="left")
-    except PlateError:
-        pass  # a plate without a layout is scored all the same
     write_csv(wells, out)
     lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
     if patches is not None:
@@ -103,7 +107,9 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
     fields: list[pd.DataFrame] = []
     with bar(f"scoring {plate.name}") as progress:
         for done, field in enumerate(plate.fields, start=1):
-            raw = scorer.cut(read_field(field, plate.description))
+            image = read_field(field, plate.description)
+            _require_patch(field, image.shape[:2], scorer.card.patch_size)
+            raw = scorer.cut(image)
             outputs = scorer.outputs(raw)
             masks = scorer.masks(raw)
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
@@ -121,6 +127,14 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
         usable = group.loc[~group["faulty"], "overlap"]
         rows.append({"plate": name, "well": well, **summary, "overlap": usable.mean()})
     return pd.DataFrame(rows), patches
+
+
+def _require_patch(field: Field, shape: tuple[int, ...], size: int) -> None:
+    if min(shape) < size:
+        raise PlateError(
+            f"{field.dc}: expected a field of at least {size} x {size} pixels, which is a patch of "
+            f"the model, found {shape[0]} x {shape[1]}; use a model of smaller patches"
+        )
 
 
 def _require_same_camera(plate: Plate, scorer: Scorer) -> None:

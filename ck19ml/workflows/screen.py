@@ -13,7 +13,15 @@ from ck19ml.workflows.data import Outcome
 def screen_command(
     uri: str, path: Path, out: Path | None, *, target: str, fdr: float, overwrite: bool
 ) -> Outcome:
-    """Answer which compounds change the interaction, and at what concentration."""
+    """Answer which compounds change the interaction, and at what concentration.
+
+    Raises
+    ------
+    ConfigError
+        If the false discovery rate is not between 0 and 1.
+    PlateError
+        If the output is no folder, or holds files and may not be overwritten.
+    """
     if not 0 < fdr < 1:
         raise ConfigError(f"expected a false discovery rate between 0 and 1, found {fdr}; as 0.05")
     if out is not None:

@@ -3,10 +3,11 @@
 from dataclasses import asdict, dataclass
 
 from ck19ml import __version__
+from ck19ml.card import Card
 from ck19ml.config import FitConfig
 from ck19ml.core.classification import BASELINE
 from ck19ml.evaluation import Evaluation
-from ck19ml.scoring import Card, Scorer
+from ck19ml.scoring import Scorer
 from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run

@@ -15,7 +15,7 @@ from ck19ml.evaluation import evaluate_classifier, with_counts
 from ck19ml.models import Network
 from ck19ml.tracking import trial_runs
 from ck19ml.tracking.runs import Run
-from ck19ml.training import Fit, FitSettings, predict
+from ck19ml.training import Fit, FitSettings, predict, predict_features
 from ck19ml.tuning import Parameters, Report
 from ck19ml.workflows.gate import well_losses
 from ck19ml.workflows.material import Material
@@ -67,8 +67,7 @@ class Trials:
 
     def started(self, number: int, parameters: Parameters) -> None:
         """Open the trial's run."""
-        self.open[number] = trial_runs.start_trial(self.parent, number)
-        self.open[number].params(parameters)
+        self.open[number] = trial_runs.start_trial(self.parent, number, parameters)
 
     def ended(self, number: int, state: str, error: str | None) -> None:
         """Close the trial's run in its true state."""
@@ -90,12 +89,15 @@ class Trials:
             report(epoch, metrics["validation/loss"])
 
         settings = settings_of(self.config, parameters)
+        tags: dict[str, str] = {}
         try:
             network, result = self._train(settings, watch)
-        finally:
-            run.curve(curve)
-        run.tags({"stop_reason": result.stop_reason})
-        return self._evaluate(run, network, result, settings)
+            value, notes, metrics = self._evaluate(network, result, settings)
+            curve.append((0, metrics))
+            tags["stop_reason"] = result.stop_reason
+        finally:  # at once: a trial may be shorter than a few questions to the server
+            run.curve(curve, tags)
+        return value, notes
 
     def _train(self, settings: HeadSettings, watch: Any) -> tuple[Network, Fit]:
         """Train; what is the fault of the parameters fails the trial, and not the study."""
@@ -119,8 +121,9 @@ class Trials:
             raise
 
     def _evaluate(
-        self, run: Run, network: Network, result: Fit, settings: HeadSettings
-    ) -> tuple[float, dict[str, Any]]:
+        self, network: Network, result: Fit, settings: HeadSettings
+    ) -> tuple[float, dict[str, Any], dict[str, float]]:
+        """Return the value, the notes and the metrics of a trained trial."""
         part = self.material.part("validation", pixels=settings.fine_tune)
         probabilities = _predict(network, part, settings).astype(np.float64)
         split = self.material.split
@@ -136,20 +139,19 @@ class Trials:
         evaluation = evaluate_classifier(probabilities, table, known)
         epochs = {"best_epoch": result.best_epoch, "head_epochs": result.head_epochs}
         first, second = fit_temperatures(evaluation.patches, evaluation.wells, split.classes)
-        run.metrics(evaluation.metrics("validation") | epochs)
-        losses = well_losses("classifier", evaluation, split.wells)
-        return evaluation.scores["log_loss"].value, epochs | {
-            "losses": losses,
+        notes = epochs | {
+            "losses": well_losses("classifier", evaluation, split.wells),
             "temperature": first,
             "well_temperature": second,
         }
+        return evaluation.scores["log_loss"].value, notes, evaluation.metrics("validation") | epochs
 
 
 def _predict(network: Any, part: Part, settings: HeadSettings) -> NDArray[np.float32]:
     if settings.fine_tune:
         return predict(network, part.patches)
-    # The encoder is as it was, so its features are known.
-    return np.asarray(network.get_layer("head").predict(part.features, verbose=0, batch_size=4096))
+    assert part.features is not None  # noqa: S101 (the encoder is as it was: they are known)
+    return predict_features(network.get_layer("head"), part.features)
 
 
 def _sentence(error: Exception) -> str:

@@ -11,12 +11,11 @@ from ck19ml import tuning
 from ck19ml.config import TuneConfig
 from ck19ml.core.fingerprint import fingerprint
 from ck19ml.errors import ConfigError
-from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import Dataset
 from ck19ml.tracking import runs, server
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Space, Study
-from ck19ml.workflows.data import Outcome, describe_dataset, prepare, prepared, simulate
+from ck19ml.workflows.data import Outcome, find_plates, prepare_step, prepared
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.repair import repair_runs
 from ck19ml.workflows.studies import (
@@ -48,19 +47,14 @@ def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
     folder = config.dataset.with_suffix(".study")
     place = storage or folder / "optuna.journal"
     _require_safe(place)
-    if config.simulate is not None and not config.plate.exists():
-        say(simulate(config.plate, config.simulate, overwrite=False).lines[0])
-    plate = find_plate(config.plate, strict=not config.prepare.skip_bad)
-    dataset = prepared(plate, config.dataset, config.prepare)
+    plates = find_plates(config)
+    dataset = prepared(plates, config.dataset, config.prepare)
     with ended_by_sigterm(), server.lost_in_one_line(), ExitStack() as outer:
         repair_runs()
         with ExitStack() as inner:
             if dataset is None:
                 run = inner.enter_context(_start(config, None))
-                settings = config.prepare.model_dump(mode="json")
-                with runs.start(f"prepare {plate.name}", "prepare", settings) as step:
-                    dataset = prepare(plate, config.dataset, config.prepare)
-                    describe_dataset(step, dataset)
+                dataset = prepare_step(plates, config.dataset, config.prepare)
                 # The study outlives the run, whose last state depends on who else is at work.
                 study = outer.enter_context(_study(config, dataset, place))
                 with study.alone("parent"):
@@ -92,6 +86,7 @@ def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[
     if config.pruner != "median":  # studies from before there was a choice keep their names
         own["pruner"] = config.pruner
     name = f"tune-{fingerprint(own, dataset.content_hash)}"
+    split_dataset(dataset, config.split, config.classes, fewest=2)  # before it leaves a file
     with (
         tuning.open_study(
             place,
@@ -110,7 +105,7 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
     from ck19ml.workflows.autoencoder import autoencoder_step
 
     say(repair(study, at.parent))
-    split = split_dataset(dataset, config.split, config.classes)
+    split = split_dataset(dataset, config.split, config.classes, fewest=2)
     with study.alone("encoder"):  # who comes second finds it trained
         encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
     at.own.tags({"ck19ml.study": study.name, "ck19ml.study_run": at.parent.id,
@@ -275,7 +270,8 @@ def _require_first_in_space(config: TuneConfig) -> None:
         choice = space.get(name)
         if choice is None:
             raise ConfigError(
-                f"first: expected parameters of the space ({', '.join(space)}), found '{name}'"
+                f"first: expected parameters of the space ({', '.join(space)}), found "
+                f"'{name}'; correct it"
             )
         inside = value in choice if isinstance(choice, list) else choice.low <= value <= choice.high
         if not inside:

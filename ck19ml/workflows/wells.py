@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from ck19ml.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
 from ck19ml.batches import AnyPatches, Patches, StoredPatches, stored_bytes
+from ck19ml.card import FAULTY
 from ck19ml.config import MEMORY_GB, SplitConfig
 from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.evaluation import class_labels, rows_of, with_counts
 from ck19ml.plates.store import Dataset
-from ck19ml.scoring import FAULTY
 
 SAME_WELLS = "same_wells"
 """Role of the patches of training wells that are held out."""
@@ -40,9 +40,14 @@ class Split:
     held_out: NDArray[np.bool_]
 
     def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
-        """Rows of the patches in wells of these roles; faulty ones only where asked for.
+        """Rows of the patches, (n,), in wells of these roles; faulty ones only where asked for.
 
         The role ``same_wells`` stands for the patches of training wells that are held out.
+
+        Raises
+        ------
+        ConfigError
+            If there are none.
         """
         wanted = ["train" if role == SAME_WELLS else role for role in roles]
         rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(wanted)])
@@ -111,11 +116,17 @@ def split_dataset(
     classes: list[str] | None = None,
     *,
     faulty_class: bool = False,
+    fewest: int = 1,
 ) -> Split:
     """Split the wells of a dataset.
 
     Wells without a single usable patch are left out; so are those of stimulations that are
     not among the classes.
+
+    Parameters
+    ----------
+    fewest : int
+        Stimulations at least; 2 where they are to be told apart.
 
     Raises
     ------
@@ -131,6 +142,11 @@ def split_dataset(
             f"'{unknown[0]}'; correct the name"
         )
     chosen = classes or known
+    if len(chosen) < fewest:
+        raise ConfigError(
+            f"expected {fewest} stimulations or more in {dataset.path} to tell apart, found "
+            f"{', '.join(chosen)} only; prepare a plate that has others"
+        )
     usable = dataset.table.groupby(["plate", "well"])["faulty"].min()
     keys = pd.MultiIndex.from_frame(wells[["plate", "well"]])
     kept = wells["stimulation"].isin(chosen) & ~usable.reindex(keys).to_numpy(bool)
@@ -183,6 +199,8 @@ def load_patches(
 
     Parameters
     ----------
+    rows : ndarray of int, (n,)
+        Of the dataset.
     memory_gb : float
         They are read into memory where those of the whole dataset fit into it. Otherwise they
         stay on disk, and as many fields as fit are in memory at a time.

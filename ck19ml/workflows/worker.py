@@ -105,6 +105,8 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
 
 def main(work: Callable[[Task], int] = work) -> int:
     """Do the task that standard input names; see the module."""
+    # Whoever starts `tune` in a script's background has it, and its workers, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     task = Task(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:

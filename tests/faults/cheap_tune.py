@@ -42,8 +42,7 @@ class Cheap:
         self.open: dict[int, Run] = {}
 
     def started(self, number: int, parameters: Parameters) -> None:
-        self.open[number] = trial_runs.start_trial(self.parent, number)
-        self.open[number].params(parameters)
+        self.open[number] = trial_runs.start_trial(self.parent, number, parameters)
 
     def ended(self, number: int, state: str, error: str | None) -> None:
         run = self.open.pop(number, None)

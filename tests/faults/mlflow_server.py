@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.postgres import free_port
+from tests.ports import free_port
 
 PATIENCE_S = 180
 

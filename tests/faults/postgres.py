@@ -3,13 +3,14 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.ports import free_port
 
 USER, PASSWORD = "keeper", "not+to/be@seen"
 ENCODED = "not%2Bto%2Fbe%40seen"
@@ -22,12 +23,6 @@ def binaries() -> Path | None:
             return folder
     found = shutil.which("initdb")
     return None if found is None else Path(found).resolve().parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

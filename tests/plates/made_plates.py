@@ -55,10 +55,13 @@ def labels(wells: Iterable[str], stimulation: str = "OVA") -> pd.DataFrame:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Hash of every file below a folder, and the empty folders."""
-    return {
-        str(path.relative_to(folder)): (
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
-        )
-        for path in sorted(folder.rglob("*"))
-    }
+    """Hash of every file below a folder; of what is no file, what it is."""
+    return {str(path.relative_to(folder)): _what(path) for path in sorted(folder.rglob("*"))}
+
+
+def _what(path: Path) -> str:
+    if path.is_symlink():
+        return f"link to {path.readlink()}"
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return "folder" if path.is_dir() else "neither file nor folder"

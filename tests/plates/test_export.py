@@ -84,7 +84,7 @@ def test_nothing_is_overwritten_unasked(plate: Plate, tmp_path: Path) -> None:
     export_plate(plate, target, overwrite=True)
 
 
-def test_a_folder_of_other_things_is_never_replaced(plate: Plate, tmp_path: Path) -> None:
+def test_a_folder_of_other_things_is_never_replaced(plate: Plate) -> None:
     with pytest.raises(PlateError, match="expected an OME-Zarr plate or nothing"):
         export_plate(plate, plate.folder, overwrite=True)
     assert find_plate(plate.folder).fields == plate.fields

@@ -15,7 +15,8 @@ from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.folder import Plate, find_plate, read_field
 from ck19ml.plates.layouts import read_layout
-from ck19ml.plates.prepare import is_prepared, prepare_dataset
+from ck19ml.plates.preparation import Preparation, Source
+from ck19ml.plates.prepare import open_prepared, prepare_dataset
 from ck19ml.plates.store import Dataset
 from tests.plates.made_plates import SIDE, grey, labels, write_image, write_well
 
@@ -47,8 +48,8 @@ def prepared(plate: Plate, target: Path, layout: pd.DataFrame = LAYOUT, **change
 
 
 def found(plate: Plate, target: Path, layout: pd.DataFrame = LAYOUT, size: int = 16) -> str:
-    """What `is_prepared` says: the path of the dataset, nothing, or why it refuses."""
-    dataset = is_prepared(plate, layout, target, mask="otsu", patch_size=size)
+    """What `open_prepared` says: the path of the dataset, nothing, or why it refuses."""
+    dataset = open_prepared([Source(plate, layout)], target, Preparation("otsu", size))
     return str(dataset.path) if dataset else "nothing"
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.folder import Plate, find_plate
-from ck19ml.plates.prepare import is_prepared, prepare_dataset
+from ck19ml.plates.preparation import Preparation, Source
+from ck19ml.plates.prepare import open_prepared, prepare_dataset
 from ck19ml.plates.store import Dataset
 from tests.plates.made_plates import SIDE, contents, grey, labels, write_image, write_well
 
@@ -117,7 +118,7 @@ def test_nothing_but_a_dataset_is_ever_replaced(plate: Plate, tmp_path: Path, ta
     with pytest.raises(ConfigError, match="expected a dataset or nothing"):
         prepared(plate, tmp_path / target)
     with pytest.raises(ConfigError, match="expected a dataset or nothing"):
-        is_prepared(plate, LAYOUT, tmp_path / target, mask="otsu", patch_size=16)
+        open_prepared([Source(plate, LAYOUT)], tmp_path / target, Preparation("otsu", 16))
     assert contents(tmp_path) == before
 
 

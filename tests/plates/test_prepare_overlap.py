@@ -18,7 +18,6 @@ from ck19ml.plates.prepare import open_prepared, prepare_plates
 from ck19ml.plates.store import Dataset, open_dataset
 
 Z = "overlap_z"
-PATCH = 192
 
 
 @pytest.fixture(scope="module")

@@ -215,7 +215,7 @@ class TestTheReport:
         lines = capsys.readouterr().err.splitlines()
         assert code == 1
         assert len(lines) == 11
-        assert lines[-1].startswith("error: expected a plate without problems, found 10 of ")
+        assert lines[-1].startswith("error: expected a plate without problems, found 10 in ")
         assert "and 7 more; correct them, or add --skip-bad" in lines[-1]
         assert all("plate" in line and not line.startswith("error") for line in lines[:-1])
         assert contents(tmp_path) == before

@@ -22,7 +22,8 @@ from ck19ml.plates.store import (
 
 SIZE, FIELDS, PATCHES = 16, 3, 2
 ROWS = FIELDS * PATCHES
-INFO = {"parameters": {"mask": "otsu"}, "source_fingerprint": "a", "content_hash": "b"}
+PARAMETERS = {"mask": "otsu", "patch_size": SIZE, "background": 255, "bit_depth": 12}
+INFO = {"parameters": PARAMETERS, "source_fingerprint": "a", "content_hash": "b"}
 
 
 def pixels(field: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,8 +38,17 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
         {
             "plate": "CK19",
             "well": np.repeat(wells, PATCHES),
+            "row": np.repeat(["A", "A", "B"], PATCHES),
+            "column": np.repeat([1, 1, 2], PATCHES),
+            "field": np.repeat([1, 2, 1], PATCHES),
             "patch": np.tile(np.arange(PATCHES), FIELDS),
             "stimulation": np.repeat(["OVA", "OVA", "ConA"], PATCHES),
+            "compound": "",
+            "concentration_um": np.nan,
+            "control": "",
+            "faulty": False,
+            **dict.fromkeys(("y", "x", "tcell_area_px", "dc_area_px", "overlap_area_px"), 0),
+            **dict.fromkeys(("overlap", "tcell_overlap"), 0.0),
         }
     )
     fields = pd.DataFrame(
@@ -72,7 +82,7 @@ def test_what_was_written_is_read_back(written: Path) -> None:
     assert {key: dataset.info[key] for key in INFO} == INFO
     assert set(dataset.info) - set(INFO) == {"format", HASHES, SEAL}
     assert (dataset.name, dataset.content_hash) == ("plate", "b")
-    assert dataset.parameters == {"mask": "otsu"}
+    assert dataset.parameters == PARAMETERS
 
 
 @pytest.mark.parametrize("rows", [[4, 0, 3], [1, 1, 5], [2], []], ids=str)

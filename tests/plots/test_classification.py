@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 from ck19ml.plots import classification, style
+from tests.plots.legends import legend_texts
 
 NAMES = ["Unstimulated", "OVA", "ConA"]
 COUNTS = [[90, 10, 0], [0, 0, 0], [500, 0, 1500]]
@@ -13,10 +14,6 @@ COUNTS = [[90, 10, 0], [0, 0, 0], [500, 0, 1500]]
 
 def cell_texts(axes):
     return [text.get_text() for text in axes.texts]
-
-
-def legend_texts(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_confusion_shows_counts_and_shares_of_rows():

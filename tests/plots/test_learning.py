@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from ck19ml.plots import learning, style
+from tests.plots.legends import legend_texts
 
 HISTORY = pd.DataFrame(
     {
@@ -18,10 +19,6 @@ HISTORY = pd.DataFrame(
 
 def titles(figure):
     return [axes.get_title(loc="left") for axes in figure.axes if axes.axison]
-
-
-def legend_texts(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_one_panel_a_metric_with_both_phases():

@@ -8,10 +8,7 @@ from matplotlib.colors import to_hex
 
 from ck19ml.errors import PlateError
 from ck19ml.plots import plate, style
-
-
-def legend_texts(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+from tests.plots.legends import legend_texts
 
 
 def hatched(axes):

@@ -22,7 +22,7 @@ HOLD = """
     from ck19ml.tracking import runs, trial_runs
     with runs.start("a tuning", "tune", {}) as parent:
         with runs.start("a step", "prepare", {}) as step:
-            child = trial_runs.start_trial(parent, 0)
+            child = trial_runs.start_trial(parent, 0, {})
             print(parent.id, step.id, child.id, flush=True)
             sys.stdin.read()
 """
@@ -105,9 +105,9 @@ def test_a_process_number_that_was_given_again_is_another_process() -> None:
 def test_trials_runs_are_brought_to_what_the_study_says() -> None:
     ended = time.time() - 50
     with runs.start("a", "tune", {}) as parent:
-        made = {number: trial_runs.start_trial(parent, number) for number in range(5)}
+        made = {number: trial_runs.start_trial(parent, number, {}) for number in range(5)}
         made[1].metrics({"validation/log_loss": 1.0})
-        twin = trial_runs.start_trial(parent, 1)
+        twin = trial_runs.start_trial(parent, 1, {})
         trial_runs.end_trial(made[4], "complete", None)
         endings: dict[int, Any] = {
             0: ("fail", "the loss is not finite", ended),

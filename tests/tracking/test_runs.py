@@ -1,11 +1,8 @@
 import json
 import math
-import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +15,12 @@ from mlflow import MlflowClient
 from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plates.store import Dataset
-from ck19ml.tracking import runs, server
+from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
-from tests.conftest import forget_tracking_client
 
 pytestmark = pytest.mark.usefixtures("store")
 
 CONFIG = {"seed": 1, "fit": {"epochs": 3, "batch_size": 32}}
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    assert mlflow.active_run() is None, "a test left a run open"
 
 
 @pytest.fixture
@@ -146,12 +136,6 @@ def test_many_and_long_parameters_are_logged_whole() -> None:
     assert params["long"] == "x" * 3000
 
 
-def test_flatten_joins_keys() -> None:
-    assert runs.flatten({"a": {"b": {"c": 1}, "d": None}, "e": []}) == {
-        "a.b.c": 1, "a.d": None, "e": [],
-    }  # fmt: skip
-
-
 def test_artifacts_come_back(tmp_path: Path) -> None:
     table = pd.DataFrame({"well": ["A01", "A02"], "overlap": [0.1, 0.25]})
     figure = Figure()
@@ -220,7 +204,7 @@ def test_children_are_listed_by_kind_the_oldest_first() -> None:
     with runs.start("parent", "tune", {}) as parent:
         trials = []
         for number in range(3):
-            child = runs.start_child(parent, f"trial-{number:03d}", "trial")
+            child = runs.start_child(parent, f"trial-{number:03d}", "trial", {}, {})
             assert mlflow.active_run().info.run_id == parent.id, "a child does not become active"
             assert child.state == "RUNNING"
             child.end(["FINISHED", "KILLED", "FAILED"][number])
@@ -229,7 +213,7 @@ def test_children_are_listed_by_kind_the_oldest_first() -> None:
         with runs.start("step", "autoencoder", {}) as step:
             pass
     with runs.start("stranger", "tune", {}) as other:
-        runs.start_child(other, "trial-000", "trial").end("FINISHED")
+        runs.start_child(other, "trial-000", "trial", {}, {}).end("FINISHED")
     assert parent.children("trial") == trials
     assert [child.state for child in trials] == ["FINISHED", "KILLED", "FAILED"]
     assert parent.children("autoencoder") == [step]
@@ -288,73 +272,3 @@ def test_an_experiment_is_named_by_the_environment(
     found = MlflowClient().get_experiment_by_name("overlap")
     assert stored(first).info.experiment_id == found.experiment_id
     assert found.tags["mlflow.experimentKind"] == "custom_model_development"
-
-
-@pytest.mark.slow
-def test_without_a_word_the_store_is_sqlite_in_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    forget_tracking_client()
-    run = finished("kind", None)
-    assert (tmp_path / "mlflow.db").is_file()
-    assert (tmp_path / "mlruns" / "0" / run.id / "artifacts" / "config.json").is_file()
-    forget_tracking_client()
-
-
-def refused(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
-    forget_tracking_client()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    started = time.monotonic()
-    with pytest.raises(TrackingError) as caught, runs.start("a", "kind", {}):
-        pass
-    assert time.monotonic() - started < 10
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
-
-
-def test_a_server_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    text = refused(monkeypatch, f"http://user:secret@127.0.0.1:{port}")
-    assert f"http://127.0.0.1:{port}, found no answer" in text
-    assert "secret" not in text
-
-
-@pytest.mark.slow
-def test_a_server_that_does_not_answer_is_said_within_ten_seconds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with socket.socket() as silent:  # takes the connection and says nothing
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        port = silent.getsockname()[1]
-        assert "found no answer" in refused(monkeypatch, f"http://127.0.0.1:{port}")
-
-
-def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "expected" in refused(monkeypatch, "http://")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_store_that_cannot_be_written_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "closed").mkdir(mode=0o500)
-    refused(monkeypatch, f"sqlite:///{tmp_path}/closed/mlflow.db")
-
-
-def test_a_store_in_a_place_that_cannot_be_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    text = refused(monkeypatch, f"sqlite:///{tmp_path}/file/mlflow.db")
-    assert "expected a tracking store at sqlite:///" in text
-
-
-def test_passwords_are_not_shown() -> None:
-    assert server.without_password("https://a:b@host:5000/x") == "https://host:5000/x"
-    assert server.without_password("sqlite:///mlflow.db") == "sqlite:///mlflow.db"

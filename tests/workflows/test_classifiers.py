@@ -14,9 +14,9 @@ from mlflow.artifacts import download_artifacts
 from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, PretrainingConfig, SplitConfig
 from ck19ml.plates.store import Dataset
 from ck19ml.tracking import registry
+from ck19ml.workflows.classifier import classifier_command
 from ck19ml.workflows.folds import folds_command
 from ck19ml.workflows.pretraining import labelled, pretraining_command
-from ck19ml.workflows.supervised import classifier_command
 from ck19ml.workflows.wells import split_dataset
 from tests.conftest import tracking_store
 

@@ -12,7 +12,7 @@ from ck19ml.core.interaction import THRESHOLDS
 from ck19ml.plates.store import Dataset
 from ck19ml.tracking import registry
 from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.supervised import regressor_command
+from ck19ml.workflows.regressor import regressor_command
 from tests.conftest import tracking_store
 
 pytestmark = pytest.mark.slow

@@ -26,8 +26,8 @@ from ck19ml.scoring import Card
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows import trials
+from ck19ml.workflows.classifier import classifier_command
 from ck19ml.workflows.evaluate import evaluate_command
-from ck19ml.workflows.supervised import classifier_command
 from ck19ml.workflows.tune import tune_command
 from ck19ml.workflows.wells import split_dataset
 from tests.conftest import tracking_store

@@ -26,10 +26,6 @@ CAPTIONS = {
         "How well interaction is told at each threshold; read precision beside the "
         "prevalence, which is what a guess has."
     ),
-    "threshold_curve": (
-        "How well interaction is told at each threshold; read precision beside the "
-        "prevalence, which is what a guess has."
-    ),
     "field_sums": "The sum of the overlap over each well's patches, true beside predicted.",
     "learning_curves": (
         "Training and validation loss by epoch: where they part, the network learns its "

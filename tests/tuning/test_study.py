@@ -1,4 +1,3 @@
-import errno
 import os
 import signal
 import subprocess
@@ -14,63 +13,9 @@ import pytest
 from optuna.trial import TrialState
 
 from ck19ml import tuning
-from ck19ml.errors import Ck19Error, ConfigError, TrialFailed
-from ck19ml.tuning import Notes, Parameters, Range, Report, Study
-
-SPACE = {
-    "units": [32, 64, 128],
-    "rate": Range(1e-4, 1e-2, log=True),
-    "depth": Range(1, 3),
-    "normalise": [False, True],
-}
-FIRST = {"units": 64, "rate": 0.001, "depth": 2, "normalise": True}
-
-
-class Log:
-    """Keeps what the study tells of its trials."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[int, Parameters]] = []
-        self.over: list[tuple[int, str, str | None]] = []
-
-    def started(self, number: int, parameters: Parameters) -> None:
-        self.begun.append((number, dict(parameters)))
-
-    def ended(self, number: int, state: str, error: str | None) -> None:
-        self.over.append((number, state, error))
-
-    @property
-    def states(self) -> list[str]:
-        return [state for _, state, _ in self.over]
-
-
-def objective(number: int, parameters: Parameters, _: Report) -> tuple[float, Notes]:
-    return parameters["rate"] * parameters["units"], {"number": number}
-
-
-class Stored:
-    """A journal with the arguments that are the same in every test."""
-
-    def __init__(self, folder: Path, seed: int = 2211, first: Parameters | None = None) -> None:
-        self.journal = folder / "study" / "optuna.journal"
-        self.seed, self.first = seed, FIRST if first is None else first
-
-    def open(self) -> Any:
-        return tuning.open_study(self.journal, "s", seed=self.seed, first=self.first)
-
-    def run(self, budget: int, run: Any = objective, *, failures: int = 3) -> tuple[int, Log]:
-        log = Log()
-        with self.open() as study:
-            return study.run(budget, run, SPACE, log, failures=failures), log
-
-    def table(self) -> pd.DataFrame:
-        with self.open() as study:
-            return study.table()
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Stored:
-    return Stored(tmp_path)
+from ck19ml.errors import Ck19Error, TrialFailed
+from ck19ml.tuning import Notes, Parameters, Report, Study
+from tests.tuning.stored import FIRST, SPACE, Log, Stored, objective
 
 
 def failing(*numbers: int) -> Any:
@@ -310,7 +255,7 @@ HOLD = """
     import sys, time
     from pathlib import Path
     from ck19ml import tuning
-    from tests.test_tuning import FIRST, SPACE, Log, objective
+    from tests.tuning.stored import FIRST, SPACE, Log, objective
 
     def run(number, parameters, report):
         if number == {number}:
@@ -327,7 +272,7 @@ HOLD = """
 def hold(study: Stored, number: int) -> "subprocess.Popen[str]":
     """Start a process that stays in the middle of a trial."""
     code = textwrap.dedent(HOLD.format(number=number))
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(study.journal)],
         cwd=root,
@@ -402,7 +347,7 @@ def test_a_trial_whose_processes_die_again_and_again_counts_as_failed(study: Sto
     """Parameters that need more memory than there is would otherwise kill without end."""
     for _ in range(3):
         with study.open() as opened:
-            opened._claim(2)  # and the process is gone
+            opened.claims.take(2)  # and the process is gone
     added, log = study.run(2, failures=1)
     assert added == 2
     assert log.begun[0][1] != FIRST
@@ -418,8 +363,8 @@ def test_a_process_taken_for_dead_loses_its_trial(study: Stored) -> None:
     def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
         if number == 0:
             with study.open() as other:
-                [trial] = other._in(TrialState.RUNNING)
-                other._give_up(trial, died=True)
+                [trial] = other.claims.trials(TrialState.RUNNING)
+                other.claims.give_up(trial, died=True)
                 other.run(2, objective, SPACE, Log(), failures=0)
         return objective(number, parameters, report)
 
@@ -434,65 +379,6 @@ def test_no_trial_is_started_after_the_time_limit(study: Stored) -> None:
         log = Log()
         assert opened.run(5, objective, SPACE, log, failures=0, until=time.time() - 1) == 0
     assert log.begun == []
-
-
-def test_a_line_that_was_cut_short_costs_nothing_but_itself(study: Stored) -> None:
-    """A process killed, or a disk full, in the middle of a write."""
-    study.run(2)
-    with study.journal.open("ab") as file:
-        file.write(b'{"op_code":4,"worker_id":"x","stu')
-    assert study.run(4)[0] == 2
-    assert study.table()["state"].tolist() == ["complete"] * 4
-
-
-def test_a_journal_that_is_none_is_said_in_one_line(study: Stored) -> None:
-    study.journal.parent.mkdir()
-    study.journal.write_text("not a journal\nat all\n")
-    with pytest.raises(Ck19Error, match="expected Optuna's journal at"), study.open():
-        pass
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_said_in_one_line(study: Stored, number: int) -> None:
-    with (
-        pytest.raises(Ck19Error, match=r"expected room on the disk of .*, found it full"),
-        study.open(),
-    ):
-        raise OSError(number, "no space")
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://user:secret@host:5432/db", "postgresql://host:5432/db"),
-        ("postgresql://user@host/db?password=secret", "postgresql://host/db"),
-        ("postgresql+psycopg2://u:p%40ss@h/d", "postgresql+psycopg2://h/d"),
-        ("postgresql://u:secret@h:none/db", "postgresql://..."),
-        ("data/plate.study/optuna.journal", "data/plate.study/optuna.journal"),
-    ],
-)
-def test_a_storage_is_shown_without_its_secrets(url: str, shown: str) -> None:
-    assert tuning.shown(url) == shown
-
-
-@pytest.mark.parametrize("url", ["sqlite:///study.db", "mysql://u:secret@h/d", "http://x"])
-def test_other_databases_are_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="expected a file or postgresql://") as caught:
-        tuning.require_storage(url)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_database_that_is_not_there_is_said_in_one_line() -> None:
-    url = "postgresql://someone:secret@127.0.0.1:1/nothing"
-    with (
-        pytest.raises(
-            Ck19Error, match=r"expected the study's database at postgresql://127"
-        ) as told,
-        tuning.open_study(url, "s", seed=1, first={}),
-    ):
-        pass
-    assert "secret" not in str(told.value)
-    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("pruner", ["hyperband", "none"])

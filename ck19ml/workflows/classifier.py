@@ -1,0 +1,123 @@
+"""Train a classifier on an encoder as a tracked run."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ck19ml.checkpoint import Checkpoint
+from ck19ml.classifier import HeadSettings, Part, encode, train_classifier
+from ck19ml.config import ClassifierConfig
+from ck19ml.core.classification import fit_temperatures
+from ck19ml.evaluation import evaluate
+from ck19ml.plates.store import open_dataset
+from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.tracking import runs
+from ck19ml.training import Fit
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.repair import repair_runs
+from ck19ml.workflows.supervised import (
+    find_encoder,
+    finish_supervised,
+    fit_with_bar,
+    part_of,
+    training_checkpoint,
+)
+from ck19ml.workflows.trained import card, fit_settings, outcome
+from ck19ml.workflows.wells import Split, load_patches, split_dataset
+
+
+def classifier_command(config: ClassifierConfig) -> Outcome:
+    """Train a classifier with fixed settings, and register it."""
+    dataset = open_dataset(config.dataset)
+    split = split_dataset(
+        dataset, config.split, config.classes, faulty_class=config.faulty_class, fewest=2
+    )
+    encoder = find_encoder(config, split)
+    kind = "fine-tuned" if config.fine_tune else "frozen"
+    repair_runs()
+    with runs.start(f"classifier {kind}", "classifier", config.model_dump(mode="json")) as run:
+        kept = training_checkpoint("classifier", config, split, encoder)
+        scorer, result = classifier_of(config, split, encoder, kept)
+        trained = finish_supervised(
+            run,
+            scorer,
+            split,
+            result,
+            epochs=config.fit.epochs,
+            seed=config.seed,
+            refit=config.refit,
+            # A model that was trained on the validation wells has nothing to show at the gate.
+            losses={} if config.refit else None,
+        )
+        kept.remove()
+    return outcome(trained)
+
+
+def classifier_of(
+    config: ClassifierConfig, split: Split, encoder: Any, checkpoint: Checkpoint | None = None
+) -> tuple[Scorer, Fit]:
+    """Train a classifier on an encoder and calibrate it on the validation wells."""
+    train, held_out = _classifier_parts(encoder, split, config)
+    network, result = fit_with_bar(
+        train_classifier,
+        "classifier",
+        encoder,
+        (train, held_out),
+        head_settings(config),
+        classes=len(split.classes),
+        seed=config.seed,
+        checkpoint=checkpoint,
+    )
+    known = card(
+        "classifier",
+        split,
+        masked=config.masked,
+        seed=config.seed,
+        threshold=config.interaction_threshold,
+        refit=config.refit,
+    )
+    scorer = Scorer(network, known, mask_network_of(split.dataset))
+    return calibrated(scorer, split, config), result
+
+
+def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer:
+    """Give a classifier its temperatures: the config's, or those of the validation wells."""
+    first, second = config.temperature, config.well_temperature
+    if not config.refit and (first is None or second is None):
+        rows = split.rows("validation", faulty=split.faulty_class)
+        found = evaluate(scorer, split.dataset, rows)
+        fitted = fit_temperatures(found.patches, found.wells, split.classes)
+        first, second = first or fitted[0], second or fitted[1]
+    known = replace(scorer.card, temperature=first or 1.0, well_temperature=second or 1.0)
+    return Scorer(scorer.network, known, scorer.mask_network)
+
+
+def _classifier_parts(
+    encoder: Any, split: Split, config: ClassifierConfig
+) -> tuple[Part, Part | None]:
+    roles = ("train", "validation")
+    train, held_out = (part_of(split, role, config, labels=True) for role in roles)
+    if not config.refit:
+        return train, held_out
+    features = None
+    if config.encoder is not None:
+        # Encoded apart, as the tuning does: batches decide on the last digits.
+        parts = [encode(encoder, part).features for part in (train, held_out)]
+        features = np.concatenate([each for each in parts if each is not None])
+    every = np.concatenate([split.rows(role, faulty=split.faulty_class) for role in roles])
+    patches = load_patches(
+        split.dataset, every, masked=config.masked, memory_gb=config.fit.memory_gb
+    )
+    return Part(patches, split.labels(every), features), None
+
+
+def head_settings(config: ClassifierConfig) -> HeadSettings:
+    """Take the head and its training from a config."""
+    return HeadSettings(
+        **config.head.model_dump(),
+        fine_tune=config.fine_tune,
+        class_weights=config.class_weights,
+        fit=fit_settings(config.fit),
+        head_fit=None if config.head_fit is None else fit_settings(config.head_fit),
+    )

@@ -1,0 +1,107 @@
+"""Train a regressor of the overlap as a tracked run."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ck19ml.classifier import RegressorSettings, train_regressor
+from ck19ml.config import RegressorConfig
+from ck19ml.core.interaction import SLIDES_THRESHOLD, best_call
+from ck19ml.evaluation import evaluate
+from ck19ml.plates.store import open_dataset
+from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.tracking import runs
+from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.repair import repair_runs
+from ck19ml.workflows.supervised import (
+    find_encoder,
+    finish_supervised,
+    fit_with_bar,
+    part_of,
+    training_checkpoint,
+)
+from ck19ml.workflows.trained import Trained, card, fit_settings, outcome
+from ck19ml.workflows.wells import Split, split_dataset
+
+
+def regressor_command(config: RegressorConfig) -> Outcome:
+    """Train a regressor of the overlap, and register it."""
+    dataset = open_dataset(config.dataset).with_target(config.target)
+    split = split_dataset(dataset, config.split)
+    encoder = None if config.head == "masks" else find_encoder(config, split)
+    repair_runs()
+    return outcome(regressor_step(config, split, encoder))
+
+
+def regressor_step(
+    config: RegressorConfig, split: Split, encoder: Any, mark: str | None = None
+) -> Trained:
+    """Train a regressor of the overlap on an encoder in a run of its own.
+
+    Parameters
+    ----------
+    split : Split
+        Of a dataset whose overlap is the config's target, see `Dataset.with_target`.
+    encoder : keras.Model or None
+        Not used by the head ``masks``.
+    mark : str, optional
+        Fingerprint by which the finished run is found again.
+    """
+    kind = "fine-tuned" if config.fine_tune else "frozen"
+    kind = "masks" if config.head == "masks" else kind
+    with runs.start(
+        f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
+    ) as run:
+        settings = RegressorSettings(
+            dropout=config.dropout,
+            local=config.head == "local",
+            fine_tune=config.fine_tune,
+            fit=fit_settings(config.fit),
+            masks=config.head == "masks",
+            target=config.target,
+        )
+        train, held_out = (
+            part_of(split, role, config, labels=False) for role in ("train", "validation")
+        )
+        kept = training_checkpoint("regressor", config, split, encoder)
+        network, result = fit_with_bar(
+            train_regressor,
+            "regressor",
+            encoder,
+            (train, held_out),
+            settings,
+            seed=config.seed,
+            checkpoint=kept,
+        )
+        known = card(
+            "regressor",
+            split,
+            masked=config.masked,
+            seed=config.seed,
+            threshold=_threshold(config),
+            target=config.target,
+        )
+        scorer = with_call(Scorer(network, known, mask_network_of(split.dataset)), split, config)
+        trained = finish_supervised(
+            run, scorer, split, result, epochs=config.fit.epochs, seed=config.seed
+        )
+        kept.remove()
+        return trained
+
+
+def with_call(scorer: Scorer, split: Split, config: RegressorConfig) -> Scorer:
+    """Give a regressor the predicted overlap from which it says "interaction"."""
+    if config.interaction_threshold != "validation":
+        return scorer
+    found = evaluate(scorer, split.dataset, split.rows("validation")).patches
+    call = best_call(
+        found["overlap"].to_numpy(np.float64), found["predicted_overlap"].to_numpy(np.float64)
+    )
+    known = replace(scorer.card, interaction_call=call)
+    return Scorer(scorer.network, known, scorer.mask_network)
+
+
+def _threshold(config: RegressorConfig) -> float:
+    chosen = config.interaction_threshold
+    return SLIDES_THRESHOLD if chosen == "validation" else float(chosen)

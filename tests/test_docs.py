@@ -1,0 +1,58 @@
+"""Commands, options, files and modules that the README and the docs name are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from ck19ml import cli
+from docs.pictures import architecture
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+EXAMPLE = "experiments/NAME.yaml"
+
+
+def read(path: Path) -> str:
+    """A page with its continued lines joined."""
+    return path.read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+def options() -> dict[str, set[str]]:
+    """Options of each command, as they are written."""
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    return {
+        name: {text for each in command.params for text in (*each.opts, *each.secondary_opts)}
+        for name, command in commands.items()
+    }
+
+
+@pytest.mark.parametrize("page", [*PAGES, *EXPERIMENTS], ids=lambda page: page.name)
+def test_commands_have_the_options_that_are_given_them(page: Path) -> None:
+    known = options()
+    lines = re.findall(r"ck19ml ([a-z]+(?:\\?\|[a-z]+)*)((?: [^\n`#;]*)?)", read(page))
+    for names, rest in lines:
+        for name in re.split(r"\\?\|", names):
+            assert name in known, f"ck19ml {name}"
+            given = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest))
+            assert given <= known[name], f"ck19ml {name} {rest}"
+
+
+def test_the_check_of_commands_finds_them() -> None:
+    found = re.findall(r"ck19ml [a-z]+ [^\n`]*--[a-z]", "".join(map(read, PAGES)))
+    assert len(found) > 20
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    folders = "benchmarks|docs|experiments|tests"
+    named = set(re.findall(rf"\b((?:{folders})/[\w/.-]+\.(?:md|py|yaml))", read(page)))
+    assert [name for name in sorted(named - {EXAMPLE}) if not (ROOT / name).is_file()] == []
+
+
+def test_each_module_stands_in_the_table_of_the_architecture() -> None:
+    text = read(ROOT / "docs" / "architecture.md")
+    names = {name for layer in architecture.layers() for name in layer}
+    assert {name for name in names if not re.search(rf"^\|.*`{name}(\.py|/)`", text, re.M)} == set()

@@ -1,0 +1,25 @@
+"""The examples in docstrings give what they say."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "ck19ml").rglob("*.py")
+    if ">>>" in path.read_text(encoding="utf-8")
+)
+
+
+def test_there_are_examples() -> None:
+    assert len(WITH_EXAMPLES) > 20
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_examples_hold(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(module))
+    assert tried
+    assert not failed, capsys.readouterr().out

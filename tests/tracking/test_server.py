@@ -1,0 +1,83 @@
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from ck19ml.errors import TrackingError
+from ck19ml.tracking import runs, server
+from tests.badinput.spoiling import without_override
+from tests.conftest import forget_tracking_client
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+@pytest.mark.slow
+def test_without_a_word_the_store_is_sqlite_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    forget_tracking_client()
+    with runs.start("a", "kind", {}) as run:
+        pass
+    assert (tmp_path / "mlflow.db").is_file()
+    assert (tmp_path / "mlruns" / "0" / run.id / "artifacts" / "config.json").is_file()
+    forget_tracking_client()
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
+    forget_tracking_client()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    started = time.monotonic()
+    with pytest.raises(TrackingError) as caught, runs.start("a", "kind", {}):
+        pass
+    assert time.monotonic() - started < 10
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_a_server_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    text = refused(monkeypatch, f"http://user:secret@127.0.0.1:{port}")
+    assert f"http://127.0.0.1:{port}, found no answer" in text
+    assert "secret" not in text
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_said_within_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as silent:  # takes the connection and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        assert "found no answer" in refused(monkeypatch, f"http://127.0.0.1:{port}")
+
+
+def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "expected" in refused(monkeypatch, "http://")
+
+
+def test_a_store_that_cannot_be_written_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with without_override():
+        refused(monkeypatch, f"sqlite:///{tmp_path}/closed/mlflow.db")
+
+
+def test_a_store_in_a_place_that_cannot_be_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    text = refused(monkeypatch, f"sqlite:///{tmp_path}/file/mlflow.db")
+    assert "expected a tracking store at sqlite:///" in text
+
+
+def test_passwords_are_not_shown() -> None:
+    assert server.without_password("https://a:b@host:5000/x") == "https://host:5000/x"
+    assert server.without_password("sqlite:///mlflow.db") == "sqlite:///mlflow.db"

@@ -1,0 +1,59 @@
+"""A study in a journal, and what the tests run in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ck19ml import tuning
+from ck19ml.tuning import Notes, Parameters, Range, Report
+
+SPACE = {
+    "units": [32, 64, 128],
+    "rate": Range(1e-4, 1e-2, log=True),
+    "depth": Range(1, 3),
+    "normalise": [False, True],
+}
+FIRST = {"units": 64, "rate": 0.001, "depth": 2, "normalise": True}
+
+
+class Log:
+    """Keeps what the study tells of its trials."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, Parameters]] = []
+        self.over: list[tuple[int, str, str | None]] = []
+
+    def started(self, number: int, parameters: Parameters) -> None:
+        self.begun.append((number, dict(parameters)))
+
+    def ended(self, number: int, state: str, error: str | None) -> None:
+        self.over.append((number, state, error))
+
+    @property
+    def states(self) -> list[str]:
+        return [state for _, state, _ in self.over]
+
+
+def objective(number: int, parameters: Parameters, _: Report) -> tuple[float, Notes]:
+    return parameters["rate"] * parameters["units"], {"number": number}
+
+
+class Stored:
+    """A journal with the arguments that are the same in every test."""
+
+    def __init__(self, folder: Path, seed: int = 2211, first: Parameters | None = None) -> None:
+        self.journal = folder / "study" / "optuna.journal"
+        self.seed, self.first = seed, FIRST if first is None else first
+
+    def open(self) -> Any:
+        return tuning.open_study(self.journal, "s", seed=self.seed, first=self.first)
+
+    def run(self, budget: int, run: Any = objective, *, failures: int = 3) -> tuple[int, Log]:
+        log = Log()
+        with self.open() as study:
+            return study.run(budget, run, SPACE, log, failures=failures), log
+
+    def table(self) -> pd.DataFrame:
+        with self.open() as study:
+            return study.table()
