@@ -81,10 +81,22 @@ def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path)
     for role in ROLES:
         own = fingerprint(mark, split.dataset.content_hash, split.rows(role).tolist())
         path = folder / f"features-{own}.npy"
-        if not path.exists():
+        features = read_features(path, len(split.rows(role)))
+        if features is None:
             _encode(path, encoder, material._pixels(role))
-        material.features[role] = np.load(path, mmap_mode="r", allow_pickle=False)
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+        material.features[role] = features
     return material
+
+
+def read_features(path: Path, patches: int) -> NDArray[np.float32] | None:
+    """Open what `load_material` kept; None where that is not there or is something else."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    is_whole = isinstance(found, np.ndarray) and found.shape[:1] == (patches,)
+    return found if is_whole and found.dtype == np.float32 else None
 
 
 def _encode(path: Path, encoder: Network, patches: AnyPatches) -> None:
