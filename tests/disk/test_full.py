@@ -1,12 +1,17 @@
 """A full disk: one line, the old state intact, nothing half written."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.errors import PlateError
+from ck19ml import tuning
+from ck19ml.checkpoint import State, read_state, write_state
+from ck19ml.errors import Ck19Error, PlateError, is_full
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.layouts import read_layout
 from ck19ml.plates.preparation import Preparation, Source
@@ -14,6 +19,7 @@ from ck19ml.plates.prepare import prepare_plates
 from ck19ml.plates.running import local
 from ck19ml.plates.soundness import examine
 from ck19ml.plates.store import Dataset, open_dataset
+from ck19ml.workflows.output import replacing, write_csv
 from tests.command import ck19ml, in_one_line
 from tests.disk.conftest import fill
 from tests.plates.made_plates import contents
@@ -132,3 +138,63 @@ def test_a_file_is_written_whole_or_not_at_all(
     in_one_line(ended, FULL, str(old))
     assert old.read_text() == "earlier work"
     assert {path.name for path in small_disk.iterdir()} == {name, "filler"}
+
+
+def test_every_output_of_a_model_goes_through_one_door(small_disk: Path) -> None:
+    """Scores, profiles, reports and figures are written by `output.replacing`."""
+    table = pd.DataFrame({"compound": ["DMSO"] * 5000})
+    old = small_disk / "scores.csv"
+    old.write_text("earlier work")
+    fill(small_disk)
+    for write in (write_csv, write_parquet):
+        with pytest.raises(PlateError, match=f"{FULL} {old}"):
+            write(table, old)
+        assert {path.name for path in small_disk.iterdir()} == {"scores.csv", "filler"}
+        assert old.read_text() == "earlier work"
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as made:
+        table.assign(n=np.random.default_rng(0).random(len(table))).to_parquet(made)
+
+
+def test_the_state_of_a_training(small_disk: Path) -> None:
+    """The state before stays, and the next start goes on from it."""
+    path = small_disk / "network.npz"
+    state = State([np.ones(300_000)], None, False, [{"loss": 1.0}], {}, {})
+    write_state(path, state)
+    before = contents(small_disk)
+    fill(small_disk, 40 * BLOCK)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - which of them, the next line says
+        write_state(path, replace(state, variables=[np.zeros(300_000)]))
+    assert is_full(caught.value)
+    assert {name: contents(small_disk)[name] for name in before} == before
+    assert {path.name for path in small_disk.iterdir()} == {"network.npz", "filler"}
+    kept = read_state(path)
+    assert kept is not None
+    assert kept.variables[0].sum() == 300_000
+
+
+def test_the_journal_of_a_study(small_disk: Path) -> None:
+    """What was told stays; half a line is cut off by who comes next."""
+    journal = small_disk / "study" / "optuna.journal"
+    space: tuning.Space = {"units": [1, 2]}
+
+    class Nothing:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_, **__: None
+
+    def run(trials: int) -> int:
+        with (
+            tuning.lost_in_one_line(journal),
+            tuning.open_study(journal, "s", seed=0, first={}) as study,
+        ):
+            study.run(trials, lambda *_: (1.0, {}), space, Nothing(), failures=0)
+            return int(study.done)
+
+    assert run(2) == 2
+    filler = fill(small_disk)
+    with pytest.raises(Ck19Error, match="expected room on the disk"):
+        run(60)
+    filler.unlink()
+    assert run(3) >= 3

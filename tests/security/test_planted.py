@@ -98,7 +98,7 @@ class TestPlates:
         in_one_line(ended, "key 'layout': expected a file name in the plate's folder")
         assert not (plate.parent / "d.zarr").exists()
 
-    @pytest.mark.parametrize("pattern", ["((\\w+)*)+!", "(\\w|\\w)*!", "(.*)(.*)(.*)(.*)(.*)(.*)!"])
+    @pytest.mark.parametrize("pattern", ["(\\w|\\w)*!", "(a|a|aa)+!"])
     def test_a_pattern_that_never_ends(self, plate: Path, pattern: str) -> None:
         (plate / "plate.yaml").write_text(
             f"files: '(?P<row>[A-P])(?P<column>){pattern}'\nchannels: {{dc: 0, tcell: 1}}\n"
