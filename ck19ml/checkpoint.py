@@ -106,11 +106,14 @@ def write_state(path: Path, state: State) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # By process, for the same command may be started twice.
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with new.open("wb") as file:
-        np.savez(file, content=np.array(json.dumps(content)), **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            np.savez(file, content=np.array(json.dumps(content)), **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)  # of a full disk
 
 
 ARRAYS = ("variables", "best")
@@ -217,7 +220,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             logging.getLogger(__name__).warning(
                 "cannot keep the training's state in %s (%s): an interruption would lose it",
                 self.checkpoint.folder,
-                error.strerror,
+                error.strerror or error,
             )
             self._next = float("inf")
             return

@@ -1,5 +1,8 @@
 """Errors whose type says who must act."""
 
+import errno
+import re
+
 
 class Ck19Error(Exception):
     """Base of all errors that end in one line for the user.
@@ -26,3 +29,37 @@ class TrackingError(Ck19Error):
 
 class TrialFailed(Ck19Error):
     """One trial cannot go on; the study can."""
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether a disk, or its quota, is full."""
+    # numpy's own error, of a file that was cut short, has no number.
+    cut_short = error.errno is None and "requested and" in str(error)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or cut_short
+
+
+def cannot_write(what: object, error: OSError) -> PlateError:
+    """Say in one line that something cannot be written, and why."""
+    if is_full(error):
+        return PlateError(
+            f"expected room on the disk to write {what}, found it full; free some and run the same "
+            "command again"
+        )
+    return PlateError(
+        f"expected to write {what}, found: {error.strerror or error}; make the folder writable or "
+        "choose another"
+    )
+
+
+def without_secrets(text: str) -> str:
+    """Take users and passwords out of the URLs in a text.
+
+    Examples
+    --------
+    >>> without_secrets("no answer from postgresql://me:secret@host/db")
+    'no answer from postgresql://***@host/db'
+    >>> without_secrets("http://host/?user=me&password=secret&x=1")
+    'http://host/?user=me&password=***&x=1'
+    """
+    text = re.sub(r"(\w://)[^\s'\"]*@", r"\1***@", text)
+    return re.sub(r"(?i)(passw(?:or)?d=)[^&\s'\"]+", r"\1***", text)

@@ -5,14 +5,16 @@ import errno
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 
 from ck19ml import __version__, reading
 from ck19ml.cli import masks, networks, plates, results
-from ck19ml.errors import Ck19Error, ConfigError
+from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, without_secrets
 
 app = typer.Typer(
     name="ck19ml",
@@ -25,6 +27,7 @@ COMMANDS = (
     plates.simulate,
     plates.layout,
     plates.prepare,
+    plates.check,
     plates.export,
     networks.autoencoder,
     networks.classifier,
@@ -67,7 +70,15 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A name may hold what the terminal cannot show, or what is no text at all.
             stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _show_traceback
     sys.exit(_guard(_call, "--debug" in sys.argv))
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    text = "".join(traceback.format_exception(kind, error, trace))
+    print(without_secrets(text), end="", file=sys.stderr)
 
 
 def _call() -> Any:
@@ -109,7 +120,7 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
         if debug:
             raise
         code, text = _explain(error)
-        print(f"error: {' '.join(text.split())}", file=sys.stderr)
+        print(f"error: {without_secrets(' '.join(text.split()))}", file=sys.stderr)
         return code
     except KeyboardInterrupt:
         print("error: interrupted; run the same command again to go on", file=sys.stderr)
@@ -124,6 +135,8 @@ def _explain(error: Exception) -> tuple[int, str]:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "ck19ml"
         return 2, f"{error.format_message().rstrip('.')}; see '{command} --help'"
+    if isinstance(error, OSError) and is_full(error):
+        return 1, str(cannot_write(error.filename or "what the command makes", error))
     if isinstance(error, OSError) and error.filename is not None:
         # Whatever a path turns out to be, from a name that is too long to a full disk.
         what = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename

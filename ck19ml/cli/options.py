@@ -30,11 +30,19 @@ Model = Annotated[str, typer.Argument(help="MLflow model URI, models:/ck19-class
 
 
 def show(as_json: bool, outcome: Any) -> None:
-    """Print an outcome: lines for people, or with --json one object on stdout."""
+    """Print an outcome: lines for people, or with --json one object on stdout.
+
+    Raises
+    ------
+    Ck19Error
+        If the outcome is that something is wrong.
+    """
     for line in outcome.lines:
         print(line, file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(outcome.data))
+    if outcome.error is not None:
+        raise outcome.error
 
 
 AUDITED = 0.1

@@ -118,6 +118,17 @@ def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:
     return [Path(name) for names in each for name in names], Path(paths[-1])
 
 
+def check(
+    dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare a dataset with its hashes, and say which wells are damaged."""
+    from ck19ml.workflows import check as workflow
+
+    show(json, workflow.check_command(dataset))
+
+
 def export(
     plate: Annotated[Path, typer.Argument(help="Plate folder.")],
     out: Annotated[Path, typer.Argument(help="Folder to write, NAME.ome.zarr.")],

@@ -1,10 +1,10 @@
 """What a plate folder's names and channels are: the INCell grammar, or the folder's plate.yaml."""
 
 import difflib
-import re
 from pathlib import Path
 from typing import Self
 
+import regex
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ck19ml.errors import PlateError
@@ -60,8 +60,8 @@ class PlateDescription(BaseModel):
     def pattern_names_the_well(cls, value: str) -> str:
         """Refuse a pattern that is no regular expression or lacks the groups row and column."""
         try:
-            groups = re.compile(value).groupindex
-        except re.error as error:
+            groups = regex.compile(value).groupindex
+        except regex.error as error:
             raise ValueError(f"not a regular expression: {error}") from error
         missing = {"row", "column"} - set(groups)
         if missing:
@@ -78,6 +78,14 @@ class PlateDescription(BaseModel):
             raise ValueError(f"expected two channels, found {value['dc']} twice")
         if any(isinstance(channel, int) and channel < 0 for channel in value.values()):
             raise ValueError("expected indices from 0, found a negative one")
+        return value
+
+    @field_validator("layout")
+    @classmethod
+    def layout_stands_in_the_folder(cls, value: str | None) -> str | None:
+        """Refuse a path: the description comes with the plate and must not lead elsewhere."""
+        if value is not None and (Path(value).name != value or value == ".."):
+            raise ValueError("expected a file name in the plate's folder")
         return value
 
     @field_validator("bit_depth")
@@ -100,7 +108,7 @@ class PlateDescription(BaseModel):
     @model_validator(mode="after")
     def channels_are_found_one_way(self) -> Self:
         """Refuse channel names without a group ``channel``, and a group with stack indices."""
-        named = "channel" in re.compile(self.files).groupindex
+        named = "channel" in regex.compile(self.files).groupindex
         by_name = all(isinstance(channel, str) for channel in self.channels.values())
         by_index = all(isinstance(channel, int) for channel in self.channels.values())
         if not (named and by_name) and not (not named and by_index):

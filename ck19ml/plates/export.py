@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.errors import PlateError
+from ck19ml.errors import PlateError, cannot_write
 from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.wells import ROWS, plate_format
 from ck19ml.reading import read_json
 
@@ -60,13 +61,9 @@ def export_plate(
         shutil.rmtree(new, ignore_errors=True)  # of an export that was stopped
         new.mkdir(parents=True)
         _write(plate, new, layout, progress)
-        if target.exists():
-            shutil.rmtree(target)
-        new.rename(target)
+        put_in_place(new, target)
     except OSError as error:
-        raise PlateError(
-            f"expected to write {target}, found: {error.strerror or error}; choose another folder"
-        ) from error
+        raise cannot_write(target, error) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return target
@@ -79,6 +76,7 @@ def _require(plate: Plate, target: Path, overwrite: bool) -> None:
             f"{plate.folder}: expected the images of one plate, found "
             f"{', '.join(names) or 'none'}; put each plate into a folder of its own"
         )
+    restore(target)
     if not target.exists():
         return
     if not overwrite:

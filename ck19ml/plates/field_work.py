@@ -15,6 +15,7 @@ from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_backg
 from ck19ml.plates import partial
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, read_field
+from ck19ml.plates.hashing import hash_masks, hash_patches
 from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation import Preparation
 from ck19ml.plates.problems import Problem
@@ -169,8 +170,8 @@ def _write(task: Task, raw: NDArray[np.uint16]) -> None:
         columns={name: values.tolist() for name, values in columns.items()},
         quality=measured,
         empty=any(_is_empty(task, raw[..., channel]) for channel in (0, 1)),
-        sha256=partial.hash_patches(patches),
-        masks_sha256=partial.hash_masks(masks),
+        sha256=hash_patches(patches),
+        masks_sha256=hash_masks(masks),
     )
     partial.save_record(task.folder, task.index, record)
 

@@ -1,12 +1,13 @@
 """Find the fields of a plate in a folder; channels are paired by name, never by position."""
 
 import os
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
 from ck19ml.core.overlap import DC, TCELL
@@ -18,6 +19,8 @@ from ck19ml.plates.wells import parse_well
 from ck19ml.reading import is_text
 
 CHANNELS = ("dc", "tcell")
+MATCHING_S = 1.0
+"""For one file name; an honest pattern takes some microseconds."""
 
 
 @dataclass(frozen=True, order=True)
@@ -161,11 +164,11 @@ Found = dict[tuple[str, str, int], dict[str, list[Path]]]
 
 
 def _collect(folder: Path, description: PlateDescription, name: str) -> tuple[Found, list[Problem]]:
-    pattern = re.compile(description.files)
+    pattern = regex.compile(description.files)
     found: Found = defaultdict(lambda: {channel: [] for channel in CHANNELS})
     problems: list[Problem] = []
     for path in sorted(folder.iterdir()):
-        match = pattern.fullmatch(path.name)
+        match = _match(pattern, path)
         if match is None or path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         groups = match.groupdict()
@@ -183,6 +186,17 @@ def _collect(folder: Path, description: PlateDescription, name: str) -> tuple[Fo
         for key in keys:
             found[plate, well, number][key].append(path)
     return found, problems
+
+
+def _match(pattern: Any, path: Path) -> Any:
+    try:
+        # The expression comes with the plate: some never end on some names.
+        return pattern.fullmatch(path.name, timeout=MATCHING_S)
+    except TimeoutError as error:
+        raise PlateError(
+            f"{path.parent}: expected a pattern of file names that decides within {MATCHING_S} s, "
+            f"found that it does not for {path.name!r}; simplify 'files' in plate.yaml"
+        ) from error
 
 
 def _channels(description: PlateDescription, channel: str | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.builtin_layouts import BuiltinName, builtin_layout
+from ck19ml.plates.csv_text import to_csv
 from ck19ml.plates.spreadsheet_table import (
     LAYOUT_COLUMNS,
     Table,
@@ -82,7 +83,7 @@ def write_layout(layout: pd.DataFrame, path: Path) -> None:
     path : Path
         The file to write; UTF-8.
     """
-    layout.to_csv(path, columns=list(LAYOUT_COLUMNS), index=False, lineterminator="\n")
+    path.write_text(to_csv(layout[list(LAYOUT_COLUMNS)]), encoding="utf-8")
 
 
 def choose_wells(layout: pd.DataFrame, number: int | None) -> pd.DataFrame:

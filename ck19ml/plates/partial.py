@@ -1,7 +1,6 @@
 """A dataset in the making: what is done is kept, so that a stopped preparation goes on."""
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -11,10 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ck19ml.errors import PlateError
+from ck19ml.plates.hashing import hash_masks, hash_patches
 from ck19ml.plates.store import create_arrays, has_arrays, read_field_arrays
 
 PROGRESS = "progress"
@@ -172,16 +169,6 @@ def is_finished(folder: Path, index: int, patches: int) -> bool:
     except (OSError, ValueError, RuntimeError):
         return False
     return (hash_patches(stored), hash_masks(masks)) == (record.sha256, record.masks_sha256)
-
-
-def hash_patches(patches: NDArray[np.unsignedinteger]) -> str:
-    """SHA-256 of the values in C order."""
-    return hashlib.sha256(np.ascontiguousarray(patches).data).hexdigest()
-
-
-def hash_masks(masks: NDArray[np.bool_]) -> str:
-    """SHA-256 of the values in C order, eight to a byte."""
-    return hashlib.sha256(np.packbits(np.ascontiguousarray(masks).reshape(-1)).data).hexdigest()
 
 
 def _write(path: Path, content: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import ConfigError, PlateError, cannot_write
 from ck19ml.plates import partial
 from ck19ml.plates.checks import check, require_patches
 from ck19ml.plates.folder import Plate
@@ -18,12 +18,12 @@ from ck19ml.plates.preparation import (
     source_fingerprint,
 )
 from ck19ml.plates.problems import require_none
+from ck19ml.plates.replacing import put_in_place
 from ck19ml.plates.running import Runner, Stopped, local
 from ck19ml.plates.store import (
     Dataset,
     is_dataset_folder,
     open_dataset,
-    put_in_place,
     require_replaceable,
 )
 from ck19ml.plates.work import Network, Progress, Say, Work
@@ -168,8 +168,5 @@ def prepare_plates(
                     partial.remove(folder)
                 raise
     except OSError as error:
-        raise PlateError(
-            f"expected to write the dataset {target}, found: {error.strerror or error}; make the "
-            "folder writable or choose another"
-        ) from error
+        raise cannot_write(f"the dataset {target}", error) from error
     return open_dataset(target)

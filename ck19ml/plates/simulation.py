@@ -16,7 +16,9 @@ from ck19ml.core import overlap, patches, rendering
 from ck19ml.core.effects import Effect
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import Parameters
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import ConfigError, PlateError, cannot_write
+from ck19ml.plates.csv_text import to_csv
+from ck19ml.plates.replacing import put_in_place, restore
 from ck19ml.plates.simulated_wells import (
     inhibitions,
     is_odd,
@@ -95,14 +97,9 @@ def simulate_plate(
         partial.mkdir(parents=True)
         order = _Order(wells, effects, parameters, plate, size, seed, brightfield)
         _write(partial, order, progress)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
+        put_in_place(partial, out)
     except OSError as error:
-        raise PlateError(
-            f"expected to write the plate {out}, found: {error.strerror or error}; make the "
-            "folder writable or choose another"
-        ) from error
+        raise cannot_write(f"the plate {out}", error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out
@@ -119,6 +116,7 @@ def _check(wells: pd.DataFrame, parameters: Parameters, plate: str, size: int, s
 
 
 def _check_target(out: Path, overwrite: bool) -> None:
+    restore(out)
     if not out.exists():
         return
     if not overwrite:
@@ -155,7 +153,7 @@ def _write(folder: Path, order: _Order, progress: Callable[[int, int], None] | N
         rows.append(truth | {"inhibition": share, "odd": odd})
         if progress:
             progress(done, len(order.wells))
-    order.wells.to_csv(folder / "layout.csv", index=False, lineterminator="\n")
+    (folder / "layout.csv").write_text(to_csv(order.wells), encoding="utf-8")
     pd.concat(truths, ignore_index=True).to_parquet(folder / "truth.parquet", index=False)
     described = order.wells.merge(pd.DataFrame(rows), on="well", validate="one_to_one")
     described.to_parquet(folder / "wells.parquet", index=False)

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import pandas as pd
 
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.csv_text import as_meant
 from ck19ml.plates.wells import parse_well
 from ck19ml.reading import BoundsError, read_text
 
@@ -116,7 +117,10 @@ def read_delimited(path: Path) -> Table:
     separator = max(",;\t", key=text.lstrip().split("\n", 1)[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        lines = [(reader.line_num, [" ".join(field.split()) for field in row]) for row in reader]
+        lines = [
+            (reader.line_num, [as_meant(" ".join(field.split())) for field in row])
+            for row in reader
+        ]
     except csv.Error as error:
         raise PlateError(
             f"expected a table in {path}, found line {reader.line_num} with {error}; "

@@ -1,7 +1,6 @@
 """The dataset on disk: a Zarr group with patches and masks, and the tables beside them."""
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.hashing import HASHES, SEAL, hash_file, hash_files, seal
+from ck19ml.plates.replacing import restore
 from ck19ml.plates.table_rules import violations
 from ck19ml.reading import read_json
 
@@ -43,7 +44,7 @@ class Dataset:
         T-cell area that lies on DCs by chance and beyond it (`core.chance.expected_share`), and
         where it was asked for overlap_z (`core.chance.by_chance`).
     fields : DataFrame, one row a field
-        plate, well, field, faulty_share, sha256 of its patches, and its quality: see
+        plate, well, field, faulty_share, sha256 of its patches, masks_sha256, and its quality: see
         `core.quality.measure`; areas and overlap of all patches together; empty, and flagged: why
         the field is doubtful, or "".
     info : dict
@@ -123,18 +124,17 @@ class Dataset:
 def open_dataset(path: Path) -> Dataset:
     """Open a dataset, and refuse one that is not complete.
 
+    Its tables are held to their hashes; its chunks to their checksums when they are read.
+    `soundness.examine` looks at all of it.
+
     Raises
     ------
     PlateError
         If there is no dataset, or it was made by another format, or its parts disagree.
     """
+    require_dataset(path)
     if not (path / "dataset.json").is_file():
-        if is_dataset_folder(path):
-            raise _damaged(path, "no dataset.json")
-        raise PlateError(
-            f"expected a prepared dataset at {path}, found none; make it by "
-            f"'ck19ml prepare PLATE {path}'"
-        )
+        raise _damaged(path, "no dataset.json")
     try:
         info = read_json(path / "dataset.json")
         if info.get("format") != FORMAT:
@@ -143,6 +143,7 @@ def open_dataset(path: Path) -> Dataset:
             )
         if missing := sorted(NEEDED - set(info)):
             raise ValueError(f"dataset.json lacks {', '.join(missing)}")
+        _require_as_written(path, info)
         _require_parameters(info["parameters"])
         table = pd.read_parquet(path / "patches.parquet")
         fields = pd.read_parquet(path / "fields.parquet")
@@ -155,11 +156,24 @@ def open_dataset(path: Path) -> Dataset:
 
 
 AGAIN = "prepare the plate again with --overwrite"
+TABLES = ("patches.parquet", "fields.parquet")
 
 
 def _damaged(path: Path, reason: object) -> PlateError:
     text = " ".join(str(reason).split())[:120]
-    return PlateError(f"{path}: expected a complete dataset, found a damaged one ({text}); {AGAIN}")
+    return PlateError(
+        f"{path}: expected a complete dataset, found a damaged one ({text}); 'ck19ml check {path}' "
+        f"says which wells, and {AGAIN}"
+    )
+
+
+def _require_as_written(path: Path, info: dict[str, Any]) -> None:
+    """Hold the tables and ``dataset.json`` to their hashes; older datasets have none."""
+    if SEAL in info and info[SEAL] != seal(info):
+        raise ValueError("dataset.json was changed")
+    for name in TABLES:
+        if name in info.get(HASHES, {}) and hash_file(path / name) != info[HASHES][name]:
+            raise ValueError(f"{name} was changed")
 
 
 def _require_parameters(found: Any) -> None:
@@ -190,6 +204,20 @@ def _require_whole(array: Any, name: str, patches: int) -> None:
         raise ValueError(f"{name} of {missing} fields are missing")
 
 
+def require_dataset(path: Path) -> None:
+    """Refuse a place where no dataset stands, complete or not.
+
+    Raises
+    ------
+    PlateError
+    """
+    if not is_dataset_folder(path):
+        raise PlateError(
+            f"expected a prepared dataset at {path}, found none; make it by "
+            f"'ck19ml prepare PLATE {path}'"
+        )
+
+
 def is_dataset_folder(path: Path) -> bool:
     """Tell whether a dataset stands there, complete or not."""
     # Its own parts: other programs write Zarr groups too, and none of theirs is to be replaced.
@@ -204,6 +232,7 @@ def require_replaceable(target: Path) -> None:
     ConfigError
         If there is a file, or a folder of other things.
     """
+    restore(target)
     empty = target.is_dir() and not any(target.iterdir())
     if not target.exists() or empty or is_dataset_folder(target):
         return
@@ -284,19 +313,8 @@ def write_tables(
     folder: Path, table: pd.DataFrame, fields: pd.DataFrame, info: dict[str, Any]
 ) -> None:
     """Write the tables and, last, ``dataset.json``: without it a dataset is incomplete."""
-    table.to_parquet(folder / "patches.parquet", index=False)
-    fields.to_parquet(folder / "fields.parquet", index=False)
-    text = json.dumps({"format": FORMAT, **info}, indent=2)
+    for name, content in zip(TABLES, (table, fields), strict=True):
+        content.to_parquet(folder / name, index=False)
+    whole = {"format": FORMAT, **info, HASHES: hash_files(folder)}
+    text = json.dumps({**whole, SEAL: seal(whole)}, indent=2)
     (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
-
-
-def put_in_place(made: Path, target: Path) -> None:
-    """Move a finished folder to its name; what stood there before goes only then."""
-    old = target.with_name(f".{target.name}.replaced")
-    shutil.rmtree(old, ignore_errors=True)  # of a replacement that was stopped
-    if target.exists():
-        target.rename(old)
-        made.rename(target)
-        shutil.rmtree(old)
-    else:
-        made.rename(target)

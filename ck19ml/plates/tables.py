@@ -96,6 +96,7 @@ def _field_row(field: Field, record: Record, pixels: int) -> dict[str, Any]:
         "well": field.well,
         "field": field.field,
         "sha256": record.sha256,
+        "masks_sha256": record.masks_sha256,
         **record.quality,
         "tcell_area_px": tcell,
         "dc_area_px": dc,

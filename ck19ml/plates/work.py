@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from ck19ml import __version__
 from ck19ml.core import illumination
@@ -15,6 +16,7 @@ from ck19ml.errors import PlateError
 from ck19ml.masking import Method
 from ck19ml.plates import partial
 from ck19ml.plates.checks import Checked
+from ck19ml.plates.csv_text import to_csv
 from ck19ml.plates.field_work import Light, Task, measure_light, prepare_field
 from ck19ml.plates.instrument import instrument_table
 from ck19ml.plates.layouts import confounding
@@ -128,7 +130,7 @@ class Work:
         if len(self.left) < len(self.tasks):
             keep_fields(self.folder, self.left, self.tasks[0].patches)
         if problems:
-            skipped_table(problems).to_csv(self.folder / "skipped.csv", index=False)
+            self._csv("skipped", skipped_table(problems))
         fields = [self.tasks[index].field for index in self.left]
         pixel_um = self.sources[0].plate.description.pixel_size_um
         made = describe(self.sources, fields, records, self.preparation)
@@ -147,10 +149,12 @@ class Work:
                 self.parameters | {"illumination": self.preparation.illumination}
             ),
         }
-        instrument = instrument_table(made.fields, made.labels, pixel_um)
-        instrument.to_csv(self.folder / "instrument.csv", index=False, lineterminator="\n")
+        self._csv("instrument", instrument_table(made.fields, made.labels, pixel_um))
         write_tables(self.folder, made.table, made.fields, info)
         partial.finish(self.folder)
+
+    def _csv(self, name: str, table: pd.DataFrame) -> None:
+        (self.folder / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
 
 
 def _light(means: Sequence[np.ndarray[Any, Any]], task: Task) -> Light | None:

@@ -24,7 +24,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 REQUIREMENTS = (
     "imagecodecs", "keras", "numpy", "opencv-python-headless", "pandas", "pydantic", "pyyaml",
-    "scikit-image", "scikit-learn", "scipy", "tifffile", "zarr",
+    "regex", "scikit-image", "scikit-learn", "scipy", "tifffile", "zarr",
 )  # fmt: skip
 """What scoring imports, beside the backend; pinned to the versions that trained the model."""
 
@@ -187,4 +187,9 @@ def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
             f"expected {what} that ck19ml registered at {uri}, found one loaded by "
             f"{loaded_by}; give the URI of its 'model', not of its 'network'"
         )
-    return Path(found) / data
+    inside = (Path(found) / data).resolve()
+    if not inside.is_relative_to(Path(found).resolve()):
+        raise TrackingError(
+            f"expected a model whose files lie in its own folder at {uri}, found {data!r}; {remedy}"
+        )
+    return inside

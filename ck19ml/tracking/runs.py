@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from mlflow.entities import Metric, Param, RunTag
 
 from ck19ml import __version__
-from ck19ml.errors import TrackingError
+from ck19ml.errors import TrackingError, without_secrets
+from ck19ml.plates.csv_text import to_csv
 from ck19ml.plots.style import to_bytes
 from ck19ml.tracking import orphans
 from ck19ml.tracking.provenance import commit, environment, flatten
@@ -98,7 +99,7 @@ class Run:
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Save a table as ``NAME.csv``."""
-        client().log_text(self.id, table.to_csv(index=False), f"{name}.csv")
+        client().log_text(self.id, to_csv(table), f"{name}.csv")
 
     def json(self, name: str, content: Any) -> None:
         """Save a JSON-like value as ``NAME.json``."""
@@ -225,7 +226,8 @@ def start(
         raise
     except Exception as error:
         if answers():
-            run.describe(f"**{type(error).__name__}**: {' '.join(str(error).split())}")
+            said = without_secrets(" ".join(str(error).split()))
+            run.describe(f"**{type(error).__name__}**: {said}")
         raise
     finally:
         orphans.let_go(run.id)

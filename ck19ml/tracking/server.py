@@ -56,7 +56,9 @@ def client() -> MlflowClient:
 
 def _require_answer(uri: str) -> None:
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S):  # noqa: S310
+        # Without a password, which urllib takes for a part of the host's name.
+        address = without_password(uri).rstrip("/")
+        with urllib.request.urlopen(f"{address}/health", timeout=TIMEOUT_S):  # noqa: S310
             return
     except urllib.error.HTTPError:
         return  # it answers, if not on this address (a proxy that wants a login)
@@ -182,5 +184,10 @@ def serve_ui(port: int) -> None:
     views.save_view(experiment)
     print(f"MLflow UI on http://127.0.0.1:{port} (store: {without_password(uri)})", flush=True)
     print(f"runs: {views.address(f'http://127.0.0.1:{port}', experiment)}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--workers", "1"]
-    subprocess.run([*command, "--host", "127.0.0.1", "--port", str(port)], check=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
+    subprocess.run(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        # Not as an argument: the system's list of processes shows these, with any password.
+        env={**os.environ, "MLFLOW_BACKEND_STORE_URI": uri},
+        check=True,
+    )

@@ -1,6 +1,5 @@
 """Where a study is kept: a journal file of one machine, or PostgreSQL for several."""
 
-import errno
 import fcntl
 import uuid
 import warnings
@@ -17,7 +16,7 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
-from ck19ml.errors import Ck19Error, ConfigError
+from ck19ml.errors import Ck19Error, ConfigError, is_full
 from ck19ml.tuning.life import GRACE, HeartbeatLife, Life, LockLife
 from ck19ml.tuning.locks import PATIENCE_S, FileLocks, Locks, PostgresLocks
 
@@ -115,7 +114,7 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
             f"{_reason(error, url)}; what was told to it is kept: run the same command again"
         ) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(error):
             raise
         raise Ck19Error(
             f"expected room on the disk of {error.filename or shown(where)}, found it full; free "

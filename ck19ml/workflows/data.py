@@ -1,6 +1,5 @@
 """Simulate a plate and prepare its dataset."""
 
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ck19ml.config import MaskingConfig, PrepareConfig, SimulateConfig, TuneConfig
+from ck19ml.core.names import safe_name
 from ck19ml.core.quality import MEASURES, Thresholds
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import Ck19Error, ConfigError, PlateError
 from ck19ml.masking import NETWORK
 from ck19ml.plates.builtin_layouts import builtin_layout
 from ck19ml.plates.folder import Plate, find_plate
@@ -52,10 +52,14 @@ LAYOUT_NAMES = ("layout.csv", "layout.xlsx")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has to say: lines for people, and the same as JSON-like data."""
+    """What a command has to say: lines for people, and the same as JSON-like data.
+
+    Where the answer is that something is wrong, the error says it once all else is printed.
+    """
 
     lines: list[str]
     data: dict[str, Any] = field(default_factory=dict)
+    error: Ck19Error | None = None
 
 
 def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
@@ -231,7 +235,7 @@ def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
                 plate_format=plate_format(names),
                 percent=share,
             )
-            yield f"quality-{re.sub(r'[^A-Za-z0-9_.-]+', '-', str(plate))}-{measure}", figure
+            yield f"quality-{safe_name(plate)}-{measure}", figure
 
 
 def dataset_figures(dataset: Dataset) -> dict[str, float]:
@@ -244,7 +248,9 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
         "dataset/mean_overlap": float(table["overlap"].mean()),
     }
     means = table.groupby("stimulation")["overlap"].mean()
-    return figures | {f"dataset/mean_overlap_{name}": float(v) for name, v in means.items()}
+    return figures | {
+        f"dataset/mean_overlap_{safe_name(name)}": float(v) for name, v in means.items()
+    }
 
 
 def find_plates(config: TuneConfig | MaskingConfig) -> list[Plate]:

@@ -12,11 +12,11 @@ from sklearn.metrics import confusion_matrix
 from ck19ml import plots
 from ck19ml.core.interaction import interaction_curve
 from ck19ml.embedding import MOST_POINTS, embed
-from ck19ml.errors import PlateError
 from ck19ml.evaluation import Evaluation
 from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Scorer, in_portions, stimulations
 from ck19ml.tracking.runs import Run
+from ck19ml.workflows.output import make_folder, replacing
 
 Figures = dict[str, Figure]
 EXAMPLES = 6
@@ -126,17 +126,12 @@ def publish(figures: Figures, run: Run | None, folder: Path | None) -> list[str]
         if run is not None:
             run.figure(name, figure)
         if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                for kind in ("png", "svg"):
-                    path = folder / f"{name}.{kind}"
-                    path.write_bytes(plots.to_bytes(figure, kind))
-                    written.append(str(path))
-            except OSError as error:
-                raise PlateError(
-                    f"expected to write figures into {folder}, found: {error.strerror}; make it "
-                    "writable or choose another folder"
-                ) from error
+            make_folder(folder)
+            for kind in ("png", "svg"):
+                path = folder / f"{name}.{kind}"
+                with replacing(path) as made:
+                    made.write_bytes(plots.to_bytes(figure, kind))
+                written.append(str(path))
     return written
 
 

@@ -1,6 +1,5 @@
 """What the trials of a study are trained on: features once a study, pixels only where needed."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ck19ml.models import Network
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.training import predict
+from ck19ml.workflows.output import make_folder, replacing
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.wells import Split, load_patches
 
@@ -81,15 +81,27 @@ def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path)
     for role in ROLES:
         own = fingerprint(mark, split.dataset.content_hash, split.rows(role).tolist())
         path = folder / f"features-{own}.npy"
-        if not path.exists():
+        features = read_features(path, len(split.rows(role)))
+        if features is None:
             _encode(path, encoder, material._pixels(role))
-        material.features[role] = np.load(path, mmap_mode="r", allow_pickle=False)
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+        material.features[role] = features
     return material
+
+
+def read_features(path: Path, patches: int) -> NDArray[np.float32] | None:
+    """Open what `load_material` kept; None where that is not there or is something else."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    is_whole = isinstance(found, np.ndarray) and found.shape[:1] == (patches,)
+    return found if is_whole and found.dtype == np.float32 else None
 
 
 def _encode(path: Path, encoder: Network, patches: AnyPatches) -> None:
     say(f"encoding {len(patches)} patches")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.npy")
-    np.save(partial, predict(encoder, patches), allow_pickle=False)
-    partial.replace(path)
+    features = predict(encoder, patches)
+    make_folder(path.parent)
+    with replacing(path) as made, made.open("wb") as file:
+        np.save(file, features, allow_pickle=False)

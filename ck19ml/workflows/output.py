@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import ConfigError, PlateError, cannot_write
+from ck19ml.plates.csv_text import to_csv
 
 
 def require_new(path: Path, *, overwrite: bool) -> None:
@@ -23,6 +24,20 @@ def require_new(path: Path, *, overwrite: bool) -> None:
         raise PlateError(f"expected {path} to be new, found {what}")
     if not path.parent.is_dir():
         raise PlateError(f"expected the folder {path.parent}, found none; make it first")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises
+    ------
+    PlateError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def require_all_new(paths: Iterable[Path | None], *, overwrite: bool) -> None:
@@ -79,10 +94,7 @@ def replacing(path: Path) -> Iterator[Path]:
         made.replace(path)
         made = None
     except OSError as error:
-        raise PlateError(
-            f"expected to write {path}, found: {error.strerror or error}; make the folder "
-            "writable or choose another"
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         if made is not None:
             made.unlink(missing_ok=True)
@@ -91,4 +103,4 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV table whole or not at all."""
     with replacing(path) as made:
-        table.to_csv(made, index=False, lineterminator="\n")
+        made.write_text(to_csv(table), encoding="utf-8")

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ck19ml.core.patches import rescale
+from ck19ml.plates.csv_text import read_csv
 from ck19ml.plates.store import Dataset
 
 RANKS = (0.1, 0.5, 0.75, 0.9, 0.97, 1.0)
@@ -43,7 +44,7 @@ def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
     path = dataset.path / INSTRUMENT
     if path.is_file():
         sums = dataset.table.groupby(WELL, as_index=False)["overlap"].sum()
-        wells = pd.read_csv(path, dtype=dict.fromkeys(WELL, str)).merge(sums, on=WELL)
+        wells = read_csv(path, [*WELL, "stimulation"]).merge(sums, on=WELL)
         yield (
             "against_instrument",
             against_instrument(wells["overlap"], wells["overlap_percent"], wells["stimulation"]),

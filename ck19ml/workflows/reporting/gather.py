@@ -2,13 +2,13 @@
 
 import json
 from base64 import b64encode
-from io import StringIO
 from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from ck19ml import __version__
+from ck19ml.plates.csv_text import read_csv
 from ck19ml.tracking.records import Record, model_uris, newest_finished, read_record
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.reporting.captions import caption, in_order
@@ -118,7 +118,7 @@ def _hit_table(run: Run, where: str) -> Hits | None:
     text = run.text("hits.csv")
     if text is None:
         return None
-    table = pd.read_csv(StringIO(text), dtype={"plate": str, "stimulation": str, "compound": str})
+    table = read_csv(text, ["plate", "stimulation", "compound"])
     columns = [name for name in HIT_COLUMNS if name in table.columns]
     called = table.get("score_hit", pd.Series(False, index=table.index)).astype(bool)
     head = table.head(MOST_HITS)

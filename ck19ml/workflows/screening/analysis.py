@@ -1,12 +1,12 @@
 """From the wells of a screen to all that it found."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ck19ml.core.metrics import Score
+from ck19ml.core.names import safe_name
 from ck19ml.workflows.screening.score import ScoreMeaning
 from ck19ml.workflows.screening.tables import (
     MEASURES,
@@ -99,8 +99,4 @@ def screen_metrics(screen: Screen) -> dict[str, float]:
         scores |= judgement.scores
     for name, score in scores.items():
         found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
-    return {
-        f"screen/{re.sub(r'[^A-Za-z0-9_.-]+', '-', key)}": value
-        for key, value in found.items()
-        if np.isfinite(value)
-    }
+    return {f"screen/{safe_name(key)}": value for key, value in found.items() if np.isfinite(value)}

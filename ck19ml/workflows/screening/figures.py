@@ -1,12 +1,11 @@
 """Choose the figures of a screen."""
 
-import re
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ck19ml import plots
+from ck19ml.core.names import safe_name
 from ck19ml.core.position import at_edge
 from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.screening.analysis import Screen
@@ -27,7 +26,7 @@ def screen_figures(screen: Screen) -> dict[str, Figure]:
         ),
     }
     for plate, wells in screen.wells.groupby("plate", sort=True):
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", str(plate))
+        name = safe_name(plate)
         tests = screen.position[screen.position["plate"] == plate]
         figures |= _plate_figures(name, wells, labels, percent)
         for measure in ("score", "overlap"):

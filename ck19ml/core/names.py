@@ -1,0 +1,14 @@
+"""Labels that a person wrote, made fit for the names of files, artifacts and metrics."""
+
+import re
+
+
+def safe_name(label: object) -> str:
+    """Replace all but letters, digits, ``_``, ``.`` and ``-``, so that no path is left in a label.
+
+    Examples
+    --------
+    >>> safe_name("../../etc/passwd"), safe_name("ConA 5 ug/mL"), safe_name("..")
+    ('-etc-passwd', 'ConA-5-ug-mL', '-')
+    """
+    return re.sub(r"(?:[^\w.-]|\.\.)+", "-", str(label))

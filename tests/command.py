@@ -1,0 +1,43 @@
+"""The command line in this process."""
+
+import contextlib
+import io
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from ck19ml import cli
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def ck19ml(*arguments: object) -> Ended:
+    """Run a command as a shell would."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["ck19ml", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    return Ended(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def in_one_line(ended: Ended, *says: str) -> None:
+    """Hold a refusal to its form: one line that says these words, and no traceback."""
+    lines = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, ended.err
+    assert "Traceback" not in ended.err
+    assert "unexpected" not in lines[0], lines[0]
+    for words in says:
+        assert words in lines[0], lines[0]
