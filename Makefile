@@ -31,7 +31,7 @@ test-lowest: RESOLUTION = lowest-direct
 test-newest: RESOLUTION = highest
 test-lowest test-newest: test-%:
 	uv venv --quiet --clear --python $(PYTHON) .venv-$*
-	uv pip install --quiet --python .venv-$*/bin/python --resolution $(RESOLUTION) -e '.[dev]'
+	uv pip install --quiet --python .venv-$*/bin/python --resolution $(RESOLUTION) -e '.[dev,wellmap]'
 	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: setup

@@ -98,7 +98,7 @@ USAGE: dict[str, tuple[str, Sequence[str]]] = {
     "an unknown option": ("evaluate m d.zarr --figure x", ("--figure",)),
     "an option without a value": ("predict m plate --out", ("--out",)),
     "no option where one must be": ("predict m plate", ("--out",)),
-    "no argument": ("layout", ("'file'", "ck19ml layout --help")),
+    "no argument": ("layout", ("ck19ml layout --help",)),
     "an argument too many": ("evaluate m d.zarr more", ("more",)),
     "a word for the number of workers": (
         "prepare plate new.zarr --workers two", ("--workers",),
