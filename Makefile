@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup tune test test-all check bench docs faults ui lock clean
+.PHONY: setup tune test test-all test-lowest test-newest check bench bench-full docs faults ui lock clean
 
 setup: $(STAMP)
 
@@ -25,15 +25,28 @@ test: setup
 test-all: setup
 	$(PYTEST)
 
+# Need uv: the suite for every save on the lowest, and on the newest, versions that pyproject.toml
+# allows. PYTHON=python3.13 takes another Python.
+test-lowest: RESOLUTION = lowest-direct
+test-newest: RESOLUTION = highest
+test-lowest test-newest: test-%:
+	uv venv --quiet --clear --python $(PYTHON) .venv-$*
+	uv pip install --quiet --python .venv-$*/bin/python --resolution $(RESOLUTION) -e '.[dev]'
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# Short forms of all benchmarks, as one table.
 bench: setup
-	$(BIN)/python benchmarks/prepare_speed.py --short
-	$(BIN)/python benchmarks/simulator_fidelity.py --wells 60
+	$(BIN)/python benchmarks/table.py
+
+# Hours: what the docs quote.
+bench-full: setup
+	$(BIN)/python benchmarks/table.py --full
 
 # Kills processes of studies at 50 random moments; needs PostgreSQL.
 faults: setup
@@ -52,4 +65,4 @@ lock:
 	  --generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .venv-newest build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ field that patches cover, so counts are divided by its share of the field, 0.879
 """
 
 import argparse
+import json
 
 import numpy as np
 import pandas as pd
@@ -94,12 +95,16 @@ def main() -> None:
     )
     print(f"{options.wells} wells, mean over patches and channels:")
     print(table.groupby("masks", sort=False).mean().round(4).to_string())
+    means = table.groupby("masks", sort=False)["IoU"].mean()
     print("\ncells and overlap of a full field:")
     printed = pd.DataFrame(counts, columns=["stimulation", "masks", *COLUMNS])
-    means = printed.groupby(["stimulation", "masks"], sort=False).mean()
+    by_stimulation = printed.groupby(["stimulation", "masks"], sort=False).mean()
     for stimulation, figures in INSTRUMENT.items():
-        means.loc[(stimulation, "instrument, real CK19"), :] = figures
-    print(means.sort_index(level=0, sort_remaining=False).round(1).to_string())
+        by_stimulation.loc[(stimulation, "instrument, real CK19"), :] = figures
+    print(by_stimulation.sort_index(level=0, sort_remaining=False).round(1).to_string())
+    rows = [{"subject": f"masks against the truth, {name}", "unit": "IoU", "ours": value}
+            for name, value in means.items()]  # fmt: skip
+    print(json.dumps({"rows": rows}))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The network's speed does not depend on what it has learnt, so an untrained one i
 are what the study gives; both are scaled to 1,000 patches of 192 x 192 with two channels.
 """
 
+import json
 import os
 import sys
 import time
@@ -28,10 +29,11 @@ SEED = 2211
 
 
 def main(count: int = 300) -> None:
-    """Print one line a method."""
+    """Print one line a method, and last one line of JSON."""
     patches = simulated(count)
     kmeans_wall, kmeans = timed(lambda p: masking.kmeans(p, BACKGROUND), patches[: count // 6])
     print(f"opencv k-means {kmeans:7.1f} s of CPU, {kmeans_wall:6.1f} s a 1,000 patches")
+    rows = []
     for architecture in unet.ARCHITECTURES:
         network = unet.build_unet(architecture)
         some = patches if architecture == "compact" else patches[: count // 6]
@@ -40,6 +42,9 @@ def main(count: int = 300) -> None:
             f"unet {architecture:9} {cpu:7.1f} s of CPU, {wall:6.1f} s a 1,000 patches; "
             f"{STUDY_CPU_S / cpu:5.1f} x the study's U-Net, {kmeans / cpu:5.2f} x k-means here"
         )
+        rows.append({"subject": f"masks of 1,000 patches, U-Net {architecture}",
+                     "unit": "s of CPU", "ours": cpu, "peer": STUDY_CPU_S})  # fmt: skip
+    print(json.dumps({"rows": rows}))
 
 
 def simulated(count: int) -> NDArray[np.uint16]:

@@ -130,8 +130,8 @@ def simulate(folder: Path, wells: int, size: int) -> None:
     write_layout(layout, folder / "layout.csv")
 
 
-def compare(wells: int, size: int, fields: int, folder: Path) -> None:
-    """Measure all of it on one plate and print it."""
+def compare(wells: int, size: int, fields: int, folder: Path) -> list[dict[str, object]]:
+    """Measure all of it on one plate and print it; returns rows for `benchmarks/table.py`."""
     plate = folder / f"plate{wells}"
     simulate(plate, wells, size)
     reading(plate)  # the files are in the system's cache for all that follows
@@ -140,9 +140,12 @@ def compare(wells: int, size: int, fields: int, folder: Path) -> None:
     print(f"{wells} wells of {size} x {size}:")
     print(f"  (a) study, {fields} fields     {slow[0] / fields:8.3f} s a field")
     print(f"  (b) reading            {read[0] / wells:8.4f} s a field")
+    rows = []
     for workers in (1, 2):
         seconds, memory = measure("prepare", plate, folder / f"d{workers}.zarr", workers)
         own = seconds / wells
+        rows.append({"subject": f"prepare a field, {workers} worker(s), {wells} wells", "unit": "s",
+                     "ours": own, "peer": slow[0] / fields, "limit": read[0] / wells})  # fmt: skip
         print(
             f"  (c) prepare, {workers} worker(s)  {own:8.4f} s a field, "
             f"{slow[0] / fields / own:6.1f} times as fast as (a) (target {TARGETS['study']:g}), "
@@ -155,6 +158,7 @@ def compare(wells: int, size: int, fields: int, folder: Path) -> None:
         f"  (d) the whole command, with start-up, MLflow run and figures, 2 workers: "
         f"{seconds:.1f} s, {memory:.0f} MB at most (target {TARGETS['memory_mb']:g})"
     )
+    return rows
 
 
 def main() -> None:
@@ -163,9 +167,11 @@ def main() -> None:
     parser.add_argument("--short", action="store_true")
     short = parser.parse_args().short
     plates = [(6, 576)] if short else [(24, 2048), (96, 2048)]
+    rows = []
     for wells, size in plates:
         with tempfile.TemporaryDirectory() as folder:
-            compare(wells, size, STUDY_FIELDS, Path(folder))
+            rows += compare(wells, size, STUDY_FIELDS, Path(folder))
+    print(json.dumps({"rows": rows}))
 
 
 if __name__ == "__main__":

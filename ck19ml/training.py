@@ -206,6 +206,8 @@ def _patience(settings: FitSettings) -> list[Any]:
 
 def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
     """Predict all patches in order, (n, ...), float32."""
+    if len(patches) <= PREDICT_BATCH:  # for a batch, what Keras does around it takes longer
+        return np.asarray(network.predict_on_batch(patches.batch(slice(None))))
     return np.asarray(network.predict(Batches(patches, None, PREDICT_BATCH), verbose=0))
 
 
