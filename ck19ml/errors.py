@@ -60,6 +60,9 @@ def without_secrets(text: str) -> str:
     'no answer from postgresql://***@host/db'
     >>> without_secrets("http://host/?user=me&password=secret&x=1")
     'http://host/?user=me&password=***&x=1'
+    >>> without_secrets("postgresql:/me:secret@host/db, models:/ck19-classifier@champion")
+    'postgresql:/***@host/db, models:/ck19-classifier@champion'
     """
-    text = re.sub(r"(\w://)[^\s'\"]*@", r"\1***@", text)
+    # One slash where a URL was taken for a path.
+    text = re.sub(r"(\w:(?://|/(?=[^\s'\"/@:]+:)))[^\s'\"]*@", r"\1***@", text)
     return re.sub(r"(?i)(passw(?:or)?d=)[^&\s'\"]+", r"\1***", text)

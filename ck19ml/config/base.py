@@ -19,6 +19,16 @@ LARGEST_FIELD = 2**14
 Classes = Annotated[list[str], Field(min_length=2), AfterValidator(each_once)]
 
 
+def without_a_user(address: str) -> str:
+    """Refuse a user or a password in an address: configs are logged, and Dask takes none."""
+    if "@" in address:
+        raise ValueError("expected tcp://HOST:PORT, found a user or a password; leave it out")
+    return address
+
+
+Address = Annotated[str, AfterValidator(without_a_user)]
+
+
 class Frozen(BaseModel):
     """Base of all configs: values cannot change, and every key must be known."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
+from ck19ml.config.base import LARGEST_FIELD, SEED, Address, Frozen, Seed
 from ck19ml.masking import NAMES
 
 
@@ -98,7 +98,7 @@ class PrepareConfig(Frozen):
     keep_empty: bool = True
     chance: bool = False
     workers: int = Field(default=1, ge=1)
-    scheduler: str | None = None
+    scheduler: Address | None = None
 
 
 class SplitConfig(Frozen):

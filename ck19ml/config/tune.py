@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ck19ml.config.base import SEED, Classes, Frozen, Seed
+from ck19ml.config.base import SEED, Address, Classes, Frozen, Seed
 from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import AutoencoderSettings, FitConfig
 
@@ -122,7 +122,7 @@ class TuneConfig(Frozen):
     failures: int = Field(default=10, ge=0)
     timeout: float | None = Field(default=None, gt=0)
     workers: int = Field(default=1, ge=1)
-    scheduler: str | None = None
+    scheduler: Address | None = None
     heartbeat: int = Field(default=15, ge=1)
     pruner: Literal["median", "hyperband", "none"] = "median"
     space: SpaceConfig = SpaceConfig()

@@ -174,7 +174,7 @@ def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
     try:
         found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(place))
         flavor = Model.load(found).flavors["python_function"]
-        loaded_by, data = flavor.get("loader_module"), str(flavor["data"])
+        loaded_by, data = flavor.get("loader_module"), str(flavor.get("data", ""))
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         raise TrackingError(

@@ -45,7 +45,9 @@ class Run:
         self._params({k: v for k, v in flatten(values).items() if k not in known})
 
     def _params(self, values: Mapping[str, Any]) -> None:
-        client().log_batch(self.id, params=[Param(k, str(v)) for k, v in values.items()])
+        client().log_batch(
+            self.id, params=[Param(k, without_secrets(str(v))) for k, v in values.items()]
+        )
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics.
@@ -103,7 +105,7 @@ class Run:
 
     def json(self, name: str, content: Any) -> None:
         """Save a JSON-like value as ``NAME.json``."""
-        client().log_text(self.id, json.dumps(content, indent=2), f"{name}.json")
+        client().log_text(self.id, without_secrets(json.dumps(content, indent=2)), f"{name}.json")
 
     def note(self, name: str, text: str) -> None:
         """Save a text as an artifact of this name."""

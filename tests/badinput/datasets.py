@@ -166,6 +166,7 @@ MADE_FOR_OTHERS = {
         (DATASET, "overlap_excess"),
         spoil=table(lambda frame: frame.drop(columns="overlap_excess")),
     ),
+    "is missing, to check": Case("check nosuch.zarr", ("nosuch.zarr", "ck19ml prepare")),
     "is missing for the comparison": Case(
         "pretraining -c p.yaml", ("nosuch.zarr",), spoil=write("p.yaml", "dataset: nosuch.zarr\n")
     ),
