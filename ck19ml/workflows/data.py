@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from ck19ml.config import MaskingConfig, PrepareConfig, SimulateConfig, TuneConfig
 from ck19ml.core.names import safe_name
-from ck19ml.core.quality import MEASURES, Thresholds
+from ck19ml.core.quality import Thresholds
 from ck19ml.errors import Ck19Error, ConfigError, PlateError
 from ck19ml.masking import NETWORK
 from ck19ml.plates.builtin_layouts import builtin_layout
@@ -24,27 +23,12 @@ from ck19ml.plates.problems import PlateProblems
 from ck19ml.plates.running import Runner, local
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.plates.store import Dataset
-from ck19ml.plates.wells import plate_format
 from ck19ml.workflows.output import followed, require_apart
-from ck19ml.workflows.overview import overview_figures
+from ck19ml.workflows.overview import overview_figures, quality_figures
 from ck19ml.workflows.progress import bar, say
 
 if TYPE_CHECKING:  # it loads Keras
     from ck19ml.mask_network import StoredMasks
-
-CELLS = {"dc": "DC", "tcell": "T cell"}
-QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
-    f"{name}_{channel}": text.format(cell)
-    for channel, cell in CELLS.items()
-    for name, text in {
-        "focus": "focus of {} (variance of the Laplacian / mean)",
-        "saturated": "saturated pixels of {} (%)",
-        "background": "background of {} (grey value)",
-        "cells": "{}s counted",
-        "cell_area_um2": "mean area of a {} (µm²)",
-    }.items()
-}
-"""What stands at the colour bar of each of `core.quality.MEASURES`."""
 
 BUILTIN = ("ck19", "ck21", "ck22")
 LAYOUT_NAMES = ("layout.csv", "layout.xlsx")
@@ -210,32 +194,6 @@ def _preparation(config: PrepareConfig, network: "StoredMasks | None") -> Prepar
         mask_network=network.fingerprint if network else "",
         chance=config.chance,
     )
-
-
-def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
-    """Draw each number of the fields' quality on its plate, the mean of a well's fields.
-
-    Yields
-    ------
-    name : str
-        ``quality-PLATE-NUMBER``.
-    figure : Figure
-    """
-    from ck19ml.plots import plate_heatmap
-
-    for plate, fields in dataset.fields.groupby("plate"):
-        wells = fields.groupby("well")[list(MEASURES)].mean()
-        names = list(wells.index)
-        for measure in MEASURES:
-            share = measure.startswith(("saturated", "faulty"))
-            figure = plate_heatmap(
-                names,
-                wells[measure],
-                label=QUALITY_LABELS[measure],
-                plate_format=plate_format(names),
-                percent=share,
-            )
-            yield f"quality-{safe_name(plate)}-{measure}", figure
 
 
 def dataset_figures(dataset: Dataset) -> dict[str, float]:

@@ -7,15 +7,32 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ck19ml.core.names import safe_name
 from ck19ml.core.patches import rescale
+from ck19ml.core.quality import MEASURES
 from ck19ml.plates.csv_text import read_csv
 from ck19ml.plates.store import Dataset
+from ck19ml.plates.wells import plate_format
 
 RANKS = (0.1, 0.5, 0.75, 0.9, 0.97, 1.0)
 """Of the gallery's patches by overlap. Most overlap little: equal steps would show none that do."""
 
 INSTRUMENT = "instrument.csv"
 WELL = ["plate", "well"]
+
+CELLS = {"dc": "DC", "tcell": "T cell"}
+QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
+    f"{name}_{channel}": text.format(cell)
+    for channel, cell in CELLS.items()
+    for name, text in {
+        "focus": "focus of {} (variance of the Laplacian / mean)",
+        "saturated": "saturated pixels of {} (%)",
+        "background": "background of {} (grey value)",
+        "cells": "{}s counted",
+        "cell_area_um2": "mean area of a {} (µm²)",
+    }.items()
+}
+"""What stands at the colour bar of each of `core.quality.MEASURES`."""
 
 
 def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
@@ -57,3 +74,29 @@ def _examples(table: pd.DataFrame) -> NDArray[np.intp]:
     order = usable[np.argsort(table["overlap"].to_numpy()[usable], kind="stable")]
     places = (np.array(RANKS) * max(order.size - 1, 0)).astype(int)
     return order[np.unique(places)] if order.size else order
+
+
+def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+    """Draw each number of the fields' quality on its plate, the mean of a well's fields.
+
+    Yields
+    ------
+    name : str
+        ``quality-PLATE-NUMBER``.
+    figure : Figure
+    """
+    from ck19ml.plots import plate_heatmap
+
+    for plate, fields in dataset.fields.groupby("plate"):
+        wells = fields.groupby("well")[list(MEASURES)].mean()
+        names = list(wells.index)
+        for measure in MEASURES:
+            share = measure.startswith(("saturated", "faulty"))
+            figure = plate_heatmap(
+                names,
+                wells[measure],
+                label=QUALITY_LABELS[measure],
+                plate_format=plate_format(names),
+                percent=share,
+            )
+            yield f"quality-{safe_name(plate)}-{measure}", figure
