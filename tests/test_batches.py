@@ -18,7 +18,8 @@ from ck19ml import training
 from ck19ml.baselines import COUNTS
 from ck19ml.batches import Batches, Patches, StoredPatches, stored_bytes
 from ck19ml.evaluation import evaluate
-from ck19ml.plates.store import Dataset, create_arrays, write_field
+from ck19ml.plates.arrays import create_arrays, write_field
+from ck19ml.plates.store import Dataset
 from ck19ml.scoring import Card, Scorer
 from ck19ml.training import FitSettings, fit
 from ck19ml.workflows.wells import load_patches

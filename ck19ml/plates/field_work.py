@@ -13,13 +13,13 @@ from ck19ml import masking
 from ck19ml.core import chance, illumination, overlap, quality
 from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
 from ck19ml.plates import partial
+from ck19ml.plates.arrays import write_field
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, read_field
 from ck19ml.plates.hashing import hash_masks, hash_patches
 from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation import Preparation
 from ck19ml.plates.problems import Problem
-from ck19ml.plates.store import write_field
 
 BEYOND_CHANCE = "overlap_z"
 """Column of the z-scores, see `core.chance.Chance.z`."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ck19ml.errors import PlateError
+from ck19ml.plates.arrays import create_arrays, has_arrays, read_field_arrays
 from ck19ml.plates.hashing import hash_masks, hash_patches
-from ck19ml.plates.store import create_arrays, has_arrays, read_field_arrays
 
 PROGRESS = "progress"
 """Folder inside the partial one; one file a finished field, and the fingerprint of them all."""

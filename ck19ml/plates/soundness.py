@@ -11,8 +11,9 @@ import pandas as pd
 import zarr
 
 from ck19ml.core import overlap
+from ck19ml.plates.arrays import ARRAYS
 from ck19ml.plates.hashing import HASHES, SEAL, hash_files, hash_masks, hash_patches, seal
-from ck19ml.plates.store import ARRAYS, FORMAT, NEEDED, TABLES, require_dataset
+from ck19ml.plates.store import FORMAT, NEEDED, TABLES, require_dataset
 from ck19ml.plates.table_rules import violations
 
 HASH_OF: dict[str, tuple[str, Callable[[Any], str]]] = {

@@ -15,6 +15,7 @@ from ck19ml.core.patches import grid_shape
 from ck19ml.errors import PlateError
 from ck19ml.masking import Method
 from ck19ml.plates import partial
+from ck19ml.plates.arrays import keep_fields
 from ck19ml.plates.checks import Checked
 from ck19ml.plates.csv_text import to_csv
 from ck19ml.plates.field_work import Light, Task, measure_light, prepare_field
@@ -30,7 +31,7 @@ from ck19ml.plates.preparation import (
 )
 from ck19ml.plates.problems import Problem, skipped_table
 from ck19ml.plates.running import Runner
-from ck19ml.plates.store import FORMAT, keep_fields, write_tables
+from ck19ml.plates.store import FORMAT, write_tables
 from ck19ml.plates.tables import describe
 
 Progress = Callable[[int, int], None]

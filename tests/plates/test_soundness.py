@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from ck19ml.errors import PlateError
+from ck19ml.plates.arrays import read_field_arrays, write_field
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.hashing import HASHES, SEAL, hash_file, seal
 from ck19ml.plates.prepare import prepare_dataset
 from ck19ml.plates.soundness import examine
-from ck19ml.plates.store import open_dataset, read_field_arrays, write_field
+from ck19ml.plates.store import open_dataset
 from tests.plates.made_plates import labels, write_well
 
 WELLS = ["A01", "A02", "B01", "B03"]

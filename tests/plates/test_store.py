@@ -9,16 +9,9 @@ import pytest
 import zarr
 
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.arrays import create_arrays, write_field
 from ck19ml.plates.hashing import HASHES, SEAL
-from ck19ml.plates.store import (
-    FORMAT,
-    Dataset,
-    create_arrays,
-    open_dataset,
-    require_replaceable,
-    write_field,
-    write_tables,
-)
+from ck19ml.plates.store import FORMAT, Dataset, open_dataset, require_replaceable, write_tables
 
 SIZE, FIELDS, PATCHES = 16, 3, 2
 ROWS = FIELDS * PATCHES

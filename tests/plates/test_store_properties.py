@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from ck19ml.errors import PlateError
-from ck19ml.plates.store import (
-    ARRAYS,
-    Dataset,
-    create_arrays,
-    keep_fields,
-    read_field_arrays,
-    write_field,
-)
+from ck19ml.plates.arrays import ARRAYS, create_arrays, keep_fields, read_field_arrays, write_field
+from ck19ml.plates.store import Dataset
 
 
 @st.composite
