@@ -62,7 +62,7 @@ WAY = (
     Step("masking.method", "otsu, kmeans, threshold or unet", "masks (100, 192, 192, 2) bool"),
     Step("core.overlap.score", "areas and IoU of each patch", "overlap (100,) float64 in [0, 1]"),
     Step("core.quality.measure", "focus, saturation, cell counts", "numbers of the field"),
-    Step("plates.store.write_field", "one chunk a field", "Zarr arrays, patches.parquet"),
+    Step("plates.arrays.write_field", "one chunk a field", "Zarr arrays, patches.parquet"),
     Step("workflows.wells.split_dataset", "train, validation or test", "a role for each well"),
     Step("batches.Patches.batch", "scales each to [0, 1]", "batch (64, 192, 192, 2) float32"),
     Step("models.build_encoder", "trained by training.fit", "features (64, 2304) float32"),
