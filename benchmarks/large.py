@@ -194,7 +194,7 @@ def main() -> None:
         place = options.place or Path(made)
         plates, sizes, out = options.plates, options.wells, options.out
         if options.short:
-            sizes, out = [6, 12], Path(made) / "growth.jsonl"
+            sizes, out = [12], Path(made) / "growth.jsonl"
         if not plates:
             size = "400" if options.short else "2048"
             plates = simulated(place, max(sizes), size)
