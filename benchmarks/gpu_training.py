@@ -2,12 +2,14 @@
 
     KERAS_BACKEND=jax   python benchmarks/gpu_training.py
     KERAS_BACKEND=torch python benchmarks/gpu_training.py
-    KERAS_BACKEND=jax   python benchmarks/gpu_training.py --short      on a processor, a minute
+    python benchmarks/gpu_training.py --short      on a processor, a minute
 
-Needs no TensorFlow. The patches lie on the device as the camera gave them (12 bits in 16) and
-are drawn and scaled there; a batch costs the host a list of row numbers. Random patches: the time
-does not depend on what they show. Operations are counted from the layers' shapes, a multiplication
-and an addition being two; training is three times the forward pass.
+Needs no TensorFlow, and takes it where JAX is not installed. The patches lie on the device as the
+camera gave them (12 bits in 16) and are drawn and scaled there; a batch costs the host a list of
+row numbers. Random patches: the time does not depend on what they show. Operations are counted from
+the layers' shapes, a multiplication and an addition being two; training is three times the forward
+pass. The peak is the maker's where the device is known, and on a processor that of a product of
+float32 matrices.
 """
 
 import argparse
@@ -15,21 +17,25 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("KERAS_BACKEND", "jax" if find_spec("jax") else "tensorflow")
 
 import keras
 import numpy as np
 from keras import ops
+from limits import forward_operations, matmul
 
 from ck19ml import models
 from ck19ml.precision import has_accelerator, mixed_precision
 from ck19ml.training import seed_everything
 
 SIZE = 192
+STUDY = {"slides classifier": 560.0}
+"""Patches a second that the study trained on, on one Colab GPU (DOMAIN.md)."""
+
 PEAKS = {"H200": 989, "H100": 989, "A100": 312, "L40S": 362, "L4": 121, "V100": 125, "T4": 65}
 """Dense 16-bit TFLOP/s by a part of the device's name, from the makers' data sheets."""
 
@@ -45,28 +51,6 @@ def device_name() -> str:
 
         return torch.cuda.get_device_name(0) if torch.cuda.is_available() else platform.machine()
     return platform.machine()
-
-
-def _leaves(network: models.Network) -> Iterator[Any]:
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer
-
-
-def forward_operations(network: models.Network) -> float:
-    """Count what one patch's forward pass multiplies and adds, in convolutions and dense layers."""
-    total = 0.0
-    for layer in _leaves(network):
-        if isinstance(layer, keras.layers.Conv2DTranspose):
-            places = np.prod(layer.input.shape[1:3])  # each input place is spread by the kernel
-            total += 2.0 * np.prod(layer.kernel.shape) * places
-        elif isinstance(layer, keras.layers.Conv2D):
-            total += 2.0 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3])
-        elif isinstance(layer, keras.layers.Dense):
-            total += 2.0 * np.prod(layer.kernel.shape)
-    return float(total)
 
 
 def build(kind: str, architecture: str) -> models.Network:
@@ -125,6 +109,8 @@ def main() -> None:
     name = device_name()
     known = [peak for part, peak in PEAKS.items() if part in name]
     peak = options.peak or (known[0] if known else None)
+    if peak is None and not has_accelerator():
+        peak = matmul().wall / 1e12
     rng = np.random.default_rng(1)
     raw = ops.convert_to_tensor(
         rng.integers(255, 4096, (patches, SIZE, SIZE, 2), dtype=np.int16)
@@ -135,7 +121,7 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     for architecture in ("compact", "slides"):
         for kind in ("autoencoder", "classifier"):
-            operations = 3 * forward_operations(build(kind, architecture))
+            operations = 3 * forward_operations(build(kind, architecture), SIZE)
             speed = measure(kind, architecture, raw, labels, batch, steps)
             reached = speed * operations / 1e12
             share = None if peak is None else reached / peak
@@ -147,7 +133,20 @@ def main() -> None:
                   f"{'unknown' if share is None else f'{share:.1%}'}")  # fmt: skip
     about = {"device": name, "backend": keras.backend.backend(), "batch": batch,
              "date": datetime.now(UTC).date().isoformat()}  # fmt: skip
-    print(json.dumps(about | {"networks": found}))
+    rows = [row_of(each, peak) for each in found]
+    print(json.dumps(about | {"networks": found, "rows": rows}))
+
+
+def row_of(found: dict[str, Any], peak: float | None) -> dict[str, Any]:
+    """Make a row of `benchmarks/table.py`."""
+    name = found["network"]
+    row = {"subject": f"training on 1,000 patches, {name}", "unit": "s",
+           "ours": 1000 / found["patches_per_second"]}  # fmt: skip
+    if name in STUDY and has_accelerator():
+        row["peer"] = 1000 / STUDY[name]
+    if peak is not None:
+        row["limit"] = found["gflop_per_patch"] / peak  # 1,000 patches, 1e9 over 1e12
+    return row
 
 
 if __name__ == "__main__":

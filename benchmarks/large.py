@@ -1,7 +1,7 @@
 """Time and memory of each step on more and more wells: of one plate, then of all plates together.
 
     python benchmarks/large.py PLATE [PLATE ...] --out growth.jsonl     # hours on full plates
-    python benchmarks/large.py --short                                  # simulates two small ones
+    python benchmarks/large.py [--short]                                # simulates two [small] ones
     python benchmarks/large.py --figure docs/images/growth.png --out growth.jsonl
 
 Each step is a command in a process of its own: `prepare`, `tune`, `features`, `evaluate`, `check`.
@@ -21,6 +21,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from limits import reading
 
 CONFIG = {
     "split": {"validation": 0.2, "test": 0.6, "seed": 2211},
@@ -101,6 +103,11 @@ def steps(plates: list[Path], folder: Path) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
+def inputs(step: str, plates: list[Path], folder: Path) -> list[Path]:
+    """Name the folders that a step has to read: its plates, or their dataset."""
+    return plates if step == "prepare" else [folder / "plates.zarr"]
+
+
 def measure(sizes: Sequence[tuple[list[Path], int | None]], place: Path, out: Path) -> None:
     """Run the steps on each size and append what each took."""
     known = {(row["wells"], row["step"]) for row in rows_of(out)}
@@ -113,6 +120,7 @@ def measure(sizes: Sequence[tuple[list[Path], int | None]], place: Path, out: Pa
             if (count, step) in known:
                 continue
             row = {"wells": count, "plates": len(folders), "step": step, **run(arguments, folder)}
+            row["reading_seconds"] = reading(inputs(step, parts, folder))
             row["load"] = os.getloadavg()[0]
             with out.open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -186,23 +194,28 @@ def main() -> None:
         place = options.place or Path(made)
         plates, sizes, out = options.plates, options.wells, options.out
         if options.short:
-            plates, sizes, out = simulated(Path(made)), [6, 12], Path(made) / "growth.jsonl"
+            sizes, out = [6, 12], Path(made) / "growth.jsonl"
+        if not plates:
+            size = "400" if options.short else "2048"
+            plates = simulated(place, max(sizes), size)
         plates = [plate.resolve() for plate in plates]
         todo = [(plates[:1], wells) for wells in sizes]
         measure([*todo, (plates, None)] if len(plates) > 1 else todo, place.resolve(), out)
         measured = rows_of(out)
         largest = max(row["wells"] for row in measured)
         rows = [{"subject": f"{row['step']}, {largest} wells", "unit": "s of CPU",
-                 "ours": row["processor_seconds"]}
-                for row in measured if row["wells"] == largest]  # fmt: skip
+                 "ours": row["processor_seconds"], "limit": row["reading_seconds"]}
+                for row in measured
+                if row["wells"] == largest and "reading_seconds" in row]  # fmt: skip
         print(json.dumps({"rows": rows, "measured": measured, "growth": growth(measured)}))
 
 
-def simulated(place: Path) -> list[Path]:
-    """Simulate two small plates."""
+def simulated(place: Path, wells: int, size: str) -> list[Path]:
+    """Simulate two plates."""
     plates = [place / "P1", place / "P2"]
     for seed, plate in enumerate(plates):
-        run(["simulate", str(plate), "--wells", "12", "--size", "400", "--seed", str(seed)], place)
+        run(["simulate", str(plate), "--wells", str(wells), "--size", size, "--seed", str(seed)],
+            place)  # fmt: skip
     return plates
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from limits import forward_operations, matmul
 from numpy.typing import NDArray
 
 from ck19ml import masking, unet
@@ -33,7 +34,7 @@ def main(count: int = 300) -> None:
     patches = simulated(count)
     kmeans_wall, kmeans = timed(lambda p: masking.kmeans(p, BACKGROUND), patches[: count // 6])
     print(f"opencv k-means {kmeans:7.1f} s of CPU, {kmeans_wall:6.1f} s a 1,000 patches")
-    rows = []
+    rows, speed = [], matmul().cpu
     for architecture in unet.ARCHITECTURES:
         network = unet.build_unet(architecture)
         some = patches if architecture == "compact" else patches[: count // 6]
@@ -43,7 +44,8 @@ def main(count: int = 300) -> None:
             f"{STUDY_CPU_S / cpu:5.1f} x the study's U-Net, {kmeans / cpu:5.2f} x k-means here"
         )
         rows.append({"subject": f"masks of 1,000 patches, U-Net {architecture}",
-                     "unit": "s of CPU", "ours": cpu, "peer": STUDY_CPU_S})  # fmt: skip
+                     "unit": "s of CPU", "ours": cpu, "peer": STUDY_CPU_S,
+                     "limit": 2 * 1000 * forward_operations(network, 192) / speed})  # fmt: skip
     print(json.dumps({"rows": rows}))
 
 

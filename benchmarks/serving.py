@@ -6,7 +6,8 @@
 Registers a classifier (untrained: its answers take as long as a trained one's), serves it on
 127.0.0.1 and lets `wrk` (apt-get install wrk) ask for scores of one raw field again and again.
 Memory is the resident memory of the server's processes, seen once a second: `memory_growth` is
-the largest of the second half of the load over that of the first half.
+the largest of the second half of the load over that of the first half. Beside the median answer to
+several clients stands what as many fields take in this process, one after the other.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from typing import Any
 
 import numpy as np
 import psutil
+from limits import forward_operations, matmul
+from numpy.typing import NDArray
 
 CLASSES = ["Unstimulated", "OVA", "ConA"]
 SCRIPT = """
@@ -130,6 +133,24 @@ def load(port: int, body: Path, seconds: int, connections: int) -> dict[str, flo
     return dict(json.loads(made.stdout.splitlines()[-1]))
 
 
+def alone(model: str, field: NDArray[np.integer]) -> tuple[float, float]:
+    """Seconds to score a field without a server, and to do its arithmetic alone."""
+    from ck19ml.tracking import registry
+
+    scorer = registry.load_model(model)
+    scorer.predict(field)
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        scorer.predict(field)
+        took.append(time.perf_counter() - start)
+    size = scorer.card.patch_size
+    operations = len(scorer.cut(field[0].astype(np.uint16))) * forward_operations(
+        scorer.network, size
+    )
+    return float(np.median(took)), operations / matmul().wall
+
+
 def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
     """Serve, load and watch."""
     with tempfile.TemporaryDirectory(prefix="ck19ml-serving-") as made:
@@ -139,7 +160,8 @@ def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
         field = np.random.default_rng(1).integers(100, 4096, (1, side, side, 2))
         body = place / "body.json"
         body.write_text(json.dumps({"inputs": field.tolist()}))
-        with served(register(), place) as (port, server):
+        model = register()
+        with served(model, place) as (port, server):
             load(port, body, 8, 1)  # the first answers wait for the model's graph
             seen: list[float] = []
             ended = threading.Event()
@@ -150,8 +172,16 @@ def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
             watcher.join()
             alive = answers(port)
         half = len(seen) // 2
-        rows = [{"subject": f"answer on a field of {side} px, median", "unit": "ms",
-                 "ours": counted["p50_ms"]}]  # fmt: skip
+        loop, limit = (1000 * connections * each for each in alone(model, field))
+        rows = [
+            {
+                "subject": f"answer on a field of {side} px, {connections} clients, median",
+                "unit": "ms",
+                "ours": counted["p50_ms"],
+                "peer": loop,
+                "limit": limit,
+            }
+        ]
         return {
             "rows": rows, "side": side, "patches": (side // 192) ** 2, "connections": connections,
             "body_mb": body.stat().st_size / 1e6, **counted,

@@ -220,8 +220,8 @@ def main() -> int:
     lines = list(compare(real, simulate(options.wells, options.seed, Parameters())))
     show(lines)
     met = sum(line.met for line in lines)
-    subject = f"simulator, {options.wells} wells: figures within reach"
-    row = {"subject": subject, "unit": f"of {len(lines)}", "ours": met}
+    subject = f"simulator, {options.wells} wells: targets met"
+    row = {"subject": subject, "unit": "", "ours": met, "limit": len(lines), "higher": True}
     print(json.dumps({"rows": [row]}))
     return 0 if all(line.met for line in lines) else 1
 

@@ -9,24 +9,48 @@ import pytest
 from benchmarks import table
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
-NO_ROWS = {"table", "gpu_training"}
-"""The table itself, and what needs another backend and a GPU."""
+NO_ROWS = {"table", "limits"}
+"""The table itself, and what benchmarks share."""
 
 
 def test_every_benchmark_stands_in_the_table() -> None:
     there = {path.stem for path in table.HERE.glob("*.py")} - {"__init__"}
-    assert there - NO_ROWS == set(table.SHORT)
+    assert there - NO_ROWS == set(table.FORMS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", table.SHORT)
+@pytest.mark.parametrize("name", table.FORMS)
 def test_a_benchmark_runs_in_its_short_form(name: str) -> None:
     if name == "serving" and shutil.which("wrk") is None:
         pytest.skip("wrk is not installed: apt-get install wrk")
     if name == "simulator_fidelity" and not REFERENCE.is_dir():
         pytest.skip(f"no reference data at {REFERENCE}")
-    rows = table.run(name, table.SHORT[name])
+    rows = table.run(name, table.FORMS[name][0])
     assert rows
     for row in rows:
         assert all(math.isfinite(row[key]) for key in ("ours", "peer", "limit") if key in row)
         assert len(list(table.cells(row))) == 7
+
+
+def test_ratio_and_share_say_how_far_ours_is_ahead_and_how_near_the_limit() -> None:
+    seconds = {"subject": "a", "unit": "s", "ours": 2.0, "peer": 10.0, "limit": 0.5}
+    score = {"subject": "b", "unit": "IoU", "ours": 0.8, "peer": 0.4, "limit": 1.0, "higher": True}
+    assert list(table.cells(seconds))[-2:] == ["5", "0.25"]
+    assert list(table.cells(score))[-2:] == ["2", "0.8"]
+    assert list(table.cells({"subject": "c", "unit": "s", "ours": 2.0}))[-4:] == [""] * 4
+
+
+def test_what_fails_is_said_at_the_end_and_the_rest_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(name: str, arguments: list[str]) -> list[dict[str, object]]:
+        if name == "large":
+            raise SystemExit("large failed: no disk")
+        return [{"subject": f"of {name}", "unit": "s", "ours": 1.0}]
+
+    monkeypatch.setattr(table, "run", run)
+    monkeypatch.setattr("sys.argv", ["table.py", "--only", "large", "serving"])
+    assert table.main() == 1
+    printed = capsys.readouterr()
+    assert "of serving" in printed.out
+    assert "large failed: no disk" in printed.err
