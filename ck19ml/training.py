@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.batches import AnyPatches, ArrayBatches, Batches
+from ck19ml.batches import AnyPatches, ArrayBatches
 from ck19ml.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
 from ck19ml.epochs import HeldOut, Report, Reporter
 from ck19ml.errors import TrialFailed
@@ -205,10 +205,16 @@ def _patience(settings: FitSettings) -> list[Any]:
 
 
 def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
-    """Predict all patches in order, (n, ...), float32."""
-    if len(patches) <= PREDICT_BATCH:  # for a batch, what Keras does around it takes longer
-        return np.asarray(network.predict_on_batch(patches.batch(slice(None))))
-    return np.asarray(network.predict(Batches(patches, None, PREDICT_BATCH), verbose=0))
+    """Predict all patches in order, (n, ...), float32.
+
+    Batch by batch, and not by Keras' own loop over a dataset: each call of that makes a pipeline
+    which holds its patches until Python's collector of cycles comes by, many calls later.
+    """
+    starts = range(0, len(patches), PREDICT_BATCH)
+    parts = [
+        network.predict_on_batch(patches.batch(slice(at, at + PREDICT_BATCH))) for at in starts
+    ]
+    return np.concatenate(parts)
 
 
 def predict_features(head: Network, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from typing import Any
 
 import keras
@@ -233,6 +235,21 @@ def test_predict_keeps_the_order_over_many_batches() -> None:
     made = predict(network, Patches(raw))
     assert made.dtype == np.float32
     np.testing.assert_allclose(made[:, 0], (np.arange(count) % 16) / 16, atol=1e-6)
+
+
+def test_predictions_let_go_of_their_patches_at_once() -> None:
+    """And not when Python's collector of cycles comes by: a plate is hundreds of predictions."""
+    network = models.build_encoder("compact", 16)
+    raw = raw_patches(130)
+    gone = weakref.ref(raw)
+    gc.collect()
+    gc.disable()
+    try:
+        predict(network, Patches(raw))
+        del raw
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_reconstruction_losses_by_hand() -> None:
