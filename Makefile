@@ -26,13 +26,14 @@ test-all: setup
 	$(PYTEST)
 
 # Need uv: the suite for every save on the lowest, and on the newest, versions that pyproject.toml
-# allows. PYTHON=python3.13 takes another Python.
+# allows. PYTHON=python3.13 takes another Python, TESTS=tests/tracking other tests.
+TESTS ?= -m "not slow"
 test-lowest: RESOLUTION = lowest-direct
 test-newest: RESOLUTION = highest
 test-lowest test-newest: test-%:
-	uv venv --quiet --clear --python $(PYTHON) .venv-$*
+	uv venv --quiet --clear --seed --python $(PYTHON) .venv-$*
 	uv pip install --quiet --python .venv-$*/bin/python --resolution $(RESOLUTION) -e '.[dev,wellmap]'
-	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ class Request:
 
 def ask(port: int, request: Request) -> tuple[int, str]:
     """Send a request to this machine; returns the status and the text of the answer."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=120)
+    connection = HTTPConnection("127.0.0.1", port, timeout=240)
     headers = {"Content-Type": request.kind} if request.kind else {}
     try:
         connection.request(request.method, request.path, request.body, headers)

@@ -1,7 +1,7 @@
 """The champion behind `mlflow models serve`, under load from another process.
 
     python benchmarks/serving.py            # a minute of load
-    python benchmarks/serving.py --short    # five seconds
+    python benchmarks/serving.py --short    # ten seconds
 
 Registers a classifier (untrained: its answers take as long as a trained one's), serves it on
 127.0.0.1 and lets `wrk` (apt-get install wrk; without it `client.py`) ask for scores of one raw
@@ -141,7 +141,10 @@ def load(port: int, body: Path, seconds: int, connections: int) -> dict[str, flo
         client = str(Path(__file__).with_name("client.py"))
         command = [sys.executable, client, url, str(body), str(seconds), str(connections)]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(made.stdout.splitlines()[-1]))
+    counted = dict(json.loads(made.stdout.splitlines()[-1]))
+    if not counted["requests"]:
+        raise SystemExit(f"expected answers within {seconds} s, found none; take more --seconds")
+    return counted
 
 
 def try_malformed(port: int, good: Request) -> dict[str, Any]:
@@ -183,7 +186,7 @@ def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
         body.write_bytes(good.body)
         model = register()
         with served(model, place) as (port, server):
-            load(port, body, 8, 1)  # the first answers wait for the model's graph
+            ask(port, good)  # the first answer waits for the model's graph
             before = memory(server)
             seen: list[float] = []
             ended = threading.Event()
@@ -220,7 +223,7 @@ def main() -> int:
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         print("note: wrk is not on the path; client.py asks instead", file=sys.stderr)
-    seconds = 5 if options.short else options.seconds
+    seconds = 10 if options.short else options.seconds
     measured = measure(options.side, seconds, options.connections)
     print(json.dumps(measured))
     return 0 if measured["good_afterwards"] and not measured["not_4xx"] else 1

@@ -219,7 +219,7 @@ def main() -> int:
     real = read_real(options.reference)
     lines = list(compare(real, simulate(options.wells, options.seed, Parameters())))
     show(lines)
-    met = sum(line.met for line in lines)
+    met = sum(bool(line.met) for line in lines)  # JSON knows no numpy booleans
     subject = f"simulator, {options.wells} wells: targets met"
     row = {"subject": subject, "unit": "", "ours": met, "limit": len(lines), "higher": True}
     print(json.dumps({"rows": [row]}))
