@@ -1,7 +1,7 @@
 """The champion behind `mlflow models serve`, under load from another process.
 
     python benchmarks/serving.py            # a minute of load
-    python benchmarks/serving.py --short    # ten seconds
+    python benchmarks/serving.py --short    # ten seconds, smaller fields
 
 Registers a classifier (untrained: its answers take as long as a trained one's), serves it on
 127.0.0.1 and lets `wrk` (apt-get install wrk; without it `client.py`) ask for scores of one raw
@@ -223,8 +223,8 @@ def main() -> int:
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         print("note: wrk is not on the path; client.py asks instead", file=sys.stderr)
-    seconds = 10 if options.short else options.seconds
-    measured = measure(options.side, seconds, options.connections)
+    side, seconds = (SIZE, 10) if options.short else (options.side, options.seconds)
+    measured = measure(side, seconds, options.connections)
     print(json.dumps(measured))
     return 0 if measured["good_afterwards"] and not measured["not_4xx"] else 1
 

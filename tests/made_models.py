@@ -15,14 +15,15 @@ from ck19ml.workflows.wells import Split
 
 
 def untrained_classifier(split: Split, **changes: Any) -> Scorer:
-    """A small classifier whose card names the split's wells."""
+    """A small classifier whose card names the split's wells; changes are the card's."""
     training.seed_everything(6)
-    encoder = models.build_encoder("compact", split.dataset.parameters["patch_size"])
+    card = replace(_card(split, "classifier"), **changes)
+    encoder = models.build_encoder("compact", card.patch_size)
     head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=3, units=4, depth=1, dropout=0.0,
-        normalise=False, pooled=True,
+        models.feature_shape(encoder), classes=len(card.classes), units=4, depth=1,
+        dropout=0.0, normalise=False, pooled=True,
     )  # fmt: skip
-    return Scorer(models.join(encoder, head), replace(_card(split, "classifier"), **changes))
+    return Scorer(models.join(encoder, head), card)
 
 
 def untrained_autoencoder(split: Split) -> Scorer:

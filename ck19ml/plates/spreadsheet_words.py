@@ -108,9 +108,11 @@ def parse_amount(value: str | float) -> Amount | None:
     Raises
     ------
     ValueError
-        If the comma of a number may group thousands.
+        If the comma of a number may group thousands, or the number is below 0.
     """
     if not isinstance(value, str):
+        if value < 0:
+            raise ValueError(f"expected a number of 0 or more, found {value:g}")
         return Amount(float(value), None)
     match = _AMOUNT.fullmatch(value)
     if match is None:
