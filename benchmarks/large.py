@@ -153,28 +153,36 @@ def growth(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw time and memory against wells, with a line of linear growth."""
-    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
-    from ck19ml.plots.style import to_bytes
+    from ck19ml.plots import style
 
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    exponents = growth(rows)
-    panels = (("processor_seconds", "processor time (s)"), ("memory_mb", "largest memory (MB)"))
-    for axis, (key, label) in zip(axes, panels, strict=True):
-        for step, found in exponents.items():
-            own = sorted((r for r in rows if r["step"] == step), key=lambda row: row["wells"])
-            axis.loglog([r["wells"] for r in own], [r[key] for r in own], "o-",
-                        label=f"{step}: wells to the power {found[key]:.2f}")  # fmt: skip
-        low, high = (f(row["wells"] for row in rows) for f in (min, max))
-        base = min(row[key] for row in rows)
-        axis.loglog([low, high], [base, base * high / low], "--", color="0.6", label="linear")
+    colours = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.VERMILLION)
+
+    @style.styled
+    def drawn() -> bytes:
+        figure = style.new_figure(11, 5.4)
+        exponents = growth(rows)
         sizes = sorted({row["wells"] for row in rows})
-        axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axis.minorticks_off()
-        axis.set(xlabel="wells of 2048 × 2048 pixels, 100 patches each", ylabel=label)
-        axis.legend(fontsize=8)
-    figure.suptitle("How each step grows with the wells (power between the two largest sizes)")
-    path.write_bytes(to_bytes(figure, path.suffix[1:]))
+        panels = (("processor_seconds", "processor time (s)"), ("memory_mb", "largest memory (MB)"))
+        for axis, (key, label) in zip(figure.subplots(1, 2), panels, strict=True):
+            for (step, found), colour in zip(exponents.items(), colours, strict=False):
+                own = sorted((r for r in rows if r["step"] == step), key=lambda row: row["wells"])
+                axis.loglog([r["wells"] for r in own], [r[key] for r in own], "o-", color=colour,
+                            label=style.signed(f"{step}: power {found[key]:.2f}"))  # fmt: skip
+            base = min(row[key] for row in rows)
+            ends = [base, base * sizes[-1] / sizes[0]]
+            axis.loglog([sizes[0], sizes[-1]], ends, "--", color=style.GREY, label="power 1")
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter("{x:,.0f}")
+            axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            axis.minorticks_off()
+            axis.set(xlabel="wells of 2048 × 2048 pixels, 100 patches each", ylabel=label)
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+        figure.suptitle("How each step grows with the wells (power between the two largest sizes)")
+        return style.to_bytes(figure, path.suffix[1:])
+
+    path.write_bytes(drawn())
 
 
 def main() -> None:

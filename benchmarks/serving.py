@@ -1,13 +1,15 @@
 """The champion behind `mlflow models serve`, under load from another process.
 
     python benchmarks/serving.py            # a minute of load
-    python benchmarks/serving.py --short    # ten seconds
+    python benchmarks/serving.py --short    # ten seconds, smaller fields
 
 Registers a classifier (untrained: its answers take as long as a trained one's), serves it on
-127.0.0.1 and lets `wrk` (apt-get install wrk) ask for scores of one raw field again and again.
-Memory is the resident memory of the server's processes, seen once a second: `memory_growth` is
-the largest of the second half of the load over that of the first half. Beside the median answer to
-several clients stands what as many fields take in this process, one after the other.
+127.0.0.1 and lets `wrk` (apt-get install wrk; without it `client.py`) ask for scores of one raw
+field again and again. Memory is the resident memory of the server's processes, seen once a second:
+`memory_growth` is the largest of the second half of the load over that of the first half. Beside
+the median answer to several clients stands what as many fields take in this process, one after the
+other. Then come the requests of `malformed.py`, and good ones after them; exits with 1 where one is
+not answered by 4xx, or the server does not answer well afterwards.
 """
 
 import argparse
@@ -20,17 +22,20 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 from limits import forward_operations, matmul
+from malformed import Request, ask, fields, left_to_mlflow, malformed
 from numpy.typing import NDArray
 
+SIZE = 192
+"""Side of a patch, in pixels."""
 CLASSES = ["Unstimulated", "OVA", "ConA"]
 SCRIPT = """
 wrk.method = "POST"
@@ -56,13 +61,13 @@ def register() -> str:
     from ck19ml.tracking import registry, runs
     from ck19ml.tracking.server import client
 
-    encoder = models.build_encoder("compact", 192)
+    encoder = models.build_encoder("compact", SIZE)
     head = models.build_classifier_head(
         models.feature_shape(encoder), classes=len(CLASSES), units=128, depth=1, dropout=0.0,
         normalise=False, pooled=False,
     )  # fmt: skip
     card = Card(
-        kind="classifier", classes=CLASSES, patch_size=192, background=255, bit_depth=12,
+        kind="classifier", classes=CLASSES, patch_size=SIZE, background=255, bit_depth=12,
         mask="otsu", masked=False, interaction_threshold=0.2, wells={}, seed=0, dataset={},
         software=f"ck19ml {__version__}",
     )  # fmt: skip
@@ -103,47 +108,52 @@ def served(model: str, place: Path) -> Iterator[tuple[int, psutil.Process]]:
 def answers(port: int) -> bool:
     """Tell whether the server is there."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
+        return ask(port, Request(method="GET", path="/ping"))[0] == 200
+    except (OSError, HTTPException):
         return False
 
 
-def ask(port: int, body: Path) -> None:
-    """Ask once, and wait for the answer."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations", body.read_bytes(),
-        {"Content-Type": "application/json"},
-    )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
-        answer.read()
+def memory(server: psutil.Process) -> float:
+    """Return the resident memory of the server's processes in MB."""
+    total = 0
+    for process in (server, *server.children(recursive=True)):
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total / 1e6
 
 
 def watch_memory(server: psutil.Process, ended: threading.Event, seen: list[float]) -> None:
-    """Note the resident memory of the server's processes in MB, once a second."""
+    """Note the server's memory once a second."""
     while not ended.wait(1.0):
-        total = 0
-        for process in (server, *server.children(recursive=True)):
-            try:
-                total += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        seen.append(total / 1e6)
+        seen.append(memory(server))
 
 
 def load(port: int, body: Path, seconds: int, connections: int) -> dict[str, float]:
-    """Ask again and again; returns what wrk counted."""
+    """Ask again and again from another process; returns what it counted."""
+    url = f"http://127.0.0.1:{port}/invocations"
     script = body.with_suffix(".lua")
     script.write_text(SCRIPT.replace("BODY", str(body)))
-    made = subprocess.run(
-        ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "60s",
-         "-s", str(script), f"http://127.0.0.1:{port}/invocations"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "60s",
+               "-s", str(script), url]  # fmt: skip
+    if shutil.which("wrk") is None:
+        client = str(Path(__file__).with_name("client.py"))
+        command = [sys.executable, client, url, str(body), str(seconds), str(connections)]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
     counted = dict(json.loads(made.stdout.splitlines()[-1]))
     if not counted["requests"]:
         raise SystemExit(f"expected answers within {seconds} s, found none; take more --seconds")
     return counted
+
+
+def try_malformed(port: int, good: Request) -> dict[str, Any]:
+    """Send what no client should, and a good request after them; returns the statuses."""
+    statuses = {name: ask(port, request)[0] for name, request in malformed(SIZE).items()}
+    others = {name: ask(port, request)[0] for name, request in left_to_mlflow(SIZE).items()}
+    wrong = {name: status for name, status in statuses.items() if not 400 <= status < 500}
+    return {"malformed": len(statuses), "not_4xx": wrong, "left_to_mlflow": others,
+            "good_afterwards": ask(port, good)[0] == 200}  # fmt: skip
 
 
 def alone(model: str, field: NDArray[np.integer]) -> tuple[float, float]:
@@ -165,17 +175,19 @@ def alone(model: str, field: NDArray[np.integer]) -> tuple[float, float]:
 
 
 def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
-    """Serve, load and watch."""
+    """Serve, load, watch, and send malformed requests."""
     with tempfile.TemporaryDirectory(prefix="ck19ml-serving-") as made:
         place = Path(made)
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
         os.chdir(place)
         field = np.random.default_rng(1).integers(100, 4096, (1, side, side, 2))
+        good = fields(field.tolist())
         body = place / "body.json"
-        body.write_text(json.dumps({"inputs": field.tolist()}))
+        body.write_bytes(good.body)
         model = register()
         with served(model, place) as (port, server):
-            ask(port, body)  # the first answer waits for the model's graph
+            ask(port, good)  # the first answer waits for the model's graph
+            before = memory(server)
             seen: list[float] = []
             ended = threading.Event()
             watcher = threading.Thread(target=watch_memory, args=(server, ended, seen))
@@ -183,40 +195,39 @@ def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
             counted = load(port, body, seconds, connections)
             ended.set()
             watcher.join()
-            alive = answers(port)
+            after = memory(server)
+            answered = try_malformed(port, good)
         half = len(seen) // 2
         loop, limit = (1000 * connections * each for each in alone(model, field))
-        rows = [
-            {
-                "subject": f"answer on a field of {side} px, {connections} clients, median",
-                "unit": "ms",
-                "ours": counted["p50_ms"],
-                "peer": loop,
-                "limit": limit,
-            }
-        ]
+        row = {"subject": f"answer on a field of {side} px, {connections} clients, median",
+               "unit": "ms", "ours": counted["p50_ms"], "peer": loop, "limit": limit}  # fmt: skip
+        rate = counted["requests"] / counted["seconds"]
         return {
-            "rows": rows, "side": side, "patches": (side // 192) ** 2, "connections": connections,
-            "body_mb": body.stat().st_size / 1e6, **counted,
-            "requests_a_second": counted["requests"] / counted["seconds"],
-            "memory_mb": max(seen), "memory_growth": max(seen[half:]) / max(seen[:half]),
-            "alive": alive, "load": os.getloadavg()[0],
+            "rows": [row], "client": "wrk" if shutil.which("wrk") else "client.py", "side": side,
+            "patches": (side // SIZE) ** 2, "connections": connections,
+            "body_mb": body.stat().st_size / 1e6, **counted, "requests_a_second": rate,
+            "fields_a_second": rate * len(field), "memory_before_mb": before,
+            "memory_mb": max(seen), "memory_after_mb": after,
+            "memory_growth": max(seen[half:]) / max(seen[:half]), **answered,
+            "load": os.getloadavg()[0],
         }  # fmt: skip
 
 
-def main() -> None:
-    """Print one JSON object."""
+def main() -> int:
+    """Print one JSON object; 0 where all requests were answered as they should be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=384, help="of a field, in pixels")
+    parser.add_argument("--side", type=int, default=2 * SIZE, help="of a field, in pixels")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
-        parser.error("expected wrk on the path; apt-get install wrk")
-    seconds = 10 if options.short else options.seconds
-    print(json.dumps(measure(options.side, seconds, options.connections)))
+        print("note: wrk is not on the path; client.py asks instead", file=sys.stderr)
+    side, seconds = (SIZE, 10) if options.short else (options.side, options.seconds)
+    measured = measure(side, seconds, options.connections)
+    print(json.dumps(measured))
+    return 0 if measured["good_afterwards"] and not measured["not_4xx"] else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.malformed import Request, ask, left_to_mlflow, malformed
+from benchmarks.malformed import fields as request_for
 from ck19ml.scoring import Scorer
 from ck19ml.tracking import registry, runs
 from tests.test_scoring import CLASSES, SIZE, scorer_of
@@ -124,7 +125,7 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
-            assert ask(port, "GET", "/ping")[0] == 200
+            assert ask(port, Request(method="GET", path="/ping"))[0] == 200
         except OSError:
             time.sleep(0.5)
         else:
@@ -132,26 +133,12 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     pytest.fail(f"no answer from port {port}: {log.read_text()}")
 
 
-def ask(port: int, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=120)
-    try:
-        connection.request(method, path, body, {"Content-Type": kind} if kind else {})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
-
-
-def post(port: int, body: bytes, kind: str = "application/json") -> tuple[int, str]:
-    return ask(port, "POST", "/invocations", body, kind)
-
-
-def as_json(values: Any) -> bytes:
-    return json.dumps({"inputs": values}).encode()
+def post(port: int, values: Any) -> tuple[int, str]:
+    return ask(port, request_for(values))
 
 
 def test_fields_are_scored_over_http(server: int, scorer: Scorer) -> None:
-    status, text = post(server, as_json(fields().tolist()))
+    status, text = post(server, fields().tolist())
     assert status == 200, text
     expected = scorer.predict(fields())
     for given, (_, wanted) in zip(
@@ -167,7 +154,7 @@ def test_fields_are_scored_over_http(server: int, scorer: Scorer) -> None:
 def test_patches_are_scored_each_by_itself(server: int, scorer: Scorer) -> None:
     patches = scorer.cut(fields()[0])
     assert patches.shape == (6, SIZE, SIZE, 2)
-    status, text = post(server, as_json(patches.tolist()))
+    status, text = post(server, patches.tolist())
     assert status == 200, text
     given = json.loads(text)["predictions"]
     expected = scorer.predict_patches(patches)
@@ -177,27 +164,20 @@ def test_patches_are_scored_each_by_itself(server: int, scorer: Scorer) -> None:
         np.testing.assert_allclose(made, wanted, rtol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"{",
-        b"[]",
-        b'{"fields": []}',
-        as_json("a field"),
-        as_json([1, 2, 3]),
-        as_json(np.zeros((1, 64, 64, 3), int).tolist()),
-        as_json(np.zeros((1, 8, 8, 2), int).tolist()),
-        as_json(np.full((1, SIZE, SIZE, 2), 5000).tolist()),
-        as_json(np.full((1, SIZE, SIZE, 2), -1).tolist()),
-    ],
-    ids=["no JSON", "a list", "no inputs", "text", "one axis", "three channels", "small",
-         "13 bits", "negative"],
-)  # fmt: skip
-def test_a_wrong_request_is_the_caller_s_fault(server: int, body: bytes) -> None:
-    status, text = post(server, body)
+@pytest.mark.parametrize("name", malformed(SIZE))
+def test_a_malformed_request_is_the_caller_s_fault(server: int, name: str) -> None:
+    status, text = ask(server, malformed(SIZE)[name])
     assert 400 <= status < 500, (status, text[:500])
 
 
-def test_another_kind_of_content_is_refused(server: int) -> None:
-    status, _ = post(server, b"\x00\x01", "image/tiff")
-    assert 400 <= status < 500
+def test_the_server_answers_well_after_all_of_them(server: int) -> None:
+    before = post(server, fields().tolist())
+    assert before[0] == 200
+    for request in (malformed(SIZE) | left_to_mlflow(SIZE)).values():
+        ask(server, request)
+    assert post(server, fields().tolist()) == before
+
+
+def test_what_is_wrong_with_the_values_stands_in_the_answer(server: int) -> None:
+    _, text = ask(server, malformed(SIZE)["13 bits"])
+    assert "expected grey values from 0 to 4095, found 4096 to 4096; pass raw camera" in text
