@@ -60,9 +60,9 @@ docs: setup
 ui: setup
 	$(BIN)/ck19ml ui
 
-# Needs uv. Resolves pyproject.toml for every platform and Python from 3.11 on.
+# Needs uv. Resolves pyproject.toml for every platform and Python from 3.11.1 on.
 lock:
-	uv pip compile pyproject.toml --extra dev --extra wellmap --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --extra wellmap --universal --python-version 3.11.1 \
 	  --generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean:

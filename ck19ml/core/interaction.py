@@ -113,4 +113,5 @@ def best_call(true: Floats, predicted: Floats, threshold: float = SLIDES_THRESHO
     last_of_equals = np.append(values[1:] < values[:-1], True)
     best = int(np.argmax(np.where(last_of_equals, f1, -1.0)))
     below = values[best + 1] if best + 1 < values.size else values[best]
-    return float((values[best] + below) / 2)
+    middle = (values[best] + below) / 2
+    return float(middle if middle > below else values[best])  # between neighbours there is none

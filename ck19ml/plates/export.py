@@ -171,8 +171,10 @@ def _write_field(plate: Plate, field: Field, group: Any) -> None:
         method=Methods.LOCAL_MEAN,
         storage_options={"chunks": (1, 1024, 1024)},
         fmt=FormatV05(),
-        omero=_shown(image, 2**description.bit_depth - 1),
     )
+    # ome-zarr takes a dictionary in some versions and an object of its own in others.
+    shown = {"omero": _shown(image, 2**description.bit_depth - 1)}
+    group.attrs["ome"] = group.attrs["ome"] | shown
 
 
 def _shown(image: np.ndarray[Any, Any], maximum: int) -> dict[str, Any]:

@@ -140,8 +140,9 @@ def ic50_agreement(fits: pd.DataFrame, titles: dict[str, str]) -> Figure:
             if supported:
                 bars = [rows["ic50_um"] - rows["low_um"], rows["high_um"] - rows["ic50_um"]]
                 axes.errorbar(
-                    rows["true_ic50_um"], rows["ic50_um"], bars, ls="", ecolor=style.BLUE, lw=1.5
-                )
+                    rows["true_ic50_um"], rows["ic50_um"], np.array(bars),
+                    ls="", ecolor=style.BLUE, lw=1.5,
+                )  # fmt: skip
         for _, row in own.iterrows():
             axes.annotate(
                 str(row["compound"]), (row["true_ic50_um"], row["ic50_um"]), (5, 4),

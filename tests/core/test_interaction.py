@@ -78,6 +78,11 @@ def test_without_interaction_the_call_is_the_threshold() -> None:
     assert best_call(np.zeros(5), np.arange(5) / 10) == 0.2
 
 
+def test_between_neighbouring_numbers_the_call_is_the_higher() -> None:
+    smallest = np.nextafter(0.0, 1.0)
+    assert best_call(np.array([0.9, 0.0]), np.array([smallest, 0.0])) == smallest
+
+
 @given(hnp.arrays(float, 12, elements=unit), hnp.arrays(float, 12, elements=unit))
 def test_no_other_call_has_a_higher_f1(true: np.ndarray, predicted: np.ndarray) -> None:
     true[0] = 0.9

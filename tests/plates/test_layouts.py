@@ -100,7 +100,8 @@ def test_written_and_read_back_is_equal(name: BuiltinName, tmp_path: Path) -> No
     layout = builtin_layout(name)
     write_layout(layout, tmp_path / "layout.csv")
     pd.testing.assert_frame_equal(read_layout(tmp_path / "layout.csv"), layout)
-    assert [str(dtype) for dtype in layout.dtypes] == ["str", "str", "str", "float64", "str"]
+    text = pd.Series(["a"]).dtype  # pandas 3 has a type of its own
+    assert list(layout.dtypes) == [text, text, text, "float64", text]
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=8)
