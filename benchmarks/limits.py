@@ -1,18 +1,20 @@
 """What no program can go below: its arithmetic at the speed of a matrix product, its bytes read.
 
-Both are measured on the machine at hand, in the run whose figures they stand beside.
+Both are measured on the machine at hand, in the run whose figures they stand beside. Keras is
+imported where it is needed: what starts processes must stay small, for the system counts the memory
+of the process that starts another as that one's own.
 """
 
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from ck19ml.models import Network
+if TYPE_CHECKING:
+    from ck19ml.models import Network
 
 SIDE = 2048
 """Rows of the matrices that are multiplied: large enough that starting threads costs nothing."""
@@ -55,12 +57,14 @@ def reading(places: Iterable[Path]) -> float:
     return took[-1]
 
 
-def forward_operations(network: Network, size: int) -> float:
+def forward_operations(network: "Network", size: int) -> float:
     """Count what an image's forward pass multiplies and adds, in convolutions and dense layers.
 
     A multiplication and an addition are two operations; training is three times the forward pass.
     Networks that take images of any size are counted for sides of `size`.
     """
+    import keras
+
     if None in network.input_shape[1:]:
         image = keras.Input((size, size, network.input_shape[-1]))
         network = keras.models.clone_model(network, input_tensors=image)
@@ -76,7 +80,9 @@ def forward_operations(network: Network, size: int) -> float:
     return float(total)
 
 
-def _leaves(network: Network) -> Iterator[Any]:
+def _leaves(network: "Network") -> Iterator[Any]:
+    import keras
+
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from _leaves(layer)
