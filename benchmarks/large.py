@@ -3,13 +3,11 @@
     python benchmarks/large.py PLATE [PLATE ...] --out growth.jsonl     # hours on full plates
     python benchmarks/large.py [--short]                                # simulates two [small] ones
     python benchmarks/large.py --figure docs/images/growth.png --out growth.jsonl
-    python benchmarks/large.py PLATE PLATE --wells --steps prepare features --store PLACE/1x294
 
 Each step is a command in a process of its own: `prepare`, `tune`, `features`, `evaluate`, `check`.
 Its processor seconds are those of the process and its children, its memory the largest resident
 one. What stands in the file already is not run again. `tune` trains what it always trains, but
 briefly (see CONFIG), so that the time shows how each part grows and not how long it was trained.
-Steps without `tune` take the models of another size's, whose folder `--store` names.
 Processor seconds say more than the clock where others use the machine too.
 """
 
@@ -36,7 +34,6 @@ CONFIG = {
     "prepare": {"keep_empty": True},
 }
 WELLS = (30, 90, 294)
-STEPS = ("prepare", "tune", "features", "evaluate", "check")
 MODEL = {"features": "ck19-autoencoder", "evaluate": "ck19-classifier"}
 
 
@@ -61,26 +58,21 @@ def part_of(folder: Path, wells: int | None, place: Path) -> Path:
     return part
 
 
-def run(arguments: Sequence[str], folder: Path, store: Path | None = None) -> dict[str, float]:
-    """Run a command of ck19ml, with the MLflow store of this or another folder.
-
-    Returns
-    -------
-    dict
-        What it took.
+def run(arguments: Sequence[str], folder: Path) -> dict[str, float]:
+    """Run a command of ck19ml; returns what it took.
 
     Raises
     ------
     SystemExit
         If it fails, with its last lines.
     """
-    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{store or folder}/mlflow.db"}
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
     log = folder / "log.txt"
     with log.open("w") as output:
         started = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "ck19ml", *arguments], cwd=folder,
-            env=os.environ | tracking, stdout=output, stderr=subprocess.STDOUT,
+            env=os.environ | store, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - started
@@ -116,14 +108,8 @@ def inputs(step: str, plates: list[Path], folder: Path) -> list[Path]:
     return plates if step == "prepare" else [folder / "plates.zarr"]
 
 
-def measure(
-    sizes: Sequence[tuple[list[Path], int | None]],
-    place: Path,
-    out: Path,
-    chosen: Sequence[str] = (),
-    store: Path | None = None,
-) -> None:
-    """Run the chosen steps, or all, on each size and append what each took."""
+def measure(sizes: Sequence[tuple[list[Path], int | None]], place: Path, out: Path) -> None:
+    """Run the steps on each size and append what each took."""
     known = {(row["wells"], row["step"]) for row in rows_of(out)}
     for folders, wells in sizes:
         name = f"{len(folders)}x{wells or 'all'}"
@@ -131,10 +117,9 @@ def measure(
         parts = [part_of(each, wells, folder / "plates") for each in folders]
         count = sum(1 for part in parts for _ in part.glob("*.tif")) // 2
         for step, arguments in steps(parts, folder).items():
-            if (count, step) in known or (chosen and step not in chosen):
+            if (count, step) in known:
                 continue
-            took = run(arguments, folder, store)
-            row = {"wells": count, "plates": len(folders), "step": step, **took}
+            row = {"wells": count, "plates": len(folders), "step": step, **run(arguments, folder)}
             row["reading_seconds"] = reading(inputs(step, parts, folder))
             row["load"] = os.getloadavg()[0]
             with out.open("a") as file:
@@ -207,8 +192,6 @@ def main() -> None:
     parser.add_argument("--wells", nargs="*", type=int, default=list(WELLS))
     parser.add_argument("--out", type=Path, default=Path("growth.jsonl"))
     parser.add_argument("--place", type=Path, help="where datasets are kept; on the plates' disk")
-    parser.add_argument("--steps", nargs="+", choices=STEPS, default=[], help="by default all")
-    parser.add_argument("--store", type=Path, help="folder of the mlflow.db with the models")
     parser.add_argument("--figure", type=Path, help="draw what --out holds, and nothing else")
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
@@ -226,9 +209,7 @@ def main() -> None:
             plates = simulated(place, max(sizes, default=12), size)
         plates = [plate.resolve() for plate in plates]
         todo = [(plates[:1], wells) for wells in sizes]
-        todo += [(plates, None)] if len(plates) > 1 else []
-        store = options.store and options.store.resolve()
-        measure(todo, place.resolve(), out, options.steps, store)
+        measure([*todo, (plates, None)] if len(plates) > 1 else todo, place.resolve(), out)
         measured = rows_of(out)
         largest = max(row["wells"] for row in measured)
         rows = [{"subject": f"{row['step']}, {largest} wells", "unit": "s of CPU",

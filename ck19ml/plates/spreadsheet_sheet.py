@@ -106,10 +106,11 @@ def load_sheets(path: Path) -> list[Sheet]:
 
 def _load(path: Path, data_only: bool) -> Any:
     try:
-        with warnings.catch_warnings():
+        # Opened here, for openpyxl leaves the file open where it fails.
+        with path.open("rb") as file, warnings.catch_warnings():
             # It warns of extensions that it drops, such as sparklines: none matters here.
             warnings.simplefilter("ignore")
-            return load_workbook(path, data_only=data_only, keep_links=False)
+            return load_workbook(file, data_only=data_only, keep_links=False)
     except Exception as error:  # a damaged workbook makes openpyxl fail in many ways
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PlateError(

@@ -4,10 +4,13 @@ import io
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 from openpyxl import Workbook
 
+from ck19ml.errors import PlateError
 from ck19ml.plates.spreadsheet_guard import check_workbook
+from ck19ml.plates.spreadsheet_sheet import load_sheets
 from tests.plates.spreadsheet_plates import dose_response, error_of, save, with_cells
 
 NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -104,3 +107,17 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 )
 def test_formulas_without_a_stored_value_are_seen(tmp_path: Path, cell: str, lacks: bool) -> None:
     assert check_workbook(workbook(tmp_path, rows(1, cell))) is lacks
+
+
+def test_a_workbook_that_is_refused_is_not_kept_open(tmp_path: Path) -> None:
+    path = workbook(tmp_path, "")
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in parts.keys() - {"[Content_Types].xml"}:
+            archive.writestr(name, parts[name])
+    with pytest.raises(PlateError, match="Content_Types") as refused:
+        load_sheets(path)
+    # The error still holds the frames, and with them all that they opened.
+    assert refused.value.__cause__ is not None
+    assert str(path) not in [file.path for file in psutil.Process().open_files()]
