@@ -12,13 +12,15 @@ def evaluate(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
     figures: Annotated[str, typer.Option(help="Also write the figures into this folder.")] = "",
+    overwrite: Overwrite = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Evaluate a model on the wells of a dataset that it has not seen."""
     from ck19ml.workflows import evaluate as workflow
 
-    show(json, workflow.evaluate_command(model, dataset, Path(figures) if figures else None))
+    folder = Path(figures) if figures else None
+    show(json, workflow.evaluate_command(model, dataset, folder, overwrite=overwrite))
 
 
 def predict(

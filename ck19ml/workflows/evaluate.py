@@ -5,19 +5,16 @@ What costs nothing to check is checked here, before Keras and MLflow are loaded.
 
 from pathlib import Path
 
-from ck19ml.errors import PlateError
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.store import open_dataset
 from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.output import require_all_new
+from ck19ml.workflows.output import require_all_new, require_folder
 
 
-def evaluate_command(uri: str, path: Path, figures: Path | None) -> Outcome:
+def evaluate_command(uri: str, path: Path, figures: Path | None, *, overwrite: bool) -> Outcome:
     """Evaluate a model on the wells of a dataset that it has not seen, in a tracked run."""
-    if figures is not None and figures.exists() and not figures.is_dir():
-        raise PlateError(
-            f"expected a folder for the figures at {figures}, found a file; choose another"
-        )
+    if figures is not None:
+        require_folder(figures, overwrite=overwrite)
     dataset = open_dataset(path)
     from ck19ml.workflows.scored import evaluate_model
 

@@ -26,6 +26,21 @@ def require_new(path: Path, *, overwrite: bool) -> None:
         raise PlateError(f"expected the folder {path.parent}, found none; make it first")
 
 
+def require_folder(path: Path, *, overwrite: bool) -> None:
+    """Refuse what is no folder or holds files already, and a folder that is missing above it.
+
+    Raises
+    ------
+    PlateError
+    """
+    if path.exists() and not path.is_dir():
+        raise PlateError(f"expected a folder to write at {path}, found a file; choose another")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise PlateError(f"expected {path} to be new or empty, found files; add --overwrite")
+    if not path.parent.is_dir():
+        raise PlateError(f"expected the folder {path.parent}, found none; make it first")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder where there is none.
 

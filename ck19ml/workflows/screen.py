@@ -5,9 +5,10 @@ What costs nothing to check is checked here, before Keras and MLflow are loaded.
 
 from pathlib import Path
 
-from ck19ml.errors import ConfigError, PlateError
+from ck19ml.errors import ConfigError
 from ck19ml.plates.store import open_dataset
 from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.output import require_folder
 
 
 def screen_command(
@@ -25,17 +26,8 @@ def screen_command(
     if not 0 < fdr < 1:
         raise ConfigError(f"expected a false discovery rate between 0 and 1, found {fdr}; as 0.05")
     if out is not None:
-        _require_folder(out, overwrite)
+        require_folder(out, overwrite=overwrite)
     dataset = open_dataset(path)
     from ck19ml.workflows.screening.run import screen_model
 
     return screen_model(uri, dataset, out, target=target, fdr=fdr)
-
-
-def _require_folder(out: Path, overwrite: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise PlateError(f"expected a folder for the tables at {out}, found a file; choose another")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
-        raise PlateError(f"expected {out} to be new or empty, found files; add --overwrite")
-    if not out.parent.is_dir():
-        raise PlateError(f"expected the folder {out.parent}, found none; make it first")

@@ -149,6 +149,9 @@ OTHERS = {
     "evaluate's figures into a file": Case(
         f"evaluate {MODEL} d.zarr --figures scores.csv", ("scores.csv", "folder")
     ),
+    "evaluate's figures into a folder that is full": Case(
+        f"evaluate {MODEL} d.zarr --figures plate", ("plate", "--overwrite")
+    ),
     "tune a plate and a dataset of one name": Case(
         "tune -c t.yaml -s dataset=plate", ("plate",), 2
     ),

@@ -162,7 +162,7 @@ def story(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
         parent = Run(story.chapters["done"].parents[0])
         remember_models(story, parent)
         story.chapters["again"] = look(tune_command(two, None).data)
-        story.evaluated = evaluate_command(CHAMPION, two.dataset, None).data
+        story.evaluated = evaluate_command(CHAMPION, two.dataset, None, overwrite=False).data
         train_again(story, parent, folder)
         story.chapters["raised"] = look(tune_command(three, None).data)
         split = split_dataset(open_dataset(two.dataset), two.split)
