@@ -14,6 +14,7 @@ from ck19ml import models, precision, training
 from ck19ml.batches import ArrayBatches, Batches, Patches
 from ck19ml.errors import TrialFailed
 from ck19ml.training import FitSettings, class_weights, fit, predict
+from tests.test_batches import raw_patches
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -37,11 +38,6 @@ def settings(epochs: int, **changes: Any) -> FitSettings:
         "reduce_patience": 3,
     }
     return FitSettings(epochs=epochs, **(chosen | changes))
-
-
-def raw_patches(count: int = 6, size: int = 16) -> NDArray[np.uint16]:
-    values = np.random.default_rng(9).integers(255, 4096, (count, size, size, 2))
-    return values.astype(np.uint16)
 
 
 def test_fit_learns_a_line_and_says_what_it_did() -> None:
@@ -176,52 +172,6 @@ def test_class_weights_give_each_class_the_same_sum_and_one_on_average(found: li
     sums = np.bincount(labels, weights[labels], minlength=5)
     np.testing.assert_allclose(sums[np.unique(labels)], len(labels) / np.unique(labels).size)
     assert weights[labels].mean() == pytest.approx(1.0)
-
-
-def test_masked_patches_are_exactly_zero_outside_and_unchanged_inside() -> None:
-    raw = raw_patches()
-    masks = np.random.default_rng(1).random(raw.shape) < 0.4
-    plain = Patches(raw).batch(slice(None))
-    masked = Patches(raw, masks).batch(slice(None))
-    assert masked.dtype == np.float32
-    assert np.all(masked[~masks] == 0)
-    np.testing.assert_array_equal(masked[masks], plain[masks])
-    assert plain.min() == 0
-    assert plain.max() == 1
-
-
-def test_batches_without_a_generator_keep_the_order_and_leave_nothing_out() -> None:
-    raw = raw_patches(5)
-    targets = np.arange(5)
-    batches = Batches(Patches(raw), targets, 2, class_weights=np.arange(5) * 10.0)
-    parts = [batches[index] for index in range(len(batches))]
-    assert [len(part[0]) for part in parts] == [2, 2, 1]
-    assert np.concatenate([part[1] for part in parts]).tolist() == [0, 1, 2, 3, 4]
-    assert np.concatenate([part[2] for part in parts]).tolist() == [0, 10, 20, 30, 40]
-    whole = Patches(raw).batch(slice(None))
-    np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), whole)
-
-
-def test_batches_with_a_generator_draw_a_new_order_each_epoch_with_targets_that_follow() -> None:
-    raw = raw_patches(40, 4)
-    targets = 100 + np.arange(40)
-    batches = Batches(Patches(raw), targets, 40, np.random.default_rng(0))
-    orders = []
-    for _ in range(2):
-        x, y = batches[0]
-        assert sorted(y) == sorted(targets)
-        rows = (y - 100).tolist()
-        np.testing.assert_array_equal(x, Patches(raw).batch(np.array(rows)))
-        orders.append(rows)
-        batches.on_epoch_begin()
-    assert orders[0] != orders[1]
-    again = Batches(Patches(raw), targets, 40, np.random.default_rng(0))
-    np.testing.assert_array_equal(again[0][1], targets[orders[0]])
-
-
-def test_batches_without_targets_ask_for_the_patches_themselves() -> None:
-    x, y = Batches(Patches(raw_patches()), None, 4)[0]
-    np.testing.assert_array_equal(x, y)
 
 
 def test_predict_keeps_the_order_over_many_batches() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ck19ml import tuning
+from ck19ml.errors import TrialFailed
 from ck19ml.tuning import Notes, Parameters, Range, Report
 
 SPACE = {
@@ -57,3 +58,30 @@ class Stored:
     def table(self) -> pd.DataFrame:
         with self.open() as study:
             return study.table()
+
+
+def failing(*numbers: int) -> Any:
+    """An objective whose trials of these numbers fail."""
+
+    def run(number: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
+        if number in numbers:
+            raise TrialFailed(f"the loss of trial {number} is not finite")
+        return objective(number, parameters, report)
+
+    return run
+
+
+def interrupted_in(number: int, error: type[BaseException] = KeyboardInterrupt) -> Any:
+    """An objective that one trial ends with an error of the whole process."""
+
+    def run(this: int, parameters: Parameters, report: Report) -> tuple[float, Notes]:
+        if this == number:
+            raise error
+        return objective(this, parameters, report)
+
+    return run
+
+
+def drawn(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The parameters of each trial."""
+    return table[list(SPACE)].to_dict(orient="records")
