@@ -152,7 +152,7 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         return math.ceil(self._count / self.batch_size)
 
     def rows(self, index: int) -> NDArray[np.integer]:
-        """Rows of the batch with this index."""
+        """Rows of the batch with this index, (batch_size,) or fewer in the last."""
         return self.order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def on_epoch_begin(self) -> None:

@@ -102,6 +102,13 @@ def train_attention(
 ) -> tuple[Network, NDArray[np.float32], NDArray[np.float32]]:
     """Train the attention model until the validation loss no longer falls.
 
+    Parameters
+    ----------
+    train, validation : Bags
+        Features of the wells' patches.
+    labels, validation_labels : ndarray, (wells,), int
+        Places of the classes.
+
     Returns
     -------
     network : keras.Model

@@ -51,10 +51,14 @@ def expected_area(
 
     Parameters
     ----------
-    tcell_area_px, dc_area_px : array_like
+    tcell_area_px, dc_area_px : array_like, (n,) or one number
         Areas of the masks.
     pixels : int
         Pixels of the patch or field, and so the number of shifts.
+
+    Returns
+    -------
+    ndarray, (n,), float64, in pixels
 
     Examples
     --------

@@ -129,6 +129,17 @@ def scatter(
 
     Real ConA wells hold six T cells a patch, most of them on DCs, and yet one patch in a hundred
     is empty; clumps that lay anywhere would leave several.
+
+    Parameters
+    ----------
+    count : int
+    size : int
+        Side of the field in pixels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    y, x : ndarray, (count,), float64, in pixels, in [0, size)
     """
     side = max(1, int(np.ceil(np.sqrt(count))))
     square = rng.permutation(side**2)[:count]

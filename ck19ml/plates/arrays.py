@@ -39,7 +39,13 @@ def write_field(
     patches: NDArray[np.unsignedinteger],
     masks: NDArray[np.bool_],
 ) -> None:
-    """Write the patches and masks of the field with this index as one chunk each."""
+    """Write the patches and masks of the field with this index as one chunk each.
+
+    Parameters
+    ----------
+    patches : ndarray, (n, size, size, 2), of the array's dtype
+    masks : ndarray, (n, size, size, 2), bool
+    """
     rows = slice(index * len(patches), (index + 1) * len(patches))
     for name, values in zip(ARRAYS, (patches, masks), strict=True):
         array = zarr.open_array(folder / name, mode="r+")
@@ -50,7 +56,13 @@ def write_field(
 def read_field_arrays(
     folder: Path, index: int, patches: int
 ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.bool_]]:
-    """Read what `write_field` wrote: the patches and masks of the field with this index."""
+    """Read what `write_field` wrote: the patches and masks of the field with this index.
+
+    Returns
+    -------
+    patches : ndarray, (patches, size, size, 2), unsigned integers
+    masks : ndarray, (patches, size, size, 2), bool
+    """
     rows = slice(index * patches, (index + 1) * patches)
     found = [np.asarray(zarr.open_array(folder / name, mode="r")[rows]) for name in ARRAYS]
     return found[0], found[1]

@@ -20,12 +20,12 @@ NOT_CHUNKS = ("*", "*/zarr.json", "mask_network/*")
 
 
 def hash_patches(patches: NDArray[np.unsignedinteger]) -> str:
-    """SHA-256 of the values in C order."""
+    """SHA-256 of patches, (n, size, size, 2): of their values in C order."""
     return hashlib.sha256(np.ascontiguousarray(patches).data).hexdigest()
 
 
 def hash_masks(masks: NDArray[np.bool_]) -> str:
-    """SHA-256 of the values in C order, eight to a byte."""
+    """SHA-256 of masks, (n, size, size, 2): of their values in C order, eight to a byte."""
     return hashlib.sha256(np.packbits(np.ascontiguousarray(masks).reshape(-1)).data).hexdigest()
 
 

@@ -79,7 +79,7 @@ def curve_of(evaluation: Evaluation) -> dict[str, NDArray[np.float64]]:
 
 
 def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Figures:
-    """Patches spread over the wells, their reconstruction and the difference."""
+    """Draw a few of the patches in these rows, (n,): as they are, reconstructed, the difference."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).astype(int)]
     patches = scorer.patches(dataset.read(chosen))
     table = dataset.table.iloc[chosen]
@@ -95,7 +95,7 @@ def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.int
 
 
 def umap_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], seed: int) -> Figures:
-    """Map the encoder's features of these patches, with points the size of the overlap.
+    """Map the features of the patches in these rows, (n,); points as large as the overlap.
 
     A network without an encoder has no figure.
     """

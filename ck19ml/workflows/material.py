@@ -90,7 +90,7 @@ def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path)
 
 
 def read_features(path: Path, patches: int) -> NDArray[np.float32] | None:
-    """Open what `load_material` kept; None where that is not there or is something else."""
+    """Open what `load_material` kept, (patches, features), float32; None where it is not that."""
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
