@@ -22,12 +22,19 @@ def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     """
     if len(features) <= FEWEST_POINTS:
         return np.asarray(features[:, :2], dtype=np.float32)
+    from sklearn.neighbors import NearestNeighbors
     from umap import UMAP  # takes seconds to import, and few runs draw a map
 
     neighbours = min(15, len(features) - 1)
     # Spectral initialisation needs more points than dimensions.
     start = "spectral" if len(features) > 10 else "random"
+    # The exact neighbours of thousands of points are found before UMAP has compiled its search.
+    search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features)
+    distances, nearest = search.kneighbors(features)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="umap|sklearn|numba")
-        mapped = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1)
+        mapped = UMAP(
+            n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1,
+            precomputed_knn=(nearest, distances, None),
+        )  # fmt: skip
         return np.asarray(mapped.fit_transform(features), dtype=np.float32)

@@ -13,7 +13,7 @@ from ck19ml.scoring import Scorer, in_portions
 
 MOST_POINTED_AT = 5000
 """Patches of an interactive map at most: a page of about 9 MB. UMAP of 5,000 x 2,304 features took
-116 s on 2 busy cores, where 2,000 took 19 s."""
+25 s on 2 busy cores, where 2,000 took 19 s."""
 
 KEYS = ["plate", "well", "field", "patch"]
 
