@@ -22,8 +22,6 @@ def test_every_benchmark_stands_in_the_table() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", table.FORMS)
 def test_a_benchmark_runs_in_its_short_form(name: str) -> None:
-    if name == "large":
-        pytest.skip("five commands on thousands of patches take minutes: run 'make bench'")
     if name == "simulator_fidelity" and not REFERENCE.is_dir():
         pytest.skip(f"no reference data at {REFERENCE}")
     rows = table.run(name, table.FORMS[name][0])
