@@ -13,7 +13,13 @@ from ck19ml.tuning.kinds import (
     Watcher,
 )
 from ck19ml.tuning.opening import open_study
-from ck19ml.tuning.storage import has_password, lost_in_one_line, require_storage, shown
+from ck19ml.tuning.storage import (
+    has_password,
+    lost_in_one_line,
+    require_answer,
+    require_storage,
+    shown,
+)
 from ck19ml.tuning.study import Study
 
 __all__ = [
@@ -32,6 +38,7 @@ __all__ = [
     "has_password",
     "lost_in_one_line",
     "open_study",
+    "require_answer",
     "require_storage",
     "shown",
 ]

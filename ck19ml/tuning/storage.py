@@ -200,6 +200,26 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     return url
 
 
+def require_answer(where: Path | str) -> None:
+    """Ask whether a study can be kept there, before hours go into what comes first.
+
+    Raises
+    ------
+    ConfigError
+        If the URL is of another database.
+    Ck19Error
+        If the database does not answer, or the file is something else than a journal.
+    """
+    url = require_storage(where)
+    with lost_in_one_line(where):
+        if url is None:
+            _require_journal(Path(where))
+        else:
+            locks = PostgresLocks(url.render_as_string(hide_password=False), "answer")
+            with locks.attempt("answer"):
+                pass
+
+
 def has_password(where: Path | str) -> bool:
     """Tell whether a storage's URL holds a password."""
     url = require_storage(where)

@@ -47,6 +47,7 @@ def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
     folder = config.dataset.with_suffix(".study")
     place = storage or folder / "optuna.journal"
     _require_safe(place)
+    tuning.require_answer(place)
     plates = find_plates(config)
     dataset = prepared(plates, config.dataset, config.prepare)
     with ended_by_sigterm(), server.lost_in_one_line(), ExitStack() as outer:

@@ -66,6 +66,7 @@ def test_of_a_storage(folder: Path, storage: str, said: str, debug: tuple[str, .
     ended = run(folder, "tune", "-c", "tune.yaml", "--storage", storage, *debug)
     assert ended.returncode != 0
     assert said in ended.stderr
+    assert not (folder / "plate").exists(), "said before anything is done"
     require_no_secret(ended, folder)
 
 
