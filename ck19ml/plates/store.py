@@ -164,10 +164,9 @@ def _rows_of(array: Any, rows: NDArray[np.integer]) -> NDArray[Any]:
     """
     made = np.empty((len(rows), *array.shape[1:]), array.dtype)
     chunk, place = np.divmod(rows, array.chunks[0])
-    order = np.argsort(chunk, kind="stable")
-    for own in np.split(order, np.flatnonzero(np.diff(chunk[order])) + 1):
-        if len(own):  # no rows at all are one empty part
-            made[own] = array.get_block_selection((chunk[own[0]],))[place[own]]
+    for index in np.unique(chunk):
+        own = chunk == index
+        made[own] = array.get_block_selection((index,))[place[own]]
     return made
 
 

@@ -22,8 +22,7 @@ def require_new(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not (overwrite and path.is_file()):
         what = "a folder; choose another name" if path.is_dir() else "a file; add --overwrite"
         raise PlateError(f"expected {path} to be new, found {what}")
-    if not path.parent.is_dir():
-        raise PlateError(f"expected the folder {path.parent}, found none; make it first")
+    _require_parent(path)
 
 
 def require_folder(path: Path, *, overwrite: bool) -> None:
@@ -37,6 +36,10 @@ def require_folder(path: Path, *, overwrite: bool) -> None:
         raise PlateError(f"expected a folder to write at {path}, found a file; choose another")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise PlateError(f"expected {path} to be new or empty, found files; add --overwrite")
+    _require_parent(path)
+
+
+def _require_parent(path: Path) -> None:
     if not path.parent.is_dir():
         raise PlateError(f"expected the folder {path.parent}, found none; make it first")
 

@@ -249,7 +249,6 @@ def _outcome(study: Study, at: Runs, added: int, result: dict[str, Any]) -> Outc
 
 def _require_safe(place: str | Path) -> None:
     """Refuse a storage that cannot be shared, and a password that MLflow would store."""
-    tuning.require_storage(place)
     if tuning.has_password(place) and runs.made_by_mlflow_run():
         raise ConfigError(
             f"storage: expected no password in a parameter of 'mlflow run', which stores it, found "
