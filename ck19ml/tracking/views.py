@@ -1,8 +1,6 @@
 """How the MLflow UI lists an experiment's runs: the key figures first, the best run on top."""
 
-import base64
 import json
-import zlib
 
 from ck19ml.tracking.server import client
 
@@ -30,8 +28,7 @@ SORTED_BY = "metrics.`test/well_accuracy`"
 
 def save_view(experiment: str) -> None:
     """Save the view of the key figures in an experiment, unless it is there."""
-    content = json.dumps({"name": NAME, "createdAt": 0, "updatedAt": 0, "state": _packed()})
-    tag = SHARE_TAG + KEY
+    tag, content = SHARE_TAG + KEY, _content()
     if client().get_experiment(experiment).tags.get(tag) != content:
         client().set_experiment_tag(experiment, tag, content)
 
@@ -46,8 +43,13 @@ def address(base: str, experiment: str) -> str:
     return f"{base}/#/experiments/{experiment}/runs?{query}"
 
 
-def _packed() -> str:
-    """Pack the list's state as the UI does: JSON, deflated, in base 64."""
+def _content() -> str:
+    """Return what the UI keeps of a view.
+
+    MLflow 3.16 wants a name and, beside it, the list's state as text; MLflow 3.11 wants the fields
+    of the state themselves, and all of them. Neither minds the other's, so that one value serves
+    both.
+    """
     state = {
         "searchFilter": "",
         "orderByKey": SORTED_BY,
@@ -59,6 +61,10 @@ def _packed() -> str:
         "selectedColumns": list(COLUMNS),
         "columnOrder": [],
         "columnWidths": {},
+        "runsExpanded": {},
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsVisibilityMap": {},
         "runsHiddenMode": "FIRST_10_RUNS",
         "viewMaximized": True,
         "runListHidden": False,
@@ -67,6 +73,12 @@ def _packed() -> str:
         "hideEmptyCharts": True,
         "groupBy": None,
         "groupsExpanded": {},
+        "autoRefreshEnabled": True,
+        "globalLineChartConfig": {
+            "xAxisKey": "step",
+            "lineSmoothness": 0,
+            "selectedXAxisMetricKey": "",
+        },
     }
-    packed = zlib.compress(json.dumps(state, separators=(",", ":")).encode())
-    return "deflate;" + base64.b64encode(packed).decode("ascii")
+    saved = {"name": NAME, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)}
+    return json.dumps(saved | state)
