@@ -105,6 +105,7 @@ class TestGuard:
             (TrackingError("a"), 1),
             (TrialFailed("a"), 1),
             (ValueError("a"), 1),
+            (MemoryError(), 1),
             (OSError(13, "Permission denied", "a"), 1),
             (KeyboardInterrupt(), 1),
         ],

@@ -98,10 +98,14 @@ def test_a_network_that_saw_simulated_wells_only_finds_real_cells(
     fit = FitConfig(epochs=8, batch_size=16, learning_rate=3e-3)
     unet_command(UnetConfig(filters=8, wells=12, validation_wells=3, fit=fit))
     masks_of = method(NETWORK, registry.fetch_masks("models:/ck19-unet@champion", tmp_path / "m"))
+    # How much it finds is luck: it was trained for seconds, on cells of half the width. Three seeds
+    # and two versions of TensorFlow gave 0.5 to 12 % of the pixels; all were on cells by far more
+    # often than chance, and nearly all of the grains were found.
     for image, level in NUCLEI + BODIES:
-        found = mask_of(image, level, masks_of)
-        # Loosely: a small network, trained for seconds on cells of half the width.
-        assert 0.02 < found.mean() < 0.2
-        assert 150 < len(cell_areas(found, min_area_px=50)) < 600
+        found, cells = mask_of(image, level, masks_of), mask_of(image, level, METHODS["otsu"])
+        assert len(cell_areas(found, min_area_px=50)) > 30
+        assert cells[found].mean() > 2 * cells.mean()
     for image, level in FEW_GRAINS:
-        assert mask_of(image, level, masks_of).mean() < 0.15
+        found, grains = mask_of(image, level, masks_of), mask_of(image, level, METHODS["otsu"])
+        assert found.mean() < 0.15
+        assert found[grains].mean() > 0.9

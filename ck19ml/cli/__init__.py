@@ -142,4 +142,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         what = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
         reason = error.strerror or type(error).__name__
         return 1, f"expected to use {what}, found: {reason}; check the path and its permissions"
+    if isinstance(error, MemoryError):
+        found = f" ({error})" if str(error) else ""
+        return 1, f"expected enough memory, found too little{found}; free some or ask for less"
     return 1, f"unexpected {type(error).__name__}: {error}; add --debug for the traceback"

@@ -1,6 +1,5 @@
 """Export a plate as OME-Zarr: what viewers such as napari open as one plate."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.errors import PlateError, cannot_write
+from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Field, Plate, read_field
-from ck19ml.plates.replacing import put_in_place, restore
+from ck19ml.plates.replacing import making, restore
 from ck19ml.plates.wells import ROWS, plate_format
 from ck19ml.reading import read_json
 
@@ -55,27 +54,23 @@ def export_plate(
     ----------
     .. [1] https://ngff.openmicroscopy.org/0.5
     """
-    _require(plate, target, overwrite)
-    new = target.with_name(f".{target.name}.new")
-    try:
-        shutil.rmtree(new, ignore_errors=True)  # of an export that was stopped
-        new.mkdir(parents=True)
+    _require_one_plate(plate)
+    with making(target) as new:
+        _require_replaceable(target, overwrite)
         _write(plate, new, layout, progress)
-        put_in_place(new, target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return target
 
 
-def _require(plate: Plate, target: Path, overwrite: bool) -> None:
+def _require_one_plate(plate: Plate) -> None:
     names = sorted({field.plate for field in plate.fields})
     if len(names) != 1:
         raise PlateError(
             f"{plate.folder}: expected the images of one plate, found "
             f"{', '.join(names) or 'none'}; put each plate into a folder of its own"
         )
+
+
+def _require_replaceable(target: Path, overwrite: bool) -> None:
     restore(target)
     if not target.exists():
         return

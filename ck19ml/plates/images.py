@@ -1,5 +1,6 @@
 """Read the two channels of a field from its image files."""
 
+import errno
 import logging
 import math
 import struct
@@ -18,6 +19,9 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 MOST_BYTES = 2**29
 """Of all planes of a file, 16,384 x 16,384 pixels: a few damaged bytes may claim any number."""
+
+NOT_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
+"""Reading failed for want of files, of memory or of a network share: the image may be sound."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -113,7 +117,7 @@ def _read(path: Path) -> NDArray[np.generic]:
         with tifffile.TiffFile(path) as tiff:
             _require_bounds(path, tiff.series[0].shape, np.dtype(tiff.series[0].dtype))
             return np.asarray(tiff.asarray()).squeeze()
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # readers of damaged files raise nearly anything
         raise _damaged(path, error) from error
@@ -168,6 +172,9 @@ def _png_header(path: Path) -> tuple[Shape, np.dtype[np.generic]]:
 
 
 def _damaged(path: Path, error: Exception) -> ImageError:
+    """Say that a file is damaged, unless its reading failed by no fault of the file."""
+    if isinstance(error, OSError) and error.errno in NOT_THE_FILE:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     reason = " ".join(text.split())[:120] or type(error).__name__
     return ImageError(

@@ -1,18 +1,15 @@
 """A dataset in the making: what is done is kept, so that a stopped preparation goes on."""
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ck19ml.errors import PlateError
 from ck19ml.plates.arrays import create_arrays, has_arrays, read_field_arrays
 from ck19ml.plates.hashing import hash_masks, hash_patches
+from ck19ml.plates.replacing import clear
 
 PROGRESS = "progress"
 """Folder inside the partial one; one file a finished field, and the fingerprint of them all."""
@@ -54,32 +51,6 @@ class Grid:
     dtype: str
 
 
-@contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Make the partial folder where there is none, and keep other processes from it.
-
-    Raises
-    ------
-    PlateError
-        If another process is at work on it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    # The system gives the lock back when a process ends, however it ends.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise PlateError(
-            f"expected to write {folder} alone, found another process at work on it; wait for it "
-            "or choose another dataset name"
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
 def begin(folder: Path, fingerprint: str, grid: Grid) -> int:
     """Prepare the held folder for work with this fingerprint.
 
@@ -109,21 +80,6 @@ def load_note(folder: Path, name: str) -> Any:
         return json.loads((folder / PROGRESS / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def clear(folder: Path) -> None:
-    """Remove what is in the folder, and leave the folder: it carries the lock."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def remove(folder: Path) -> None:
-    """Remove the held folder with all that is in it."""
-    clear(folder)
-    folder.rmdir()
 
 
 def finish(folder: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from ck19ml.errors import ConfigError, PlateError, cannot_write
-from ck19ml.plates import partial
 from ck19ml.plates.checks import check, require_patches
 from ck19ml.plates.folder import Plate
 from ck19ml.plates.preparation import (
@@ -18,7 +17,7 @@ from ck19ml.plates.preparation import (
     source_fingerprint,
 )
 from ck19ml.plates.problems import require_none
-from ck19ml.plates.replacing import put_in_place
+from ck19ml.plates.replacing import hold, put_in_place, remove
 from ck19ml.plates.running import Runner, Stopped, local
 from ck19ml.plates.store import (
     Dataset,
@@ -148,7 +147,7 @@ def prepare_plates(
     folder = target.with_name(target.name + ".partial")
     goes_on = folder.exists()
     try:
-        with partial.hold(folder):
+        with hold(folder):
             work = Work(sources, checked, preparation, shape, folder, network)
             try:
                 problems += work.run(run or local(1), progress, say)
@@ -160,12 +159,12 @@ def prepare_plates(
                 raise
             except PlateError:
                 # What is wrong with a plate stays wrong: nothing of it is worth keeping.
-                partial.remove(folder)
+                remove(folder)
                 raise
             except ConfigError:
                 # The next command may be right; what an earlier one has done is kept for it.
                 if not goes_on:
-                    partial.remove(folder)
+                    remove(folder)
                 raise
     except OSError as error:
         raise cannot_write(f"the dataset {target}", error) from error

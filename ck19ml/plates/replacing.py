@@ -1,7 +1,77 @@
 """Folders that are replaced as a whole: the old one stands until the new one is complete."""
 
+import fcntl
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from ck19ml.errors import PlateError, cannot_write
+
+
+@contextmanager
+def making(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside the target, alone; it becomes the target when all went well.
+
+    Raises
+    ------
+    PlateError
+        If it cannot be written, or another process is at work on it.
+    """
+    made = target.with_name(f".{target.name}.partial")
+    try:
+        with hold(made):
+            try:
+                clear(made)  # of a command that was killed
+                yield made
+                put_in_place(made, target)
+            except BaseException:
+                shutil.rmtree(made, ignore_errors=True)
+                raise
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make a folder where there is none, and keep other processes from it.
+
+    Raises
+    ------
+    PlateError
+        If another process is at work on it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # The system gives the lock back when a process ends, however it ends.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise PlateError(
+            f"expected to write {folder} alone, found another process at work on it; wait for it "
+            "or choose another name"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def clear(folder: Path) -> None:
+    """Remove what is in the folder, and leave the folder: it carries the lock."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def remove(folder: Path) -> None:
+    """Remove the held folder with all that is in it."""
+    clear(folder)
+    folder.rmdir()
 
 
 def put_in_place(made: Path, target: Path) -> None:

@@ -1,7 +1,6 @@
 """Write a simulated plate as the instrument would have, with the truth beside it."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from ck19ml.core import overlap, patches, rendering
 from ck19ml.core.effects import Effect
 from ck19ml.core.simulate import SimulatedField, simulate_field
 from ck19ml.core.simulation_parameters import Parameters
-from ck19ml.errors import ConfigError, PlateError, cannot_write
+from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.csv_text import to_csv
-from ck19ml.plates.replacing import put_in_place, restore
+from ck19ml.plates.replacing import making, restore
 from ck19ml.plates.simulated_wells import (
     inhibitions,
     is_odd,
@@ -89,19 +88,10 @@ def simulate_plate(
     parameters = Parameters()
     wells = normalise(layout)
     _check(wells, parameters, plate, size, seed)
-    _check_target(out, overwrite)
-    effects = true_effects(wells, seed)
-    partial = out.parent / f".{out.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        order = _Order(wells, effects, parameters, plate, size, seed, brightfield)
+    order = _Order(wells, true_effects(wells, seed), parameters, plate, size, seed, brightfield)
+    with making(out) as partial:
+        _check_target(out, overwrite)
         _write(partial, order, progress)
-        put_in_place(partial, out)
-    except OSError as error:
-        raise cannot_write(f"the plate {out}", error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 

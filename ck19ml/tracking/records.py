@@ -10,7 +10,7 @@ import mlflow
 
 from ck19ml.errors import TrackingError
 from ck19ml.tracking.runs import KIND, Run
-from ck19ml.tracking.server import client, without_password
+from ck19ml.tracking.server import client, says_absent, without_password
 
 MOST_RUNS = 1000
 
@@ -73,6 +73,8 @@ def read_record(identifier: str) -> Record:
     try:
         found = known.get_run(identifier)
     except mlflow.MlflowException as error:
+        if not says_absent(error):
+            raise
         raise TrackingError(
             f"expected the id of a run in {without_password(mlflow.get_tracking_uri())}, found "
             f"none that is called {identifier!r}; commands print it at their end, and 'ck19ml ui' "

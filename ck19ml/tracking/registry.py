@@ -16,7 +16,7 @@ from ck19ml.errors import TrackingError
 from ck19ml.mask_network import MaskNetwork, StoredMasks
 from ck19ml.scoring import Scorer, load_scorer
 from ck19ml.tracking.runs import Run
-from ck19ml.tracking.server import client
+from ck19ml.tracking.server import client, says_absent
 
 LOADER = Scorer.__module__
 MASK_LOADER = MaskNetwork.__module__
@@ -125,7 +125,9 @@ def champion(name: str) -> Version | None:
     """Return the champion of a registered model, if there is one."""
     try:
         found = client().get_model_version_by_alias(name, CHAMPION)
-    except mlflow.MlflowException:
+    except mlflow.MlflowException as error:
+        if not says_absent(error):
+            raise
         return None
     return Version(name, str(found.version), Run(found.run_id), dict(found.tags))
 

@@ -3,14 +3,12 @@
 import json
 import math
 import os
-import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,14 @@ from ck19ml.plates.csv_text import to_csv
 from ck19ml.plots.style import to_bytes
 from ck19ml.tracking import orphans
 from ck19ml.tracking.provenance import commit, environment, flatten
-from ck19ml.tracking.server import answers, client, experiment_id, mark_experiment
+from ck19ml.tracking.server import (
+    answers,
+    client,
+    experiment_id,
+    lost_in_one_line,
+    mark_experiment,
+    says_absent,
+)
 
 FINGERPRINT = "ck19ml.fingerprint"
 KIND = "ck19ml.kind"
@@ -39,15 +44,14 @@ class Run:
 
     id: str
 
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Log parameters; what MLflow logged already (the entry point's) stays as it is."""
-        known = client().get_run(self.id).data.params
-        self._params({k: v for k, v in flatten(values).items() if k not in known})
+    def params(self, values: Mapping[str, Any], *, first: bool = False) -> None:
+        """Log parameters; what MLflow logged already (the entry point's) stays as it is.
 
-    def _params(self, values: Mapping[str, Any]) -> None:
-        client().log_batch(
-            self.id, params=[Param(k, without_secrets(str(v))) for k, v in values.items()]
-        )
+        The ``first`` ones of a run need not be compared with what it has.
+        """
+        known = {} if first else client().get_run(self.id).data.params
+        new = {key: str(value) for key, value in flatten(values).items() if key not in known}
+        client().log_batch(self.id, params=[Param(k, without_secrets(v)) for k, v in new.items()])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics.
@@ -196,79 +200,57 @@ def start(
         Lets `find_finished` find the run again.
     resume : Run, optional
         A run to go on with, instead of a new one.
+
+    Raises
+    ------
+    TrackingError
+        If the store does not answer, or is lost or full meanwhile.
     """
-    client()
-    nested = mlflow.active_run() is not None
-    alive = orphans.process_tags()
-    if resume is not None:
-        active = mlflow.start_run(run_id=resume.id, tags=alive, log_system_metrics=True)
-    elif made_by_mlflow_run():
-        active = mlflow.start_run(tags=alive, log_system_metrics=True)
-    else:
-        active = mlflow.start_run(
-            run_name=name, experiment_id=experiment_id(), nested=nested, tags=alive,
-            log_system_metrics=True,
-        )  # fmt: skip
-    run = Run(active.info.run_id)
-    orphans.keep_alive(run.id)
-    state = "FAILED"
-    try:
-        mark_experiment(active.info.experiment_id)
-        client().update_run(run.id, name=name)
-        run.tags({KIND: kind, "ck19ml.version": __version__} | commit())
-        run.params(config)
-        run.json("config", config)
-        run.json("environment", environment())
-        yield run
-        if fingerprint:  # set last: a run that has it is whole
-            run.tags({FINGERPRINT: fingerprint})
-        state = "FINISHED"
-    except KeyboardInterrupt:
-        state = "KILLED"
-        raise
-    except Exception as error:
-        if answers():
-            said = without_secrets(" ".join(str(error).split()))
-            run.describe(f"**{type(error).__name__}**: {said}")
-        raise
-    finally:
-        orphans.let_go(run.id)
-        # A server that is gone would be asked for minutes; the next start ends the run.
-        if state == "FINISHED" or answers():
-            mlflow.end_run(state)
+    with lost_in_one_line():
+        client()
+        nested = mlflow.active_run() is not None
+        alive = orphans.process_tags()
+        if resume is not None:
+            active = mlflow.start_run(run_id=resume.id, tags=alive, log_system_metrics=True)
+        elif made_by_mlflow_run():
+            active = mlflow.start_run(tags=alive, log_system_metrics=True)
+        else:
+            active = mlflow.start_run(
+                run_name=name, experiment_id=experiment_id(), nested=nested, tags=alive,
+                log_system_metrics=True,
+            )  # fmt: skip
+        run = Run(active.info.run_id)
+        orphans.keep_alive(run.id)
+        state = "FAILED"
+        try:
+            mark_experiment(active.info.experiment_id)
+            client().update_run(run.id, name=name)
+            run.tags({KIND: kind, "ck19ml.version": __version__} | commit())
+            run.params(config)
+            run.json("config", config)
+            run.json("environment", environment())
+            yield run
+            if fingerprint:  # set last: a run that has it is whole
+                run.tags({FINGERPRINT: fingerprint})
+            state = "FINISHED"
+        except KeyboardInterrupt:
+            state = "KILLED"
+            raise
+        except Exception as error:
+            if answers():
+                said = without_secrets(" ".join(str(error).split()))
+                run.describe(f"**{type(error).__name__}**: {said}")
+            raise
+        finally:
+            orphans.let_go(run.id)
+            # A server that is gone would be asked for minutes; the next start ends the run.
+            if state == "FINISHED" or answers():
+                mlflow.end_run(state)
 
 
 def made_by_mlflow_run() -> bool:
     """Tell whether ``mlflow run`` made a run that waits to be started."""
     return "MLFLOW_RUN_ID" in os.environ and mlflow.active_run() is None
-
-
-def start_child(
-    parent: Run, name: str, kind: str, parameters: Mapping[str, Any], more: Mapping[str, str]
-) -> Run:
-    """Create a running child without making it this process' active run.
-
-    Parameters
-    ----------
-    more : mapping
-        Tags that it has from its first moment on.
-    """
-    tags = {
-        "mlflow.parentRunId": parent.id,
-        "mlflow.source.name": Path(sys.argv[0]).name,
-        KIND: kind,
-    }
-    tags |= orphans.process_tags() | dict(more)
-    identifier = _experiment_of(parent.id)
-    made = Run(client().create_run(identifier, tags=tags, run_name=name).info.run_id)
-    orphans.keep_alive(made.id)
-    made._params(flatten(parameters))
-    return made
-
-
-@cache
-def _experiment_of(run: str) -> str:
-    return str(client().get_run(run).info.experiment_id)
 
 
 def find_finished(fingerprint: str, kind: str) -> Run | None:
@@ -285,7 +267,9 @@ def open_run(identifier: str) -> Run | None:
     """Open a run by its id; None where it does not exist or was deleted."""
     try:
         run = client().get_run(identifier)
-    except mlflow.MlflowException:
+    except mlflow.MlflowException as error:
+        if not says_absent(error):
+            raise
         return None
     return Run(identifier) if run.info.lifecycle_stage == "active" else None
 

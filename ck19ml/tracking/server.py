@@ -3,12 +3,14 @@
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import mlflow
 from mlflow import MlflowClient
 
-from ck19ml.errors import ConfigError, TrackingError
+from ck19ml.errors import ConfigError, TrackingError, without_secrets
 
 TIMEOUT_S = 5.0
 KIND_TAG = "mlflow.experimentKind"
@@ -39,17 +41,27 @@ def client() -> MlflowClient:
     """
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It prints a traceback of each error of a database before it raises it.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = mlflow.get_tracking_uri()
+    if uri.startswith("postgresql://"):
+        # Said in full: which driver stands behind the short name changes with SQLAlchemy.
+        uri = uri.replace("postgresql", "postgresql+psycopg2", 1)
+        mlflow.set_tracking_uri(uri)
     if uri.startswith(("http://", "https://")):
         _require_answer(uri)
-    _require_writable(uri)
+    file = _sqlite_file(uri)
+    if file is not None:
+        _require_writable(file)
     try:
+        if file is not None and not file.exists():
+            _make_store(file)
         found = MlflowClient()
         found.search_experiments(max_results=1)
     except Exception as error:
         raise TrackingError(
-            f"expected a tracking store at {without_password(uri)}, found: "
-            f"{type(error).__name__}; check MLFLOW_TRACKING_URI and the folder's permissions"
+            f"expected a tracking store at {without_password(uri)}, found: {_reason(error)}; check "
+            "MLFLOW_TRACKING_URI and the store's permissions"
         ) from error
     return found
 
@@ -69,21 +81,40 @@ def _require_answer(uri: str) -> None:
         ) from error
 
 
-def _require_writable(uri: str) -> None:
+def _sqlite_file(uri: str) -> Path | None:
     name = uri.removeprefix("sqlite:///").partition("?")[0]
-    if uri == name or name in ("", ":memory:"):
-        return
-    file = Path(name)
+    return None if uri == name or name in ("", ":memory:") else Path(name)
+
+
+def _require_writable(file: Path) -> None:
     place = next(each for each in (file, *file.parents) if each.exists())
     effective = os.access in os.supports_effective_ids
     writable = os.access(place, os.W_OK, effective_ids=effective)
     fits = place.is_file() if place == file else place.is_dir()
     if not (writable and fits):
         raise TrackingError(
-            f"expected a tracking store at {uri}, found that {place} is "
+            f"expected a tracking store at sqlite:///{file}, found that {place} is "
             f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
             "permissions"
         )
+
+
+def _make_store(file: Path) -> None:
+    """Make a new SQLite store whole or not at all.
+
+    MLflow's own way is a row of migrations that do not belong together: a process that is killed
+    among them, or two first commands at once, leave a file that no later start can use.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place, "made.db")
+        MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
+        with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as beside:
+            whole = Path(beside, "whole.db")
+            with closing(sqlite3.connect(made)) as old, closing(sqlite3.connect(whole)) as new:
+                old.backup(new)
+            with suppress(FileExistsError):  # another process was first; a rename would replace it
+                os.link(whole, file)
 
 
 def answers() -> bool:
@@ -115,22 +146,36 @@ def use(uri: str) -> None:
 
 @contextmanager
 def lost_in_one_line() -> Iterator[None]:
-    """Say in one line that the tracking store is gone, after MLflow tried for minutes.
+    """Say in one line that the tracking store is lost or full.
 
     Raises
     ------
     TrackingError
-        Instead of what MLflow raises.
+        Instead of what MLflow raises, which tries a server for minutes before.
     """
     try:
         yield
     except mlflow.MlflowException as error:
-        uri = mlflow.get_tracking_uri()
-        reason = " ".join(str(error).split()).replace(uri, without_password(uri))[:200]
         raise TrackingError(
-            f"expected the tracking store at {without_password(uri)} to take what it is told, "
-            f"found: {reason}; run the same command again: it goes on"
+            f"expected the tracking store at {without_password(mlflow.get_tracking_uri())} to take "
+            f"what it is told, found: {_reason(error)}; run the same command again: it goes on"
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what lies at the bottom of an error: MLflow, SQLAlchemy and requests wrap it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(without_secrets(str(error)).split())
+    return text[:200] or type(error).__name__
+
+
+def says_absent(error: mlflow.MlflowException) -> bool:
+    """Tell whether the store says that there is no such thing; else it could not tell.
+
+    MLflow calls an alias that a model does not have, and an id that is none, an invalid value.
+    """
+    return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def without_password(uri: str) -> str:
@@ -161,6 +206,7 @@ def mark_experiment(identifier: str) -> None:
         client().set_experiment_tag(identifier, KIND_TAG, KIND)
 
 
+@lost_in_one_line()
 def serve_ui(port: int) -> None:
     """Serve the MLflow UI on this machine until it is interrupted.
 
@@ -168,6 +214,8 @@ def serve_ui(port: int) -> None:
     ------
     ConfigError
         If the port is taken.
+    TrackingError
+        If the store does not answer.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,13 +1,16 @@
 """The runs of a study's trials, brought to what the study says of them."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import RunTag
 
 from ck19ml.tracking import orphans
-from ck19ml.tracking.runs import KIND, Run, start_child
+from ck19ml.tracking.runs import KIND, Run
 from ck19ml.tracking.server import client, experiment_id
 
 NUMBER = "ck19ml.trial"
@@ -17,9 +20,25 @@ STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED"}
 
 
 def start_trial(parent: Run, number: int, parameters: Mapping[str, Any]) -> Run:
-    """Create the running run of a trial."""
-    tags = {NUMBER: str(number)}
-    return start_child(parent, f"trial-{number:03d}", orphans.TRIAL, parameters, tags)
+    """Create the running run of a trial, without making it this process' active run."""
+    tags = {
+        "mlflow.parentRunId": parent.id,
+        "mlflow.source.name": Path(sys.argv[0]).name,
+        KIND: orphans.TRIAL,
+        NUMBER: str(number),
+    }
+    tags |= orphans.process_tags()
+    name = f"trial-{number:03d}"
+    made = client().create_run(_experiment_of(parent.id), tags=tags, run_name=name)
+    run = Run(made.info.run_id)
+    orphans.keep_alive(run.id)
+    run.params(parameters, first=True)
+    return run
+
+
+@cache
+def _experiment_of(run: str) -> str:
+    return str(client().get_run(run).info.experiment_id)
 
 
 def end_trial(run: Run, state: str, error: str | None) -> None:

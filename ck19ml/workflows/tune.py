@@ -67,7 +67,7 @@ def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
                     resume = None if runs.made_by_mlflow_run() else known
                     run = inner.enter_context(_start(config, resume))
                     parent = known or become_parent(study, run)
-            with server.lost_in_one_line(), tuning.lost_in_one_line(place):
+            with tuning.lost_in_one_line(place):
                 return _tune(config, dataset, study, Runs(run, parent), Places(place, folder))
 
 

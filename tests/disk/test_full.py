@@ -11,7 +11,7 @@ import pytest
 
 from ck19ml import tuning
 from ck19ml.checkpoint import State, read_state, write_state
-from ck19ml.errors import Ck19Error, PlateError, is_full
+from ck19ml.errors import Ck19Error, PlateError, TrackingError, is_full
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.layouts import read_layout
 from ck19ml.plates.preparation import Preparation, Source
@@ -19,8 +19,10 @@ from ck19ml.plates.prepare import prepare_plates
 from ck19ml.plates.running import local
 from ck19ml.plates.soundness import examine
 from ck19ml.plates.store import Dataset, open_dataset
+from ck19ml.tracking import runs
 from ck19ml.workflows.output import replacing, write_csv
 from tests.command import ck19ml, in_one_line
+from tests.conftest import tracking_store
 from tests.disk.conftest import fill
 from tests.plates.made_plates import contents
 
@@ -198,3 +200,22 @@ def test_the_journal_of_a_study(small_disk: Path) -> None:
         run(60)
     filler.unlink()
     assert run(3) >= 3
+
+
+@pytest.mark.slow  # it makes an MLflow store
+def test_a_disk_that_fills_up_during_a_run_is_said_in_one_line(
+    small_disk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def log_until_full() -> None:
+        with runs.start("a", "kind", {}) as run:
+            fill(small_disk)
+            run.metrics({f"metric {number}": 1.0 for number in range(1000)})
+
+    with tracking_store(small_disk):
+        with pytest.raises(TrackingError, match="disk"):
+            log_until_full()
+        assert "Traceback" not in "".join(capfd.readouterr())
+        (small_disk / "filler").unlink()
+        with runs.start("b", "kind", {}) as run:
+            run.metrics({"loss": 1.0})
+        assert run.logged == {"loss": 1.0}

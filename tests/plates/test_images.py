@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,22 @@ def test_an_ome_tiff_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tif"
     tifffile.imwrite(path, grey(1)[None, None], metadata={"axes": "CZYX"}, ome=True)
     np.testing.assert_array_equal(read_plane(path, bit_depth=12), grey(1))
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png"])
+def test_an_image_is_not_called_damaged_where_the_process_has_too_many_files_open(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    (imwrite if name == "a.png" else tifffile.imwrite)(path, grey(1))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most[1]))
+        with pytest.raises(OSError, match="Too many open files") as caught:
+            read_plane(path, bit_depth=12)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert caught.value.filename == str(path)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

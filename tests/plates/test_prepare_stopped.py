@@ -17,6 +17,7 @@ from ck19ml.plates.folder import find_plate
 from ck19ml.plates.preparation import Preparation, Source
 from ck19ml.plates.prepare import prepare_plates
 from ck19ml.plates.problems import PlateProblems
+from ck19ml.plates.replacing import hold
 from ck19ml.plates.store import Dataset, open_dataset
 from tests.plates.made_plates import grey, labels, write_image, write_well
 
@@ -154,7 +155,7 @@ def test_what_is_wrong_with_the_plate_leaves_nothing_of_the_stopped_work(
 
 def test_two_at_work_on_one_dataset_are_told_apart(source: Source, tmp_path: Path) -> None:
     with (
-        partial.hold(tmp_path / "d.zarr.partial"),
+        hold(tmp_path / "d.zarr.partial"),
         pytest.raises(PlateError, match="another process at work on it"),
     ):
         prepare_plates([source], tmp_path / "d.zarr", SMALL)

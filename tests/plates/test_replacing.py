@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from ck19ml.plates.replacing import put_in_place, restore
+from ck19ml.errors import PlateError
+from ck19ml.plates.replacing import hold, making, put_in_place, restore
+from tests.command import ck19ml, in_one_line
 
 
 def folder(path: Path, content: str) -> Path:
@@ -61,3 +63,34 @@ def test_what_was_put_aside_does_not_replace_what_came_after(tmp_path: Path) -> 
     folder(tmp_path / ".d.zarr.replaced", "old")
     restore(folder(tmp_path / "d.zarr", "new"))
     assert contents(tmp_path)["d.zarr"] == "new"
+
+
+def test_what_is_made_appears_when_it_is_whole(tmp_path: Path) -> None:
+    folder(tmp_path / ".a.partial", "half, of a command that was killed")
+    with making(tmp_path / "a") as made:
+        (made / "content").write_text("new")
+        assert not (tmp_path / "a").exists()
+    assert contents(tmp_path) == {"a": "new"}
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with making(tmp_path / "a") as made:
+            (made / "new").touch()
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(PlateError, match=r"room on the disk to write .*a, found it full"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["simulate {out} --wells 3 --size 448", "export {plate} {out}"])
+def test_two_commands_do_not_write_into_one_folder(
+    tmp_path: Path, tiny_plate: Path, command: str
+) -> None:
+    out = tmp_path / "out"
+    with hold(tmp_path / ".out.partial"):
+        ended = ck19ml(*command.format(out=out, plate=tiny_plate).split())
+    assert ended.code == 1
+    in_one_line(ended, "found another process at work on it")
+    assert [path.name for path in tmp_path.iterdir()] == [".out.partial"]

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plates.store import Dataset
-from ck19ml.tracking import runs
+from ck19ml.tracking import runs, trial_runs
 from ck19ml.tracking.runs import Run
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -204,7 +204,7 @@ def test_children_are_listed_by_kind_the_oldest_first() -> None:
     with runs.start("parent", "tune", {}) as parent:
         trials = []
         for number in range(3):
-            child = runs.start_child(parent, f"trial-{number:03d}", "trial", {}, {})
+            child = trial_runs.start_trial(parent, number, {})
             assert mlflow.active_run().info.run_id == parent.id, "a child does not become active"
             assert child.state == "RUNNING"
             child.end(["FINISHED", "KILLED", "FAILED"][number])
@@ -213,7 +213,7 @@ def test_children_are_listed_by_kind_the_oldest_first() -> None:
         with runs.start("step", "autoencoder", {}) as step:
             pass
     with runs.start("stranger", "tune", {}) as other:
-        runs.start_child(other, "trial-000", "trial", {}, {}).end("FINISHED")
+        trial_runs.start_trial(other, 0, {}).end("FINISHED")
     assert parent.children("trial") == trials
     assert [child.state for child in trials] == ["FINISHED", "KILLED", "FAILED"]
     assert parent.children("autoencoder") == [step]

@@ -11,6 +11,7 @@ from ck19ml import __version__
 from ck19ml.plates.csv_text import read_csv
 from ck19ml.tracking.records import Record, model_uris, newest_finished, read_record
 from ck19ml.tracking.runs import Run
+from ck19ml.tracking.server import lost_in_one_line
 from ck19ml.workflows.reporting.captions import caption, in_order
 from ck19ml.workflows.reporting.caveats import caveats, dataset_info
 from ck19ml.workflows.reporting.page import HitRow, Hits, Page, Pairs, Picture, render
@@ -32,13 +33,14 @@ HIT_COLUMNS = {
 }
 
 
+@lost_in_one_line()
 def report(identifier: str) -> str:
     """Write one self-contained HTML page about a run.
 
     Raises
     ------
     TrackingError
-        If the store has no such run.
+        If the store has no such run, or is lost.
     """
     record = read_record(identifier)
     info = dataset_info(record)
