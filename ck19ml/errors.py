@@ -3,6 +3,9 @@
 import errno
 import re
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""All but tabs and ends of lines."""
+
 
 class Ck19Error(Exception):
     """Base of all errors that end in one line for the user.
@@ -66,3 +69,14 @@ def without_secrets(text: str) -> str:
     # One slash where a URL was taken for a path.
     text = re.sub(r"(\w:(?://|/(?=[^\s'\"/@:]+:)))[^\s'\"]*@", r"\1***@", text)
     return re.sub(r"(?i)(passw(?:or)?d=)[^&\s'\"]+", r"\1***", text)
+
+
+def printable(text: str) -> str:
+    r"""Write control characters as escapes: in a name or a label they would command the terminal.
+
+    Examples
+    --------
+    >>> print(printable("CK19\x1b[2J, A03"))
+    CK19\x1b[2J, A03
+    """
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -14,7 +14,7 @@ import typer
 
 from ck19ml import __version__, reading
 from ck19ml.cli import masks, networks, plates, results
-from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, without_secrets
+from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, printable, without_secrets
 
 app = typer.Typer(
     name="ck19ml",
@@ -78,7 +78,7 @@ def _show_traceback(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     text = "".join(traceback.format_exception(kind, error, trace))
-    print(without_secrets(text), end="", file=sys.stderr)
+    print(printable(without_secrets(text)), end="", file=sys.stderr)
 
 
 def _call() -> Any:
@@ -120,7 +120,8 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
         if debug:
             raise
         code, text = _explain(error)
-        print(f"error: {without_secrets(' '.join(text.split()))}", file=sys.stderr)
+        line = printable(without_secrets(" ".join(text.split())))
+        print(f"error: {line}", file=sys.stderr)
         return code
     except KeyboardInterrupt:
         print("error: interrupted; run the same command again to go on", file=sys.stderr)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ck19ml.errors import printable
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
 ]
@@ -38,7 +40,7 @@ def show(as_json: bool, outcome: Any) -> None:
         If the outcome is that something is wrong.
     """
     for line in outcome.lines:
-        print(line, file=sys.stderr if as_json else sys.stdout)
+        print(printable(line), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(outcome.data))
     if outcome.error is not None:

@@ -7,7 +7,9 @@ are printed at half of a page.
 from collections.abc import Callable, Sequence
 from functools import wraps
 from io import BytesIO
+from logging import ERROR, getLogger
 from typing import ParamSpec, TypeVar
+from warnings import filterwarnings
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
@@ -47,7 +50,28 @@ OVERLAP_LABEL = "overlap (IoU, %)"
 SMALL = 9.5
 """Size in points of notes and of text inside of the axes."""
 
+WIDE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK KR",
+    "Source Han Sans",
+    "IPAexGothic",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+)
+"""Fonts with the characters of East Asia, which matplotlib's own lacks; it takes them from the
+first that is installed. Without one a figure shows boxes."""
+
+# A line for each letter without a font, and for each text in one that has another weight.
+filterwarnings("ignore", message="Glyph .* missing from font")
+getLogger("matplotlib.font_manager").setLevel(ERROR)
+
 RC = {
+    "font.family": ["DejaVu Sans", *(f for f in WIDE_FONTS if f in fontManager.get_font_names())],
     "font.size": 11.5,
     "axes.labelsize": 11.5,
     "axes.titlesize": 12.5,

@@ -15,6 +15,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from ck19ml.errors import printable
+
 CONSOLE = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -41,7 +43,7 @@ def rate(speed: float | None) -> str:
 
 def say(text: str) -> None:
     """Print a line on standard error."""
-    CONSOLE.print(text, markup=False)
+    CONSOLE.print(printable(text), markup=False)
 
 
 @contextmanager
@@ -58,5 +60,5 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
         console=CONSOLE,
         disable=not CONSOLE.is_terminal,
     ) as shown:
-        task = shown.add_task(what, total=None)
+        task = shown.add_task(printable(what), total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -136,3 +136,22 @@ def test_a_terminal_that_cannot_show_a_name(work: Path, made_store: Path) -> Non
     found = process("layout µ日.csv", made_store, PYTHONIOENCODING="ascii")
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.startswith("\\xb5\\u65e5.csv: 3 wells\n")
+
+
+def test_names_and_labels_do_not_command_the_terminal(work: Path, made_store: Path) -> None:
+    (work / "a.csv").write_text(
+        "well,stimulation\nA03,O\x1b[2JVA\nA04,Con\x9bA\n", encoding="utf-8"
+    )
+    found = process("layout a.csv", made_store)
+    assert "O\\x1b[2JVA" in found.stdout
+    assert "Con\\x9bA" in found.stdout
+    found = process("check $'no\\x1b[2Jthing'", made_store)
+    one_line(found.stderr, ("no\\x1b[2Jthing",))
+    assert "\x1b" not in found.stdout + found.stderr
+
+
+def test_letters_without_a_font_are_no_warnings(work: Path, made_store: Path) -> None:
+    (work / "a.csv").write_text("well,stimulation\nA03,化合物\nA04,\U0001f9ec\n", encoding="utf-8")
+    found = process("layout a.csv --figure a.png", made_store)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert (work / "a.png").is_file()
