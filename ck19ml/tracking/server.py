@@ -3,14 +3,12 @@
 import logging
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +20,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from ck19ml.errors import ConfigError, TrackingError, without_secrets
+from ck19ml.tracking import sqlite_store
 
 TIMEOUT_S = 5.0
 KIND_TAG = "mlflow.experimentKind"
@@ -50,15 +49,17 @@ def client() -> MlflowClient:
         mlflow.set_tracking_uri(uri)
     if uri.startswith(("http://", "https://")):
         _require_answer(uri)
-    file = _sqlite_file(uri)
+    file = sqlite_store.file_of(uri)
     if file is not None:
-        _require_writable(file)
+        sqlite_store.require_writable(file)
     try:
         if file is not None and not file.exists():
-            _make_store(file)
+            sqlite_store.make(file)
         found = MlflowClient()
         found.search_experiments(max_results=1)
     except Exception as error:
+        if file is not None:
+            sqlite_store.require_finished(file)
         raise TrackingError(
             f"expected a tracking store at {without_password(uri)}, found: {_reason(error)}; check "
             "MLFLOW_TRACKING_URI and the store's permissions"
@@ -79,42 +80,6 @@ def _require_answer(uri: str) -> None:
             f"expected an MLflow server at {without_password(uri)}, found no answer "
             f"({getattr(error, 'reason', error)}); start it or change MLFLOW_TRACKING_URI"
         ) from error
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    name = uri.removeprefix("sqlite:///").partition("?")[0]
-    return None if uri == name or name in ("", ":memory:") else Path(name)
-
-
-def _require_writable(file: Path) -> None:
-    place = next(each for each in (file, *file.parents) if each.exists())
-    effective = os.access in os.supports_effective_ids
-    writable = os.access(place, os.W_OK, effective_ids=effective)
-    fits = place.is_file() if place == file else place.is_dir()
-    if not (writable and fits):
-        raise TrackingError(
-            f"expected a tracking store at sqlite:///{file}, found that {place} is "
-            f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
-            "permissions"
-        )
-
-
-def _make_store(file: Path) -> None:
-    """Make a new SQLite store whole or not at all.
-
-    MLflow's own way is a row of migrations that do not belong together: a process that is killed
-    among them, or two first commands at once, leave a file that no later start can use.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place:
-        made = Path(place, "made.db")
-        MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
-        with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as beside:
-            whole = Path(beside, "whole.db")
-            with closing(sqlite3.connect(made)) as old, closing(sqlite3.connect(whole)) as new:
-                old.backup(new)
-            with suppress(FileExistsError):  # another process was first; a rename would replace it
-                os.link(whole, file)
 
 
 def answers() -> bool:

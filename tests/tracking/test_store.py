@@ -1,5 +1,6 @@
 """The tracking store: made whole, lost in one line, and never taken for empty."""
 
+import errno
 import os
 import signal
 import sqlite3
@@ -50,12 +51,41 @@ def test_a_process_killed_while_it_makes_the_store_leaves_none(tmp_path: Path) -
     assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "mlflow.db"}
 
 
+def test_a_store_that_mlflow_did_not_finish_is_named_with_what_to_do(workplace: Path) -> None:
+    with closing(sqlite3.connect(workplace / "mlflow.db")) as store:
+        store.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        store.execute("CREATE TABLE experiments (experiment_id INTEGER)")
+    said = start(workplace).communicate(timeout=120)[1].splitlines()[-1]
+    assert "found one that MLflow did not finish, without any run; remove mlflow.db" in said
+
+
+def test_a_store_of_an_older_mlflow_says_how_to_bring_it_up_to_date(workplace: Path) -> None:
+    assert start(workplace).communicate(timeout=120)[1] == ""
+    with closing(sqlite3.connect(workplace / "mlflow.db")) as store:
+        store.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+        store.commit()
+    said = start(workplace).communicate(timeout=120)[1].splitlines()[-1]
+    assert "out-of-date database schema" in said
+    assert "mlflow db upgrade" in said
+
+
 def test_three_first_commands_at_once_share_the_store(tmp_path: Path) -> None:
     started = [start(tmp_path) for _ in range(3)]
     for process in started:
         assert process.communicate(timeout=120)[1] == ""
         assert process.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_a_file_system_without_links(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with runs.start("a", "kind", {}) as run:
+        pass
+    assert run.state == "FINISHED"
+    assert {path.name for path in workplace.iterdir()} == {"mlflow.db", "mlruns"}
 
 
 def damage(store: Path, table: str) -> None:

@@ -1,0 +1,86 @@
+"""A tracking store in a SQLite file: made whole or not at all."""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing, suppress
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from ck19ml.errors import TrackingError
+
+
+def file_of(uri: str) -> Path | None:
+    """Return the file that a URI like ``sqlite:///mlflow.db`` names; None for any other."""
+    name = uri.removeprefix("sqlite:///").partition("?")[0]
+    return None if uri == name or name in ("", ":memory:") else Path(name)
+
+
+def require_writable(file: Path) -> None:
+    """Refuse a file that cannot be written: MLflow itself would go on for minutes.
+
+    Raises
+    ------
+    TrackingError
+    """
+    place = next(each for each in (file, *file.parents) if each.exists())
+    effective = os.access in os.supports_effective_ids
+    writable = os.access(place, os.W_OK, effective_ids=effective)
+    fits = place.is_file() if place == file else place.is_dir()
+    if not (writable and fits):
+        raise TrackingError(
+            f"expected a tracking store at sqlite:///{file}, found that {place} is "
+            f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
+            "permissions"
+        )
+
+
+def make(file: Path) -> None:
+    """Make a new store.
+
+    MLflow's own way is a row of migrations that do not belong together: a process that is killed
+    among them, or two first commands at once, leave a file that no later start can use.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place, "made.db")
+        MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
+        with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as beside:
+            whole = Path(beside, "whole.db")
+            with closing(sqlite3.connect(made)) as old, closing(sqlite3.connect(whole)) as new:
+                old.backup(new)
+            _put(whole, file)
+
+
+def _put(whole: Path, file: Path) -> None:
+    """Give the store its name, unless another process was first and may have used its own."""
+    try:
+        os.link(whole, file)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not file.exists():
+            whole.rename(file)
+
+
+def require_finished(file: Path) -> None:
+    """Refuse a store without the first experiment, which MLflow adds at the end of its making.
+
+    ``mlflow run`` and ``mlflow ui`` make it themselves, and may be killed meanwhile.
+
+    Raises
+    ------
+    TrackingError
+    """
+    with suppress(sqlite3.Error), closing(sqlite3.connect(file)) as store:
+        tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
+        if "alembic_version" not in tables:
+            return
+        if "experiments" in tables and store.execute("SELECT 1 FROM experiments").fetchone():
+            return
+        raise TrackingError(
+            f"expected a tracking store at sqlite:///{file}, found one that MLflow did not finish, "
+            f"without any run; remove {file} unless a command makes it just now, and run the same "
+            "command again"
+        )
