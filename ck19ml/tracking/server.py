@@ -121,9 +121,14 @@ def lost_in_one_line() -> Iterator[None]:
     try:
         yield
     except mlflow.MlflowException as error:
+        uri = without_password(mlflow.get_tracking_uri())
+        if says_absent(error):
+            wanted = "hold the run and the experiment that it is asked for"
+            remedy = "check MLFLOW_EXPERIMENT_NAME, MLFLOW_EXPERIMENT_ID and MLFLOW_RUN_ID"
+        else:
+            wanted, remedy = "take what it is told", "run the same command again: it goes on"
         raise TrackingError(
-            f"expected the tracking store at {without_password(mlflow.get_tracking_uri())} to take "
-            f"what it is told, found: {_reason(error)}; run the same command again: it goes on"
+            f"expected the tracking store at {uri} to {wanted}, found: {_reason(error)}; {remedy}"
         ) from error
 
 

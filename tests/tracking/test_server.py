@@ -78,6 +78,22 @@ def test_a_store_in_a_place_that_cannot_be_is_said(
     assert "expected a tracking store at sqlite:///" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("MLFLOW_EXPERIMENT_ID", "99"), ("MLFLOW_RUN_ID", "of another store")]
+)
+def test_an_experiment_or_a_run_that_is_not_there_is_said(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(TrackingError, match=f"{value}.*; check .*{name}"):
+        start_one()
+
+
+def start_one() -> None:
+    with runs.start("a", "kind", {}):
+        pass
+
+
 def test_passwords_are_not_shown() -> None:
     assert server.without_password("https://a:b@host:5000/x") == "https://host:5000/x"
     assert server.without_password("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
