@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ck19ml.errors import PlateError
+from ck19ml.errors import Ck19Error, PlateError
 from ck19ml.reading import require_file
 
 # tifffile reports each broken tag of a damaged file on standard error; the error says it once.
@@ -174,7 +174,10 @@ def _png_header(path: Path) -> tuple[Shape, np.dtype[np.generic]]:
 def _damaged(path: Path, error: Exception) -> ImageError:
     """Say that a file is damaged, unless its reading failed by no fault of the file."""
     if isinstance(error, OSError) and error.errno in NOT_THE_FILE:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise Ck19Error(
+            f"expected to read {path}, found: {error.strerror}; the image may be sound: mend that "
+            "and run the same command again"
+        ) from error
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     reason = " ".join(text.split())[:120] or type(error).__name__
     return ImageError(

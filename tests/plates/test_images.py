@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from imagecodecs import imwrite
 
-from ck19ml.errors import PlateError
+from ck19ml.errors import Ck19Error, PlateError
 from ck19ml.plates.images import read_plane, read_stack
 from tests.plates.made_plates import grey, write_image
 
@@ -62,11 +62,11 @@ def test_an_image_is_not_called_damaged_where_the_process_has_too_many_files_ope
     most = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, most[1]))
-        with pytest.raises(OSError, match="Too many open files") as caught:
+        with pytest.raises(Ck19Error, match=f"{name}, found: Too many open files") as caught:
             read_plane(path, bit_depth=12)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, most)
-    assert caught.value.filename == str(path)
+    assert not isinstance(caught.value, PlateError), "which --skip-bad would leave out"
 
 
 @pytest.mark.parametrize("bits", [8, 16])
