@@ -1,5 +1,6 @@
 """What all configs share."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -27,6 +28,16 @@ def without_a_user(address: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(without_a_user)]
+
+
+def with_a_name(path: Path) -> Path:
+    """Refuse a folder like ``.``: other things are written beside it, under its name."""
+    if path.name in ("", ".."):
+        raise ValueError(f"expected a folder with a name of its own, found {str(path)!r}")
+    return path
+
+
+Named = Annotated[Path, AfterValidator(with_a_name)]
 
 
 class Frozen(BaseModel):

@@ -1,11 +1,10 @@
 """Configs of the masks: the network that makes them, and the comparisons of methods."""
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
+from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Named, Seed
 from ck19ml.config.data import Mask, Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import FitConfig, HeadConfig
 from ck19ml.core.patches import PATCH_SIZE
@@ -166,7 +165,7 @@ class MaskingConfig(Frozen):
 
     plate: Plates
     simulate: SimulateConfig | None = None
-    dataset: Path
+    dataset: Named
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: ArmAutoencoder = ArmAutoencoder()

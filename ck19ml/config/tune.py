@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ck19ml.config.base import SEED, Address, Classes, Frozen, Seed
+from ck19ml.config.base import SEED, Address, Classes, Frozen, Named, Seed
 from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import AutoencoderSettings, FitConfig
 
@@ -110,7 +110,7 @@ class TuneConfig(Frozen):
 
     plate: Plates = [Path("data/plate")]
     simulate: SimulateConfig | None = None
-    dataset: Path = Path("data/plate.zarr")
+    dataset: Named = Path("data/plate.zarr")
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: AutoencoderSettings = AutoencoderSettings()

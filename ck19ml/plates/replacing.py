@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ck19ml.errors import PlateError, cannot_write
+from ck19ml.errors import ConfigError, PlateError, cannot_write
 
 
 @contextmanager
@@ -16,10 +16,12 @@ def making(target: Path) -> Iterator[Path]:
 
     Raises
     ------
+    ConfigError
+        If the target has no name of its own, as ``.`` has none.
     PlateError
         If it cannot be written, or another process is at work on it.
     """
-    made = target.with_name(f".{target.name}.partial")
+    made = _beside(target, "partial")
     try:
         with hold(made):
             try:
@@ -82,7 +84,7 @@ def put_in_place(made: Path, target: Path) -> None:
     OSError
         If it cannot be moved; what stood there before stands there again.
     """
-    old = _put_aside(target)
+    old = _beside(target, "replaced")
     shutil.rmtree(old, ignore_errors=True)  # of a replacement that was stopped
     if not target.exists():
         made.rename(target)
@@ -97,11 +99,22 @@ def put_in_place(made: Path, target: Path) -> None:
 
 
 def restore(target: Path) -> None:
-    """Give back what a replacement that was killed between its two moves had put aside."""
-    old = _put_aside(target)
+    """Give back what a replacement that was killed between its two moves had put aside.
+
+    Raises
+    ------
+    ConfigError
+        If the target has no name of its own, as ``.`` has none.
+    """
+    old = _beside(target, "replaced")
     if old.exists() and not target.exists():
         old.rename(target)
 
 
-def _put_aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.replaced")
+def _beside(target: Path, what: str) -> Path:
+    """Return the hidden folder beside a target; its name says what it holds."""
+    if target.name in ("", ".."):
+        raise ConfigError(
+            f"expected a folder with a name of its own to write, found {str(target)!r}; name one"
+        )
+    return target.with_name(f".{target.name}.{what}")

@@ -137,6 +137,10 @@ USAGE: dict[str, tuple[str, Sequence[str]]] = {
     "trials of a wrong kind": ("tune -c t.yaml --trials few", ("--trials",)),
     "a timeout in the past": ("tune -c t.yaml --timeout -5", ("timeout",)),
     "a timeout that is no number": ("tune -c t.yaml --timeout nan", ("timeout",)),
+    "a dataset without a name to tune": ("tune -c t.yaml -s dataset=.", ("dataset", "'.'")),
+    "a dataset without a name to compare": (
+        "masking -c t.yaml -s dataset=/ -s plate=plate", ("dataset",),
+    ),
     "no workers to tune": ("tune -c t.yaml --workers 0", ("workers",)),
     "a storage of an unknown kind": ("tune -c t.yaml --storage mysql://x/y", ("mysql",)),
     "one fold": ("classifier -c c.yaml --folds 1", ("split.folds",)),

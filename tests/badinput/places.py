@@ -65,6 +65,11 @@ TOO_LONG = {
     )
     for command, (form, name) in MAKING.items()
 }
+WITHOUT_A_NAME = {
+    f"places: {command} to {target}": Case(MAKING[command][0].format(target), (target, "name"), 2)
+    for command in ("prepare", "simulate", "export")
+    for target in (".", "..", "/", "nosuch/..")
+}
 A_FOLDER = {
     f"places: {command} over a folder": Case(
         f"{MAKING[command][0].format(f'plate{ending}')} --overwrite", (f"plate{ending}", "folder"),
@@ -164,6 +169,6 @@ OTHERS = {
 }  # fmt: skip
 
 CASES = (
-    BELOW_A_FILE | WITHOUT_PERMISSION | WITHOUT_A_LOOK | TOO_LONG | A_FOLDER
+    BELOW_A_FILE | WITHOUT_PERMISSION | WITHOUT_A_LOOK | TOO_LONG | WITHOUT_A_NAME | A_FOLDER
     | {f"places: {name}": case for name, case in OTHERS.items()}
 )  # fmt: skip
