@@ -9,6 +9,7 @@ import keras
 import mlflow
 import numpy as np
 from mlflow.models import Model, ModelSignature
+from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 import ck19ml
@@ -174,6 +175,9 @@ def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
     """Download a model; returns the folder that its loader takes."""
     client()
     try:
+        if ":/" not in uri and not Path(uri, MLMODEL_FILE_NAME).is_file():
+            # MLflow would copy the folder first, and it may be a plate.
+            raise FileNotFoundError(f"no file {MLMODEL_FILE_NAME} there")
         found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(place))
         flavor = Model.load(found).flavors["python_function"]
         loaded_by, data = flavor.get("loader_module"), str(flavor.get("data", ""))

@@ -169,6 +169,17 @@ def test_a_model_that_does_not_exist_is_said_in_one_line(version: Version, uri: 
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_that_is_no_model_is_not_copied(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copied(**_: object) -> str:
+        raise AssertionError("it was to be copied, and it may be a plate")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", copied)
+    with pytest.raises(TrackingError, match="no file MLmodel there"):
+        registry.load_model(str(tmp_path))
+
+
 def test_a_model_of_another_kind_is_refused(version: Version) -> None:
     with pytest.raises(TrackingError, match="its 'model', not of its 'network'"):
         registry.load_model(f"runs:/{version.run.id}/network")
