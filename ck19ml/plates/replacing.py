@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,10 +30,19 @@ def making(target: Path) -> Iterator[Path]:
                 yield made
                 put_in_place(made, target)
             except BaseException:
-                shutil.rmtree(made, ignore_errors=True)
+                _discard(made)
                 raise
     except OSError as error:
         raise cannot_write(target, error) from error
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder; Zarr's threads may go on writing for a moment after one has failed."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 @contextmanager

@@ -1,3 +1,6 @@
+import contextlib
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,26 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(PlateError, match=r"room on the disk to write .*a, found it full"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_fails_leaves_nothing_also_where_a_thread_still_writes(tmp_path: Path) -> None:
+    def write(made: Path) -> None:
+        ends = time.monotonic() + 0.5
+        while time.monotonic() < ends:
+            with contextlib.suppress(OSError):
+                (made / "chunks").mkdir(exist_ok=True)
+                (made / "chunks" / f"{time.monotonic_ns()}").touch()
+
+    def fail() -> None:
+        with making(tmp_path / "a") as made:
+            thread = threading.Thread(target=write, args=(made,))
+            thread.start()
+            time.sleep(0.1)
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(PlateError):
         fail()
     assert list(tmp_path.iterdir()) == []
 
