@@ -9,7 +9,7 @@ field again and again. Memory is the resident memory of the server's processes, 
 `memory_growth` is the largest of the second half of the load over that of the first half. Beside
 the median answer to several clients stands what as many fields take in this process, one after the
 other. Then come the requests of `malformed.py`, and good ones after them; exits with 1 where one is
-not answered by 4xx, or the server does not answer well afterwards.
+not answered by 4xx, or the server does not answer well afterwards, or never did under load.
 """
 
 import argparse
@@ -142,11 +142,8 @@ def load(port: int, body: Path, seconds: int, connections: int) -> dict[str, flo
         command = [sys.executable, client, url, str(body), str(seconds), str(connections)]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     counted = dict(json.loads(made.stdout.splitlines()[-1]))
-    if counted["requests"] <= counted["not_ok"]:
-        raise SystemExit(
-            f"expected answers within {seconds} s, found none that was OK and {counted['not_ok']} "
-            "others; take more --seconds or fewer --connections"
-        )
+    if not counted["requests"]:
+        raise SystemExit(f"expected answers within {seconds} s, found none; take more --seconds")
     return counted
 
 
@@ -206,7 +203,9 @@ def measure(side: int, seconds: int, connections: int) -> dict[str, Any]:
                "unit": "ms", "ours": counted["p50_ms"], "peer": loop, "limit": limit}  # fmt: skip
         rate = counted["requests"] / counted["seconds"]
         return {
-            "rows": [row], "client": "wrk" if shutil.which("wrk") else "client.py", "side": side,
+            # The time of answers that were refusals says nothing.
+            "rows": [row] if counted["requests"] > counted["not_ok"] else [],
+            "client": "wrk" if shutil.which("wrk") else "client.py", "side": side,
             "patches": (side // SIZE) ** 2, "connections": connections,
             "body_mb": body.stat().st_size / 1e6, **counted, "requests_a_second": rate,
             "fields_a_second": rate * len(field), "memory_before_mb": before,
@@ -229,7 +228,8 @@ def main() -> int:
     side, seconds = (SIZE, 10) if options.short else (options.side, options.seconds)
     measured = measure(side, seconds, options.connections)
     print(json.dumps(measured))
-    return 0 if measured["good_afterwards"] and not measured["not_4xx"] else 1
+    well = measured["rows"] and measured["good_afterwards"] and not measured["not_4xx"]
+    return 0 if well else 1
 
 
 if __name__ == "__main__":
