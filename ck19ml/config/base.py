@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ck19ml.card import each_once
+from ck19ml.core.names import has_name
 
 SEED = 2211
 
@@ -32,7 +33,7 @@ Address = Annotated[str, AfterValidator(without_a_user)]
 
 def with_a_name(path: Path) -> Path:
     """Refuse a folder like ``.``: other things are written beside it, under its name."""
-    if path.name in ("", ".."):
+    if not has_name(path):
         raise ValueError(f"expected a folder with a name of its own, found {str(path)!r}")
     return path
 

@@ -1,6 +1,7 @@
 """Labels that a person wrote, made fit for the names of files, artifacts and metrics."""
 
 import re
+from pathlib import Path
 
 
 def safe_name(label: object) -> str:
@@ -12,3 +13,14 @@ def safe_name(label: object) -> str:
     ('-etc-passwd', 'ConA-5-ug-mL', '-')
     """
     return re.sub(r"(?:[^\w.-]|\.\.)+", "-", str(label))
+
+
+def has_name(folder: Path) -> bool:
+    """Tell whether a folder has a name of its own, under which other things can stand beside it.
+
+    Examples
+    --------
+    >>> has_name(Path("data/plate.zarr")), has_name(Path(".")), has_name(Path("data/.."))
+    (True, False, False)
+    """
+    return folder.name not in ("", "..")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ck19ml.core.names import has_name
 from ck19ml.errors import ConfigError, PlateError, cannot_write
 
 
@@ -123,7 +124,7 @@ def restore(target: Path) -> None:
 
 def _beside(target: Path, what: str) -> Path:
     """Return the hidden folder beside a target; its name says what it holds."""
-    if target.name in ("", ".."):
+    if not has_name(target):
         raise ConfigError(
             f"expected a folder with a name of its own to write, found {str(target)!r}; name one"
         )

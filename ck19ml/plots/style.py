@@ -70,8 +70,10 @@ first that is installed. Without one a figure shows boxes."""
 filterwarnings("ignore", message="Glyph .* missing from font")
 getLogger("matplotlib.font_manager").setLevel(ERROR)
 
+_INSTALLED = set(fontManager.get_font_names())
+
 RC = {
-    "font.family": ["DejaVu Sans", *(f for f in WIDE_FONTS if f in fontManager.get_font_names())],
+    "font.family": ["DejaVu Sans", *(font for font in WIDE_FONTS if font in _INSTALLED)],
     "font.size": 11.5,
     "axes.labelsize": 11.5,
     "axes.titlesize": 12.5,
