@@ -39,6 +39,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/house.py
 	$(BIN)/mypy
 
 # Short forms of all benchmarks, as one table.

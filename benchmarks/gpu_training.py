@@ -28,9 +28,9 @@ import numpy as np
 from keras import ops
 from limits import forward_operations, matmul
 
-from ck19ml import models
-from ck19ml.precision import has_accelerator, mixed_precision
-from ck19ml.training import seed_everything
+from ck19ml.networks import architectures
+from ck19ml.networks.precision import has_accelerator, mixed_precision
+from ck19ml.networks.training import seed_everything
 
 SIZE = 192
 STUDY = {"slides classifier": 560.0}
@@ -53,19 +53,19 @@ def device_name() -> str:
     return platform.machine()
 
 
-def build(kind: str, architecture: str) -> models.Network:
+def build(kind: str, architecture: str) -> architectures.Network:
     """Build and compile an autoencoder, or a classifier whose encoder is trained too."""
     seed_everything(1)
     if kind == "autoencoder":
-        network = models.build_autoencoder(architecture, SIZE)
+        network = architectures.build_autoencoder(architecture, SIZE)
         network.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
         return network
-    encoder = models.build_encoder(architecture, SIZE)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=3, units=128, depth=1, dropout=0.0,
+    encoder = architectures.build_encoder(architecture, SIZE)
+    head = architectures.build_classifier_head(
+        architectures.feature_shape(encoder), classes=3, units=128, depth=1, dropout=0.0,
         normalise=False, pooled=False,
     )  # fmt: skip
-    network = models.join(encoder, head)
+    network = architectures.join(encoder, head)
     network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     return network
 

@@ -40,7 +40,7 @@ MODEL = {"features": "ck19-autoencoder", "evaluate": "ck19-classifier"}
 def part_of(folder: Path, wells: int | None, place: Path) -> Path:
     """Make a folder of hard links to some of a plate's wells, named like the folder."""
     from ck19ml.plates.folder import find_plate
-    from ck19ml.plates.layouts import choose_wells, read_layout
+    from ck19ml.plates.layouts.reading import choose_wells, read_layout
 
     layout = read_layout(folder / "layout.csv")
     plate = find_plate(folder)

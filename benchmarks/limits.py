@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ck19ml.models import Network
+    from ck19ml.networks.architectures import Network
 
 SIDE = 2048
 """Rows of the matrices that are multiplied: large enough that starting threads costs nothing."""

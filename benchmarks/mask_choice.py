@@ -17,14 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml import masking
-from ck19ml.core import overlap, quality
-from ck19ml.core.mask_examples import clear_views
+from ck19ml.core import mask_methods, overlap, quality
 from ck19ml.core.patches import BACKGROUND, cut, grid_shape, raise_background
-from ck19ml.core.simulate import simulate_field
-from ck19ml.core.simulation_parameters import FULL_SIZE
-from ck19ml.plates.builtin_layouts import builtin_layout
-from ck19ml.plates.layouts import choose_wells
+from ck19ml.core.simulation.field import simulate_field
+from ck19ml.core.simulation.mask_examples import clear_views
+from ck19ml.core.simulation.parameters import FULL_SIZE
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import choose_wells
 from ck19ml.plates.simulated_wells import inhibitions, normalise, true_effects, well_generator
 
 INSTRUMENT = {
@@ -66,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kmeans", action="store_true")
     options = parser.parse_args()
-    methods = {n: m for n, m in masking.METHODS.items() if options.kmeans or "kmeans" not in n}
+    methods = {n: m for n, m in mask_methods.METHODS.items() if options.kmeans or "kmeans" not in n}
     methods[LEVEL] = lambda patches, level: patches > level
     parameters = clear_views()
     layout = normalise(choose_wells(builtin_layout("ck19"), options.wells))

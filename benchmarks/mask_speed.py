@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml import masking
+from ck19ml.core import mask_methods
 from ck19ml.core.patches import BACKGROUND, cut, raise_background
-from ck19ml.core.simulate import simulate_field
-from ck19ml.core.simulation_parameters import FULL_SIZE, Parameters
+from ck19ml.core.simulation.field import simulate_field
+from ck19ml.core.simulation.parameters import FULL_SIZE, Parameters
 
 STUDY = {"kmeans": 29.3, "unet": 183.0}
 OTSU_TARGET, UNET_TARGET = 0.3, 183.0 / 5
@@ -42,7 +42,7 @@ def simulated(number: int) -> NDArray[np.uint16]:
 
 
 def seconds(
-    method: masking.Method, patches: NDArray[np.uint16], repeats: int
+    method: mask_methods.Method, patches: NDArray[np.uint16], repeats: int
 ) -> tuple[float, float]:
     """CPU and wall time for 1,000 patches, channel by channel as `prepare` works."""
     channels = [np.ascontiguousarray(patches[..., [channel]]) for channel in (0, 1)]
@@ -66,14 +66,14 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="100 patches")
     options = parser.parse_args()
     patches = simulated(100 if options.short else options.patches)
-    found = {"kmeans": seconds(masking.METHODS["kmeans"], patches[:KMEANS_PATCHES], 1)}
-    found |= {name: seconds(masking.METHODS[name], patches, 3) for name in FAST}
+    found = {"kmeans": seconds(mask_methods.METHODS["kmeans"], patches[:KMEANS_PATCHES], 1)}
+    found |= {name: seconds(mask_methods.METHODS[name], patches, 3) for name in FAST}
     if options.model:
         from ck19ml.tracking import registry
 
         with tempfile.TemporaryDirectory() as place:
             network = registry.fetch_masks(options.model, Path(place))
-            found["unet"] = seconds(masking.method("unet", network), patches, 1)
+            found["unet"] = seconds(mask_methods.method("unet", network), patches, 1)
     print(f"seconds for 1,000 patches, both channels (measured on {len(patches)}):")
     print(f"{'masks':16}{'CPU':>9}{'wall':>9}{'k-means / this':>17}{'study':>9}")
     for name, (cpu, wall) in found.items():

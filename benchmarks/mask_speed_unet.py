@@ -18,10 +18,11 @@ import numpy as np
 from limits import forward_operations, matmul
 from numpy.typing import NDArray
 
-from ck19ml import masking, unet
-from ck19ml.core.degradation import Degradation
-from ck19ml.core.mask_examples import simulate_well
+from ck19ml.core import mask_methods
 from ck19ml.core.patches import BACKGROUND, raise_background
+from ck19ml.core.simulation.degradation import Degradation
+from ck19ml.core.simulation.mask_examples import simulate_well
+from ck19ml.networks import unet
 
 STUDY_CPU_S = 183.0
 """The study's U-Net, 1,000 patches (DOMAIN.md, the study's results)."""
@@ -32,7 +33,7 @@ SEED = 2211
 def main(count: int = 300) -> None:
     """Print one line a method, and last one line of JSON."""
     patches = simulated(count)
-    kmeans_wall, kmeans = timed(lambda p: masking.kmeans(p, BACKGROUND), patches[: count // 6])
+    kmeans_wall, kmeans = timed(lambda p: mask_methods.kmeans(p, BACKGROUND), patches[: count // 6])
     print(f"opencv k-means {kmeans:7.1f} s of CPU, {kmeans_wall:6.1f} s a 1,000 patches")
     rows, speed = [], matmul().cpu
     for architecture in unet.ARCHITECTURES:

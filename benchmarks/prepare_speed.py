@@ -30,9 +30,9 @@ TARGETS = {"study": 60.0, "reading": 3.0, "memory_mb": 700.0}
 
 def study(folder: Path, fields: int) -> None:
     """Do steps 1 to 6 of the study's processing, patch by patch."""
+    from ck19ml.core.mask_methods import kmeans
     from ck19ml.core.overlap import score
     from ck19ml.core.patches import cut, raise_background
-    from ck19ml.masking import kmeans
     from ck19ml.plates.folder import find_plate, read_field
 
     plate = find_plate(folder)
@@ -53,10 +53,10 @@ def reading(folder: Path) -> None:
 def prepare(folder: Path, target: Path, workers: int) -> None:
     """Prepare the plate."""
     from ck19ml.plates.folder import find_plate
-    from ck19ml.plates.layouts import read_layout
-    from ck19ml.plates.preparation import Preparation, Source
-    from ck19ml.plates.prepare import prepare_plates
-    from ck19ml.plates.running import local
+    from ck19ml.plates.layouts.reading import read_layout
+    from ck19ml.plates.preparation.prepare import prepare_plates
+    from ck19ml.plates.preparation.runner import local
+    from ck19ml.plates.preparation.settings import Preparation, Source
 
     source = Source(find_plate(folder), read_layout(folder / "layout.csv"))
     prepare_plates([source], target, Preparation(), run=local(workers))
@@ -69,7 +69,7 @@ def child(arguments: list[str]) -> None:
         import cv2
 
         cv2.setNumThreads(1)
-    import ck19ml.plates.prepare  # noqa: F401 - importing is not the work
+    import ck19ml.plates.preparation.prepare  # noqa: F401 - importing is not the work
 
     start = time.perf_counter()
     if what == "study":
@@ -115,8 +115,8 @@ def _watch(pid: int, peak: list[float]) -> None:
 
 def simulate(folder: Path, wells: int, size: int) -> None:
     """Write a plate of so many wells; wells beyond the first dozen are copies of these."""
-    from ck19ml.plates.builtin_layouts import builtin_layout
-    from ck19ml.plates.layouts import choose_wells, write_layout
+    from ck19ml.plates.layouts.builtin import builtin_layout
+    from ck19ml.plates.layouts.reading import choose_wells, write_layout
     from ck19ml.plates.simulation import file_name, simulate_plate
 
     layout = choose_wells(builtin_layout("ck19"), wells)

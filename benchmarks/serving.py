@@ -55,15 +55,16 @@ end
 
 def register() -> str:
     """Register a classifier of three classes as champion; returns its URI."""
-    from ck19ml import __version__, models
-    from ck19ml.card import Card
-    from ck19ml.scoring import Scorer
+    from ck19ml import __version__
+    from ck19ml.networks import architectures
+    from ck19ml.networks.card import Card
+    from ck19ml.networks.scorer import Scorer
     from ck19ml.tracking import registry, runs
     from ck19ml.tracking.server import client
 
-    encoder = models.build_encoder("compact", SIZE)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=len(CLASSES), units=128, depth=1, dropout=0.0,
+    encoder = architectures.build_encoder("compact", SIZE)
+    head = architectures.build_classifier_head(
+        architectures.feature_shape(encoder), classes=len(CLASSES), units=128, depth=1, dropout=0.0,
         normalise=False, pooled=False,
     )  # fmt: skip
     card = Card(
@@ -72,7 +73,7 @@ def register() -> str:
         software=f"ck19ml {__version__}",
     )  # fmt: skip
     with runs.start("serving", "classifier", {}) as run:
-        scorer = Scorer(models.join(encoder, head), card)
+        scorer = Scorer(architectures.join(encoder, head), card)
         version = registry.log_model(run, scorer, "ck19-classifier", {}, "for a benchmark")
     client().set_registered_model_alias("ck19-classifier", "champion", version.number)
     return "models:/ck19-classifier@champion"

@@ -22,9 +22,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
 
 from ck19ml.core import masks, overlap, patches
-from ck19ml.core.simulate import SimulatedField, simulate_field
-from ck19ml.core.simulation_parameters import FULL_SIZE, Parameters
-from ck19ml.plates.layouts import builtin_layout, choose_wells
+from ck19ml.core.simulation.field import SimulatedField, simulate_field
+from ck19ml.core.simulation.parameters import FULL_SIZE, Parameters
+from ck19ml.plates.layouts.reading import builtin_layout, choose_wells
 from ck19ml.plates.simulated_wells import (
     inhibitions,
     is_odd,

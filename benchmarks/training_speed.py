@@ -22,12 +22,12 @@ from datetime import UTC, datetime
 import numpy as np
 from limits import forward_operations, matmul
 
-from ck19ml import models
-from ck19ml.batches import Batches, Patches
-from ck19ml.classifier import HeadSettings, Part, encode, train_classifier
-from ck19ml.core.mask_examples import Conditions, simulate_well
 from ck19ml.core.patches import raise_background
-from ck19ml.training import FitSettings, fit, seed_everything
+from ck19ml.core.simulation.mask_examples import Conditions, simulate_well
+from ck19ml.networks import architectures
+from ck19ml.networks.batches import Batches, Patches
+from ck19ml.networks.heads import HeadSettings, Part, encode, train_classifier
+from ck19ml.networks.training import FitSettings, fit, seed_everything
 
 BATCH = 32
 RATE = 1e-3
@@ -81,7 +81,7 @@ def pipeline(data: Data, masked: bool, augmentation: int | None = None) -> float
 def autoencoder_curve(architecture: str, data: Data, epochs: int, goal: float) -> dict[str, list]:
     """Seconds and validation loss after each epoch; ends below the goal."""
     seed_everything(1)
-    network = models.build_autoencoder(architecture, 192)
+    network = architectures.build_autoencoder(architecture, 192)
     curve: dict[str, list[float]] = {"seconds": [], "loss": []}
 
     class Reached(Exception):
@@ -111,7 +111,7 @@ def trials(data: Data, patches: int, epochs: int) -> dict[str, float]:
     patches and epochs (its first epoch and its start would come on top).
     """
     seed_everything(1)
-    encoder = models.build_encoder("compact", 192)
+    encoder = architectures.build_encoder("compact", 192)
     settings = HeadSettings(
         units=64, depth=1, dropout=0.0, normalise=True, pooled=True, fine_tune=True,
         class_weights=False, fit=FitSettings(2, BATCH, RATE),
@@ -183,7 +183,7 @@ def main() -> None:
              "epochs": epochs, "load_before": os.getloadavg()[2]}  # fmt: skip
     for name, value in found.items():
         print(f"{name:32s} {value:12.4g}")
-    forward = forward_operations(models.build_autoencoder("compact", 192), 192)
+    forward = forward_operations(architectures.build_autoencoder("compact", 192), 192)
     seen = found["compact_epochs"] * (3 * patches + held_out)
     speed = matmul().wall
     rows = [

@@ -56,8 +56,8 @@ def compare(options: argparse.Namespace, plain_trials: int) -> dict[str, Any]:
     )
     from ck19ml.tracking import runs
     from ck19ml.workflows.autoencoder import autoencoder_step
-    from ck19ml.workflows.data import find_plates, prepare
-    from ck19ml.workflows.wells import split_dataset
+    from ck19ml.workflows.prepare import find_plates, prepare
+    from ck19ml.workflows.steps.split import split_dataset
 
     trials = options.trials
     config = TuneConfig(
@@ -127,9 +127,8 @@ def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str
     """Run trials as `tune` does, features and tracking included."""
     from ck19ml import tuning
     from ck19ml.tracking.server import client
-    from ck19ml.workflows.material import load_material
-    from ck19ml.workflows.trials import Trials
-    from ck19ml.workflows.tune import space_of
+    from ck19ml.workflows.tuning.features import load_material
+    from ck19ml.workflows.tuning.trials import Trials, space_of
 
     clock, known = Clock(), client()
     for name in ("create_run", "log_batch", "get_run", "set_terminated"):
@@ -159,10 +158,10 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
     import keras
     import optuna
 
-    from ck19ml import models, training
+    from ck19ml.networks import architectures, training
     from ck19ml.tracking import registry
-    from ck19ml.workflows.trials import settings_of
-    from ck19ml.workflows.wells import load_patches
+    from ck19ml.workflows.steps.split import load_patches
+    from ck19ml.workflows.tuning.trials import settings_of
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
@@ -178,14 +177,14 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
         # One stage of all epochs: who writes the plain loop does not train the head first.
         fit = replace(settings.fit, epochs=config.epochs, learning_rate=drawn["learning_rate"])
         training.seed_everything(config.seed)
-        head = models.build_classifier_head(
-            models.feature_shape(encoder), classes=len(split.classes), units=settings.units,
+        head = architectures.build_classifier_head(
+            architectures.feature_shape(encoder), classes=len(split.classes), units=settings.units,
             depth=settings.depth, dropout=settings.dropout, normalise=settings.normalise,
             pooled=settings.pooled,
         )  # fmt: skip
-        body = models.copy(encoder)
+        body = architectures.copy(encoder)
         body.trainable = settings.fine_tune
-        network = models.join(body, head)
+        network = architectures.join(body, head)
         rate = fit.learning_rate / (10 if settings.fine_tune else 1)
         network.compile(keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
         counts = np.bincount(data["train"][1], minlength=len(split.classes))

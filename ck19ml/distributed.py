@@ -9,7 +9,7 @@ from distributed import Client, as_completed, get_worker
 from distributed.scheduler import KilledWorker
 
 from ck19ml.errors import ConfigError
-from ck19ml.plates.running import Runner, Stopped
+from ck19ml.plates.preparation.runner import Runner, Stopped
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+from tests.places import ROOT
+
+SCREENSHOTS = ROOT / "screenshots"
 """Kept after the tests; git ignores them."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from ck19ml.plates.builtin_layouts import builtin_layout
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.layouts import choose_wells, read_layout
-from ck19ml.plates.prepare import prepare_dataset
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import choose_wells, read_layout
+from ck19ml.plates.preparation.prepare import prepare_dataset
 from ck19ml.plates.simulation import simulate_plate
-from ck19ml.plates.store import Dataset
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("project", deadline=None)

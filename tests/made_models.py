@@ -7,29 +7,29 @@ from typing import Any
 
 import mlflow
 
-from ck19ml import models, overlap_network, training
-from ck19ml.mask_network import MaskCard, MaskNetwork
-from ck19ml.scoring import Card, Scorer
-from ck19ml.unet import build_unet
-from ck19ml.workflows.wells import Split
+from ck19ml.networks import architectures, overlap, training
+from ck19ml.networks.mask_model import MaskCard, MaskNetwork
+from ck19ml.networks.scorer import Card, Scorer
+from ck19ml.networks.unet import build_unet
+from ck19ml.workflows.steps.split import Split
 
 
 def untrained_classifier(split: Split, **changes: Any) -> Scorer:
     """A small classifier whose card names the split's wells; changes are the card's."""
     training.seed_everything(6)
     card = replace(_card(split, "classifier"), **changes)
-    encoder = models.build_encoder("compact", card.patch_size)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=len(card.classes), units=4, depth=1,
+    encoder = architectures.build_encoder("compact", card.patch_size)
+    head = architectures.build_classifier_head(
+        architectures.feature_shape(encoder), classes=len(card.classes), units=4, depth=1,
         dropout=0.0, normalise=False, pooled=True,
     )  # fmt: skip
-    return Scorer(models.join(encoder, head), card)
+    return Scorer(architectures.join(encoder, head), card)
 
 
 def untrained_autoencoder(split: Split) -> Scorer:
     """A small autoencoder."""
     training.seed_everything(6)
-    network = models.build_autoencoder("compact", split.dataset.parameters["patch_size"])
+    network = architectures.build_autoencoder("compact", split.dataset.parameters["patch_size"])
     return Scorer(network, _card(split, "autoencoder"))
 
 
@@ -37,7 +37,7 @@ def untrained_regressor(split: Split) -> Scorer:
     """A regressor without an encoder."""
     training.seed_everything(6)
     size = split.dataset.parameters["patch_size"]
-    return Scorer(overlap_network.build_overlap_network(size), _card(split, "regressor"))
+    return Scorer(overlap.build_overlap_network(size), _card(split, "regressor"))
 
 
 def untrained_masks() -> MaskNetwork:

@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
+
 MODEL_PART = ("test_models", "test_training", "test_classifier", "test_scoring")
 
 WITHOUT_TENSORFLOW = """
@@ -16,8 +16,8 @@ import sys
 sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
 import numpy as np
 from ck19ml import models, training
-from ck19ml.batches import Batches, Patches
-from ck19ml.training import FitSettings, fit, predict
+from ck19ml.networks.batches import Batches, Patches
+from ck19ml.networks.training import FitSettings, fit, predict
 training.seed_everything(1)
 raw = np.random.default_rng(1).integers(255, 4096, (12, 16, 16, 2)).astype(np.uint16)
 network = models.build_autoencoder("compact", 16)

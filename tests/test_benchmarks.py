@@ -1,13 +1,12 @@
 """Every benchmark runs; how fast is nobody's business here."""
 
 import math
-from pathlib import Path
 
 import pytest
 
 from benchmarks import table
+from tests.places import REFERENCE
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 NO_ROWS = {"table", "limits", "client", "malformed"}
 """The table itself, and what benchmarks share."""
 NO_LIMIT = {"tuning_speed"}

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import ck19ml
 from ck19ml import cli
 from ck19ml.errors import Ck19Error, ConfigError, PlateError, TrackingError, TrialFailed
-from ck19ml.plates.layouts import builtin_layout, choose_wells, write_layout
+from ck19ml.plates.layouts.reading import builtin_layout, choose_wells, write_layout
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 HEAVY = ("keras", "tensorflow", "mlflow", "optuna", "matplotlib", "zarr", "pandas")

@@ -26,8 +26,9 @@ from ck19ml.config import (
     load_config,
 )
 from ck19ml.errors import ConfigError
+from tests.places import ROOT
 
-EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 KINDS: dict[str, type[Frozen]] = {
     "autoencoder": AutoencoderConfig,
     "classifier": ClassifierConfig,

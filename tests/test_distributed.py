@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.preparation import Preparation, Source
-from ck19ml.plates.prepare import prepare_plates
-from ck19ml.plates.store import open_dataset
+from ck19ml.plates.preparation.prepare import prepare_plates
+from ck19ml.plates.preparation.settings import Preparation, Source
+from tests.places import ROOT
 from tests.plates.made_plates import labels, write_well
 from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 WELLS = [f"{row}{column:02d}" for row in "AB" for column in range(1, 13)]
 
 
@@ -82,8 +82,8 @@ import sys, time
 from pathlib import Path
 from ck19ml.distributed import cluster
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.preparation import Preparation, Source
-from ck19ml.plates.prepare import prepare_plates
+from ck19ml.plates.preparation.settings import Preparation, Source
+from ck19ml.plates.preparation.prepare import prepare_plates
 from tests.plates.made_plates import labels
 from tests.test_distributed import WELLS, slowly
 
@@ -100,7 +100,7 @@ prepare_plates([source], folder / "d.zarr", Preparation(patch_size=16), run=run,
 
 def slowly(task: object) -> object:
     """Prepare a field in a second, so that there is time to kill a worker at work."""
-    from ck19ml.plates.field_work import prepare_field
+    from ck19ml.plates.preparation.field import prepare_field
 
     time.sleep(0.5)
     return prepare_field(task)  # type: ignore[arg-type]
@@ -151,7 +151,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
 
 
 def test_the_command_says_where_it_found_no_scheduler(source: Source, tmp_path: Path) -> None:
-    from ck19ml.plates.layouts import write_layout
+    from ck19ml.plates.layouts.reading import write_layout
 
     write_layout(source.layout, tmp_path / "plate" / "layout.csv")
     address = f"tcp://127.0.0.1:{free_port()}"

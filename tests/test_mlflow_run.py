@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
+
 CONFIG = {
     "plate": "data/plate",
     "simulate": {"layout": "ck19", "wells": 30, "size": 448, "seed": 1},

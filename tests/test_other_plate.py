@@ -11,7 +11,7 @@ import tifffile
 import yaml
 
 from ck19ml import cli
-from ck19ml.plates.store import open_dataset
+from ck19ml.plates.dataset.store import open_dataset
 
 SIDE = 270
 TREATMENTS = ("vehicle", "blocker", "trigger")

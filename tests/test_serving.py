@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from benchmarks.malformed import Request, ask, left_to_mlflow, malformed
 from benchmarks.malformed import fields as request_for
-from ck19ml.scoring import Scorer
+from ck19ml.networks.scorer import Scorer
 from ck19ml.tracking import registry, runs
-from tests.test_scoring import CLASSES, SIZE, scorer_of
+from tests.networks.test_scorer import CLASSES, SIZE, scorer_of
+from tests.places import ROOT
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_nothing_in_the_model_is_pickled(model: str, tmp_path: Path) -> None:
 IMPORTED = """
 import ast, sys
 from pathlib import Path
-import ck19ml.scoring
+import ck19ml.networks.scorer
 found = set()
 for name, module in list(sys.modules.items()):
     if name.split(".")[0] == "ck19ml" and module.__file__:

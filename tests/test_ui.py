@@ -51,8 +51,8 @@ class Served:
 
 def make_runs() -> None:
     """Three finished runs with parameters, metrics and figures; the best has the champion."""
-    from ck19ml import models, training
-    from ck19ml.scoring import Card, Scorer
+    from ck19ml.networks import architectures, training
+    from ck19ml.networks.scorer import Card, Scorer
     from ck19ml.tracking import registry, runs
 
     card = Card(
@@ -62,12 +62,12 @@ def make_runs() -> None:
         dataset={"name": "tiny", "content_hash": "0123"}, seed=7, software="ck19ml 0",
     )  # fmt: skip
     training.seed_everything(7)
-    encoder = models.build_encoder("compact", 16)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=3, units=8, depth=1, dropout=0.0,
+    encoder = architectures.build_encoder("compact", 16)
+    head = architectures.build_classifier_head(
+        architectures.feature_shape(encoder), classes=3, units=8, depth=1, dropout=0.0,
         normalise=True, pooled=True,
     )  # fmt: skip
-    scorer = Scorer(models.join(encoder, head), card)
+    scorer = Scorer(architectures.join(encoder, head), card)
     counts = np.array([[8, 2, 0], [3, 6, 1], [0, 1, 9]])
     for name, (units, masked, accuracy) in RUNS.items():
         config = {"head": {"units": units, "depth": 1}, "masked": masked, "seed": 2211}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ck19ml.errors import PlateError
-from ck19ml.evaluation import rows_of, unseen_rows
-from ck19ml.plates.store import Dataset
-from tests.test_evaluation import card
+from ck19ml.networks.evaluation import rows_of, unseen_rows
+from ck19ml.plates.dataset.store import Dataset
+from tests.networks.test_evaluation import card
 
 
 def test_rows_of_wells_are_all_of_theirs_and_no_others(tiny_dataset: Dataset) -> None:

@@ -12,9 +12,10 @@ import mlflow
 import pytest
 import yaml
 
+from tests.places import ROOT
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 CONFIG = {
     "plate": "plate",
     "dataset": "plate.zarr",

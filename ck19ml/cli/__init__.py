@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ck19ml import __version__, reading
+from ck19ml import __version__
 from ck19ml.cli import masks, networks, plates, results
 from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, printable, without_secrets
+from ck19ml.files import reading
 
 app = typer.Typer(
     name="ck19ml",

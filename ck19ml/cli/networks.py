@@ -41,7 +41,7 @@ def classifier(
     changes = overrides(set_, audit_leakage) + ([] if folds is None else [f"split.folds={folds}"])
     loaded = load_config(ClassifierConfig, config, changes)
     if loaded.split.folds is not None and loaded.split.fold is None:
-        from ck19ml.workflows import folds as cross_validation
+        from ck19ml.workflows import cross_validation as cross_validation
 
         show(json, cross_validation.folds_command(loaded))
         return

@@ -22,12 +22,12 @@ def simulate(
 ) -> None:
     """Write a simulated plate: TIFFs, layout and truth."""
     from ck19ml.config import SimulateConfig, build_config
-    from ck19ml.workflows import data
+    from ck19ml.workflows.simulate import simulate as simulate_plate
 
     content: dict[str, Any] = {"layout": layout, "size": size, "seed": seed}
     content |= {"brightfield": brightfield, "wells": None if wells == "all" else wells}
     config = build_config(SimulateConfig, content, "simulate")
-    show(json, data.simulate(out, config, overwrite=overwrite))
+    show(json, simulate_plate(out, config, overwrite=overwrite))
 
 
 def layout(
@@ -85,7 +85,7 @@ def prepare(
 ) -> None:
     """Turn plate folders into one dataset of patches, masks and overlap."""
     from ck19ml.config import prepare_config
-    from ck19ml.workflows import data
+    from ck19ml.workflows.prepare import prepare_command
 
     plates, dataset = _plates_and_dataset(paths)
     config = prepare_config(
@@ -104,7 +104,7 @@ def prepare(
         },
         quality,
     )
-    show(json, data.prepare_command(plates, dataset, config, overwrite))
+    show(json, prepare_command(plates, dataset, config, overwrite))
 
 
 def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:

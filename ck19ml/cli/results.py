@@ -33,10 +33,10 @@ def predict(
     debug: Debug = False,
 ) -> None:
     """Score the wells of a plate folder with a model."""
-    from ck19ml.workflows import evaluate as workflow
+    from ck19ml.workflows.predict import predict_command
 
     each = Path(patches) if patches else None
-    show(json, workflow.predict_command(model, plate, out, patches=each, overwrite=overwrite))
+    show(json, predict_command(model, plate, out, patches=each, overwrite=overwrite))
 
 
 def screen(
@@ -99,6 +99,6 @@ def ui(
     debug: Debug = False,
 ) -> None:
     """Open the MLflow UI on the project's own store."""
-    from ck19ml.tracking.server import serve_ui
+    from ck19ml.tracking.ui import serve_ui
 
     serve_ui(port)

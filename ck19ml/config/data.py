@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from ck19ml.config.base import LARGEST_FIELD, SEED, Address, Frozen, Seed
-from ck19ml.masking import NAMES
+from ck19ml.core.mask_methods import NAMES
 
 
 def _known(mask: str) -> str:

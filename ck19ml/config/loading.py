@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ck19ml.config.base import Frozen
 from ck19ml.config.data import PrepareConfig
 from ck19ml.errors import ConfigError
-from ck19ml.plain_yaml import parse_yaml, read_yaml
+from ck19ml.files.yaml_text import parse_yaml, read_yaml
 
 C = TypeVar("C", bound=Frozen)
 

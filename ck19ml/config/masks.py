@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, model_validator
 from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Named, Seed
 from ck19ml.config.data import Mask, Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.config.networks import FitConfig, HeadConfig
+from ck19ml.core.mask_methods import METHODS, NAMES
 from ck19ml.core.patches import PATCH_SIZE
-from ck19ml.masking import METHODS, NAMES
 
 CHAMPION = "models:/ck19-unet@champion"
 

@@ -8,7 +8,7 @@ import regex
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ck19ml.errors import PlateError
-from ck19ml.plain_yaml import read_yaml
+from ck19ml.files.yaml_text import read_yaml
 
 INCELL = (
     r"(?:(?P<plate>.+?) - )?(?P<row>[A-P]) - (?P<column>\d{1,2})"

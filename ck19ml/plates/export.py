@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.wells import ROWS, plate_format
 from ck19ml.errors import PlateError
+from ck19ml.files.reading import read_json
+from ck19ml.files.writing import making, restore
 from ck19ml.plates.folder import Field, Plate, read_field
-from ck19ml.plates.replacing import making, restore
-from ck19ml.plates.wells import ROWS, plate_format
-from ck19ml.reading import read_json
 
 SMALLEST_LEVEL = 256
 """A field is halved until its longer side is at most so many pixels."""

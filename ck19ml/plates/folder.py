@@ -11,12 +11,12 @@ import regex
 from numpy.typing import NDArray
 
 from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.wells import parse_well
 from ck19ml.errors import PlateError
+from ck19ml.files.reading import is_text
 from ck19ml.plates.description import IMAGE_SUFFIXES, PlateDescription, read_description
 from ck19ml.plates.images import ImageError, probe_plane, probe_stack, read_plane, read_stack
 from ck19ml.plates.problems import Problem, require_none
-from ck19ml.plates.wells import parse_well
-from ck19ml.reading import is_text
 
 CHANNELS = ("dc", "tcell")
 MATCHING_S = 1.0

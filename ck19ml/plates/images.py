@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from ck19ml.errors import Ck19Error, PlateError
-from ck19ml.reading import require_file
+from ck19ml.files.reading import require_file
 
 # tifffile reports each broken tag of a damaged file on standard error; the error says it once.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.effects import Effect, draw_effect
+from ck19ml.core.simulation.compounds import Effect, draw_effect
+from ck19ml.core.wells import ROWS, parse_well
 from ck19ml.errors import PlateError
-from ck19ml.plates.spreadsheet_table import LAYOUT_COLUMNS
-from ck19ml.plates.wells import ROWS, parse_well
+from ck19ml.plates.layouts.table import LAYOUT_COLUMNS
 
 ODD_PLATE = "CK19"
 """The plate whose published overlaps contradict the instrument in some wells."""

@@ -11,13 +11,14 @@ import tifffile
 from numpy.typing import NDArray
 
 import ck19ml
-from ck19ml.core import overlap, patches, rendering
-from ck19ml.core.effects import Effect
-from ck19ml.core.simulate import SimulatedField, simulate_field
-from ck19ml.core.simulation_parameters import Parameters
+from ck19ml.core import overlap, patches
+from ck19ml.core.simulation import rendering
+from ck19ml.core.simulation.compounds import Effect
+from ck19ml.core.simulation.field import SimulatedField, simulate_field
+from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.errors import ConfigError, PlateError
-from ck19ml.plates.csv_text import to_csv
-from ck19ml.plates.replacing import making, restore
+from ck19ml.files.csv_text import to_csv
+from ck19ml.files.writing import making, restore
 from ck19ml.plates.simulated_wells import (
     inhibitions,
     is_odd,

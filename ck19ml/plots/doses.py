@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ck19ml.core.dose_response import logistic
+from ck19ml.core.screening.dose_response import logistic
 from ck19ml.plots import style
 
 

@@ -1,6 +1,7 @@
 """The model registry: log a model with its preprocessing, load it, and name the champion."""
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +15,8 @@ from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 import ck19ml
 from ck19ml.errors import TrackingError
-from ck19ml.mask_network import MaskNetwork, StoredMasks
-from ck19ml.scoring import Scorer, load_scorer
+from ck19ml.networks.mask_model import MaskNetwork, StoredMasks
+from ck19ml.networks.scorer import Scorer, load_scorer
 from ck19ml.tracking.runs import Run
 from ck19ml.tracking.server import client, says_absent
 
@@ -199,3 +200,33 @@ def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
             f"expected a model whose files lie in its own folder at {uri}, found {data!r}; {remedy}"
         )
     return inside
+
+
+GATE = "gate"
+"""Tag of a version: what it asks for, or what became of it."""
+
+BETTER, ALWAYS, PROMOTED, KEPT = "if better", "always", "promoted", "not promoted"
+
+
+def mark(version: Version, word: str) -> Version:
+    """Write on a version where it stands at the gate."""
+    client().set_model_version_tag(version.name, version.number, GATE, word)
+    return Version(version.name, version.number, version.run, version.tags | {GATE: word})
+
+
+def describe(version: Version, sentence: str) -> None:
+    """Add a sentence to the description of a version."""
+    known = client().get_model_version(version.name, version.number).description or ""
+    text = f"{known}\n\n{sentence}".strip()
+    client().update_model_version(version.name, version.number, text)
+
+
+def at_gate(name: str, marks: Iterable[str] = (BETTER, ALWAYS, PROMOTED)) -> list[Version]:
+    """Versions of a model with one of these marks, the first registered first."""
+    wanted = set(marks)
+    found = [
+        Version(name, str(each.version), Run(each.run_id), dict(each.tags))
+        for each in client().search_model_versions(f"name = '{name}'")
+        if each.tags.get(GATE) in wanted
+    ]
+    return sorted(found, key=lambda version: int(version.number))

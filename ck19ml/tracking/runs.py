@@ -19,9 +19,9 @@ from mlflow.entities import Metric, Param, RunTag
 
 from ck19ml import __version__
 from ck19ml.errors import TrackingError, without_secrets
-from ck19ml.plates.csv_text import to_csv
+from ck19ml.files.csv_text import to_csv
 from ck19ml.plots.style import to_bytes
-from ck19ml.tracking import orphans
+from ck19ml.tracking import dead_runs
 from ck19ml.tracking.provenance import commit, environment, flatten
 from ck19ml.tracking.server import (
     answers,
@@ -129,18 +129,18 @@ class Run:
 
     def end(self, state: str) -> None:
         """Set the final state: FINISHED, KILLED or FAILED."""
-        orphans.let_go(self.id)
+        dead_runs.let_go(self.id)
         client().set_terminated(self.id, state)
 
     def reopen(self) -> None:
         """Set the state back to RUNNING."""
-        self.tags(orphans.process_tags())
+        self.tags(dead_runs.process_tags())
         client().update_run(self.id, status="RUNNING")
-        orphans.keep_alive(self.id)
+        dead_runs.keep_alive(self.id)
 
     def leave_running(self) -> None:
         """Set the state back to RUNNING: other processes still work on it."""
-        orphans.let_go(self.id)
+        dead_runs.let_go(self.id)
         client().update_run(self.id, status="RUNNING")
 
     @property
@@ -209,7 +209,7 @@ def start(
     with lost_in_one_line():
         client()
         nested = mlflow.active_run() is not None
-        alive = orphans.process_tags()
+        alive = dead_runs.process_tags()
         if resume is not None:
             active = mlflow.start_run(run_id=resume.id, tags=alive, log_system_metrics=True)
         elif made_by_mlflow_run():
@@ -220,7 +220,7 @@ def start(
                 log_system_metrics=True,
             )  # fmt: skip
         run = Run(active.info.run_id)
-        orphans.keep_alive(run.id)
+        dead_runs.keep_alive(run.id)
         state = "FAILED"
         try:
             mark_experiment(active.info.experiment_id)
@@ -242,7 +242,7 @@ def start(
                 run.describe(f"**{type(error).__name__}**: {said}")
             raise
         finally:
-            orphans.let_go(run.id)
+            dead_runs.let_go(run.id)
             # A server that is gone would be asked for minutes; the next start ends the run.
             if state == "FINISHED" or answers():
                 mlflow.end_run(state)

@@ -2,9 +2,6 @@
 
 import logging
 import os
-import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +16,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import mlflow
 from mlflow import MlflowClient
 
-from ck19ml.errors import ConfigError, TrackingError, without_secrets
+from ck19ml.errors import TrackingError, without_secrets
 from ck19ml.tracking import sqlite_store
 
 TIMEOUT_S = 5.0
@@ -174,38 +171,3 @@ def mark_experiment(identifier: str) -> None:
     experiment = client().get_experiment(identifier)
     if KIND_TAG not in experiment.tags:
         client().set_experiment_tag(identifier, KIND_TAG, KIND)
-
-
-@lost_in_one_line()
-def serve_ui(port: int) -> None:
-    """Serve the MLflow UI on this machine until it is interrupted.
-
-    Raises
-    ------
-    ConfigError
-        If the port is taken.
-    TrackingError
-        If the store does not answer.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigError(
-                f"expected port {port} to be free, found it in use; choose another by --port"
-            ) from error
-    from ck19ml.tracking import views  # it needs the client of this module
-
-    uri, experiment = mlflow.get_tracking_uri(), experiment_id()
-    mark_experiment(experiment)
-    views.save_view(experiment)
-    print(f"MLflow UI on http://127.0.0.1:{port} (store: {without_password(uri)})", flush=True)
-    print(f"runs: {views.address(f'http://127.0.0.1:{port}', experiment)}", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
-    subprocess.run(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
-        # Not as an argument: the system's list of processes shows these, with any password.
-        env={**os.environ, "MLFLOW_BACKEND_STORE_URI": uri},
-        check=True,
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlflow.entities import RunTag
 
-from ck19ml.tracking import orphans
+from ck19ml.tracking import dead_runs
 from ck19ml.tracking.runs import KIND, Run
 from ck19ml.tracking.server import client, experiment_id
 
@@ -24,14 +24,14 @@ def start_trial(parent: Run, number: int, parameters: Mapping[str, Any]) -> Run:
     tags = {
         "mlflow.parentRunId": parent.id,
         "mlflow.source.name": Path(sys.argv[0]).name,
-        KIND: orphans.TRIAL,
+        KIND: dead_runs.TRIAL,
         NUMBER: str(number),
     }
-    tags |= orphans.process_tags()
+    tags |= dead_runs.process_tags()
     name = f"trial-{number:03d}"
     made = client().create_run(_experiment_of(parent.id), tags=tags, run_name=name)
     run = Run(made.info.run_id)
-    orphans.keep_alive(run.id)
+    dead_runs.keep_alive(run.id)
     run.params(parameters, first=True)
     return run
 
@@ -67,7 +67,7 @@ def reconcile(
         Numbers of the trials whose runs were not as they should be.
     """
     found = defaultdict(list)
-    query = f"tags.`mlflow.parentRunId` = '{parent.id}' and tags.`{KIND}` = '{orphans.TRIAL}'"
+    query = f"tags.`mlflow.parentRunId` = '{parent.id}' and tags.`{KIND}` = '{dead_runs.TRIAL}'"
     for run in client().search_runs([experiment_id()], query, max_results=5000):
         found[int(run.data.tags.get(NUMBER, -1))].append(run)
     wrong = []
@@ -87,12 +87,12 @@ def _weight(run: Any) -> tuple[bool, int, int]:
 
 
 def _end(run: Any, state: str, error: str | None, seconds: float | None) -> None:
-    orphans.let_go(run.info.run_id)
+    dead_runs.let_go(run.info.run_id)
     tags = [RunTag(key, value) for key, value in _words(state, error).items()]
     client().log_batch(run.info.run_id, tags=tags)
     # When an interrupted trial was found says nothing on when its process died.
     known = seconds if state in STATES else None
-    orphans.end_dead(run, STATES.get(state, "KILLED"), seconds=known)
+    dead_runs.end_dead(run, STATES.get(state, "KILLED"), seconds=known)
 
 
 def _words(state: str, error: str | None) -> dict[str, str]:

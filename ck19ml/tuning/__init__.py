@@ -1,7 +1,15 @@
 """The only package that imports optuna: studies with an exact budget of trials."""
 
-from ck19ml.tuning.drawing import STARTUP_TRIALS, WARMUP_EPOCHS
-from ck19ml.tuning.kinds import (
+from ck19ml.tuning.sampling import STARTUP_TRIALS, WARMUP_EPOCHS
+from ck19ml.tuning.storage import (
+    has_password,
+    lost_in_one_line,
+    require_answer,
+    require_storage,
+    shown,
+)
+from ck19ml.tuning.study import Study, open_study
+from ck19ml.tuning.types import (
     Ended,
     Notes,
     Objective,
@@ -12,15 +20,6 @@ from ck19ml.tuning.kinds import (
     Trial,
     Watcher,
 )
-from ck19ml.tuning.opening import open_study
-from ck19ml.tuning.storage import (
-    has_password,
-    lost_in_one_line,
-    require_answer,
-    require_storage,
-    shown,
-)
-from ck19ml.tuning.study import Study
 
 __all__ = [
     "STARTUP_TRIALS",

@@ -11,9 +11,9 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from ck19ml.tuning.drawing import sampler_of
-from ck19ml.tuning.interrupts import held_back
-from ck19ml.tuning.life import OWNER
+from ck19ml.tuning.liveness import OWNER
+from ck19ml.tuning.locks import held_back
+from ck19ml.tuning.sampling import sampler_of
 from ck19ml.tuning.storage import Opened
 
 DEATHS = 3

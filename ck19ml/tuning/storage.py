@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from ck19ml.errors import Ck19Error, ConfigError, is_full
-from ck19ml.tuning.life import GRACE, HeartbeatLife, Life, LockLife
+from ck19ml.tuning.liveness import GRACE, HeartbeatLife, Life, LockLife
 from ck19ml.tuning.locks import PATIENCE_S, FileLocks, Locks, PostgresLocks
 
 

@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import optuna
 import pandas as pd
@@ -14,16 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.tuning.claims import COUNTED, ERROR, INTERRUPTED, NOTES, Claims
-from ck19ml.tuning.drawing import suggest
-from ck19ml.tuning.interrupts import held_back
-from ck19ml.tuning.kinds import (
-    Ended,
-    Notes,
-    Objective,
-    Space,
-    Trial,
-    Watcher,
-)
+from ck19ml.tuning.locks import held_back
+from ck19ml.tuning.sampling import pruner_of, suggest
+from ck19ml.tuning.storage import open_storage
+from ck19ml.tuning.types import Ended, Notes, Objective, Parameters, Space, Trial, Watcher
 
 POLL_S = 0.5
 """Between two looks at a study whose last trials others have."""
@@ -266,3 +261,48 @@ def _value(trial: FrozenTrial) -> float | None:
     if trial.state is TrialState.PRUNED and trial.intermediate_values:
         return float(min(trial.intermediate_values.values()))
     return None if trial.value is None else float(trial.value)
+
+
+@contextmanager
+def open_study(
+    where: Path | str,
+    name: str,
+    *,
+    seed: int,
+    first: Parameters,
+    pruner: Literal["median", "hyperband", "none"] = "median",
+    heartbeat: int = 15,
+) -> Iterator[Study]:
+    """Open a study, new or old, alone or beside others.
+
+    Parameters
+    ----------
+    where : Path or str
+        Optuna's journal file, or a ``postgresql://`` URL.
+    name : str
+    seed : int
+    first : dict
+        Parameters of the first trial; empty to draw it.
+    pruner : {'median', 'hyperband', 'none'}
+    heartbeat : int
+        Seconds between two signs of life in a database.
+
+    Raises
+    ------
+    ConfigError
+        If the storage is of a kind that several processes cannot share.
+    Ck19Error
+        If the storage is lost or full, now or while it is in use.
+    """
+    with open_storage(where, name, heartbeat=heartbeat) as opened:
+        with opened.locks.hold("claim"):
+            inner = optuna.create_study(
+                storage=opened.storage,
+                study_name=name,
+                direction="minimize",
+                load_if_exists=True,
+                pruner=pruner_of(pruner),
+            )
+            if first and not inner.get_trials(deepcopy=False):
+                inner.enqueue_trial(first)
+        yield Study(Claims(inner, seed, opened))

@@ -2,25 +2,25 @@
 
 import numpy as np
 
-from ck19ml import models, plots
-from ck19ml.batches import Batches
-from ck19ml.checkpoint import Checkpoint
+from ck19ml import plots
 from ck19ml.config import AutoencoderConfig, AutoencoderSettings
-from ck19ml.core.fingerprint import fingerprint
-from ck19ml.evaluation import evaluate
-from ck19ml.models import Network
-from ck19ml.plates.store import open_dataset
-from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.files.fingerprint import fingerprint
+from ck19ml.networks import architectures
+from ck19ml.networks.architectures import Network
+from ck19ml.networks.batches import Batches
+from ck19ml.networks.checkpoint import Checkpoint
+from ck19ml.networks.evaluation import evaluate
+from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.networks.training import Fit, fit, seed_everything
+from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
-from ck19ml.training import Fit, fit, seed_everything
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.figures import reconstruction_figure
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
-from ck19ml.workflows.repair import repair_runs
-from ck19ml.workflows.resume import checkpoint_of
-from ck19ml.workflows.trained import Trained, card, finish, fit_settings, log_fit
-from ck19ml.workflows.wells import Split, load_patches, split_dataset
+from ck19ml.workflows.steps.figures import reconstruction_figure
+from ck19ml.workflows.steps.finish import Trained, card, finish, fit_settings, log_fit
+from ck19ml.workflows.steps.resume import checkpoint_of, repair_runs
+from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
 
 
 def autoencoder_command(config: AutoencoderConfig) -> Outcome:
@@ -79,7 +79,7 @@ def fit_autoencoder(
     """Train an autoencoder on the training wells; nothing is logged or registered."""
     dataset = split.dataset
     seed_everything(seed)
-    network = models.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
+    network = architectures.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
     rows = {role: split.rows(role) for role in ("train", "validation")}
     memory_gb = config.fit.memory_gb
     parts = {

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ck19ml.errors import PlateError
+from ck19ml.plates.dataset.integrity import Damage, Findings, examine
+from ck19ml.plates.dataset.store import AGAIN
 from ck19ml.plates.folder import some
-from ck19ml.plates.soundness import Damage, Findings, examine
-from ck19ml.plates.store import AGAIN
-from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
 NO_HASHES = (

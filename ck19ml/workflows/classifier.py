@@ -5,26 +5,26 @@ from typing import Any
 
 import numpy as np
 
-from ck19ml.checkpoint import Checkpoint
-from ck19ml.classifier import HeadSettings, Part, encode, train_classifier
 from ck19ml.config import ClassifierConfig
-from ck19ml.core.classification import fit_temperatures
-from ck19ml.evaluation import evaluate
-from ck19ml.plates.store import open_dataset
-from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.core.scores.classification import fit_temperatures
+from ck19ml.networks.checkpoint import Checkpoint
+from ck19ml.networks.evaluation import evaluate
+from ck19ml.networks.heads import HeadSettings, Part, encode, train_classifier
+from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.networks.training import Fit
+from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
-from ck19ml.training import Fit
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.repair import repair_runs
-from ck19ml.workflows.supervised import (
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.steps.finish import card, fit_settings, outcome
+from ck19ml.workflows.steps.fit import (
     find_encoder,
     finish_supervised,
     fit_with_bar,
     part_of,
     training_checkpoint,
 )
-from ck19ml.workflows.trained import card, fit_settings, outcome
-from ck19ml.workflows.wells import Split, load_patches, split_dataset
+from ck19ml.workflows.steps.resume import repair_runs
+from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
 
 
 def classifier_command(config: ClassifierConfig) -> Outcome:

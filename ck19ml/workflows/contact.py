@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from ck19ml import plots
 from ck19ml.config import ContactConfig
 from ck19ml.config.contact import TRUTH
-from ck19ml.core.contact import ALL, MEASURES, at_density, measure, separation
-from ck19ml.core.mask_examples import clear_views
-from ck19ml.core.mosaics import mosaic
-from ck19ml.core.patches import PATCH_SIZE, cut, raise_background
-from ck19ml.core.simulate import SimulatedField, simulate_field
-from ck19ml.masking import Method, method
+from ck19ml.core.mask_methods import Method, method
+from ck19ml.core.patches import PATCH_SIZE, cut, mosaic, raise_background
+from ck19ml.core.simulation.contact import ALL, MEASURES, at_density, measure, separation
+from ck19ml.core.simulation.field import SimulatedField, simulate_field
+from ck19ml.core.simulation.mask_examples import clear_views
 from ck19ml.tracking import registry, runs
-from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
 STUDY = 4

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from ck19ml.files.writing import followed, require_apart
 from ck19ml.plates.export import export_plate
 from ck19ml.plates.folder import find_plate
-from ck19ml.workflows.data import Outcome, layout_places, plate_layout
-from ck19ml.workflows.output import followed, require_apart
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 
 
 def export_command(folder: Path, target: Path, overwrite: bool) -> Outcome:

@@ -6,9 +6,9 @@ What costs nothing to check is checked here, before Keras and MLflow are loaded.
 from pathlib import Path
 
 from ck19ml.errors import ConfigError
-from ck19ml.plates.store import open_dataset
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.output import require_new
+from ck19ml.files.writing import require_new
+from ck19ml.plates.dataset.store import open_dataset
+from ck19ml.workflows.outcome import Outcome
 
 
 def features_command(uri: str, path: Path, out: Path, *, patches: bool, overwrite: bool) -> Outcome:
@@ -23,6 +23,6 @@ def features_command(uri: str, path: Path, out: Path, *, patches: bool, overwrit
         raise ConfigError(f"expected a name that ends with .parquet, found {out}; rename it")
     require_new(out, overwrite=overwrite)
     dataset = open_dataset(path)
-    from ck19ml.workflows.profiles import write_profiles
+    from ck19ml.workflows.steps.profiles import write_profiles
 
     return write_profiles(uri, dataset, out, patches=patches)

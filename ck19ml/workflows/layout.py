@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from ck19ml.core.wells import plate_format
 from ck19ml.errors import ConfigError
-from ck19ml.plates.layouts import confounding, read_layout, write_layout
-from ck19ml.plates.spreadsheet import read_spreadsheet
-from ck19ml.plates.wells import plate_format
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.output import replacing, require_all_new, require_apart
+from ck19ml.files.writing import replacing, require_all_new, require_apart
+from ck19ml.plates.layouts.reading import confounding, read_layout, write_layout
+from ck19ml.plates.layouts.spreadsheet.reading import read_spreadsheet
+from ck19ml.workflows.outcome import Outcome
 
 FIGURES = (".png", ".svg", ".pdf")
 

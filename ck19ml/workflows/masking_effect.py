@@ -9,27 +9,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml import plots
-from ck19ml.batches import AnyPatches, Patches
-from ck19ml.classifier import (
+from ck19ml.config import MaskingConfig
+from ck19ml.config.networks import AutoencoderSettings
+from ck19ml.core.scores.metrics import by_well, interval, r2
+from ck19ml.networks.batches import AnyPatches, Patches
+from ck19ml.networks.evaluation import evaluate
+from ck19ml.networks.heads import (
     HeadSettings,
     Part,
     RegressorSettings,
     train_classifier,
     train_regressor,
 )
-from ck19ml.config import MaskingConfig
-from ck19ml.config.networks import AutoencoderSettings
-from ck19ml.core.metrics import by_well, interval, r2
-from ck19ml.evaluation import evaluate
-from ck19ml.plates.store import Dataset
-from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.networks.training import PREDICT_BATCH
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
-from ck19ml.training import PREDICT_BATCH
 from ck19ml.workflows.autoencoder import autoencoder_step
-from ck19ml.workflows.data import Outcome, find_plates, prepare_step, prepared
-from ck19ml.workflows.supervised import fit_with_bar
-from ck19ml.workflows.trained import card, fit_settings
-from ck19ml.workflows.wells import Split, load_patches, split_dataset
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
+from ck19ml.workflows.steps.finish import card, fit_settings
+from ck19ml.workflows.steps.fit import fit_with_bar
+from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
 
 Wells = NDArray[np.intp]
 Statistic = Callable[[Wells], float]

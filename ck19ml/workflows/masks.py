@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 from ck19ml import plots
 from ck19ml.config import MasksConfig
 from ck19ml.core import overlap, quality
-from ck19ml.core.degradation import Degradation
-from ck19ml.core.mask_examples import MaskWell, clear_views, simulate_well
-from ck19ml.core.mask_scores import score_masks
-from ck19ml.core.metrics import Score, mean_score
-from ck19ml.core.mosaics import crowded, mosaic
-from ck19ml.core.patches import raise_background
+from ck19ml.core.mask_methods import NETWORK, Method, method
+from ck19ml.core.patches import crowded, mosaic, raise_background
+from ck19ml.core.scores.masks import score_masks
+from ck19ml.core.scores.metrics import Score, mean_score
+from ck19ml.core.simulation.degradation import Degradation
+from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.errors import ConfigError
-from ck19ml.mask_network import MaskNetwork
-from ck19ml.masking import NETWORK, Method, method
+from ck19ml.networks.mask_model import MaskNetwork
 from ck19ml.tracking import registry, runs
-from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
 HELD_OUT = 3

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ck19ml import models, plots
+from ck19ml import plots
 from ck19ml.config import AutoencoderSettings, ClassifierConfig, PretrainingConfig
-from ck19ml.evaluation import Evaluation, evaluate
-from ck19ml.plates.store import open_dataset
+from ck19ml.networks import architectures
+from ck19ml.networks.evaluation import Evaluation, evaluate
+from ck19ml.networks.training import seed_everything
+from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import registry, runs
-from ck19ml.training import seed_everything
 from ck19ml.workflows.autoencoder import autoencoder_step
 from ck19ml.workflows.classifier import classifier_of
-from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.wells import Split, split_dataset
+from ck19ml.workflows.steps.split import Split, split_dataset
 
 ARMS = ("frozen", "fine-tuned", "from scratch")
 RULES = {"overlap": "thresholds on overlap", "logistic": "logistic regression"}
@@ -82,7 +83,9 @@ def _train(
     )
     if fresh:
         seed_everything(seed)
-        encoder = models.build_encoder(config.architecture, split.dataset.parameters["patch_size"])
+        encoder = architectures.build_encoder(
+            config.architecture, split.dataset.parameters["patch_size"]
+        )
     scorer, _ = classifier_of(settings, split, encoder)
     return evaluate(scorer, split.dataset, split.rows("test"))
 

@@ -5,24 +5,24 @@ from typing import Any
 
 import numpy as np
 
-from ck19ml.classifier import RegressorSettings, train_regressor
 from ck19ml.config import RegressorConfig
-from ck19ml.core.interaction import SLIDES_THRESHOLD, best_call
-from ck19ml.evaluation import evaluate
-from ck19ml.plates.store import open_dataset
-from ck19ml.scoring import Scorer, mask_network_of
+from ck19ml.core.scores.interaction import SLIDES_THRESHOLD, best_call
+from ck19ml.networks.evaluation import evaluate
+from ck19ml.networks.heads import RegressorSettings, train_regressor
+from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.repair import repair_runs
-from ck19ml.workflows.supervised import (
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.steps.finish import Trained, card, fit_settings, outcome
+from ck19ml.workflows.steps.fit import (
     find_encoder,
     finish_supervised,
     fit_with_bar,
     part_of,
     training_checkpoint,
 )
-from ck19ml.workflows.trained import Trained, card, fit_settings, outcome
-from ck19ml.workflows.wells import Split, split_dataset
+from ck19ml.workflows.steps.resume import repair_runs
+from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def regressor_command(config: RegressorConfig) -> Outcome:

@@ -5,8 +5,8 @@ What costs nothing to check is checked here, before MLflow is loaded.
 
 from pathlib import Path
 
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.output import replacing, require_new
+from ck19ml.files.writing import replacing, require_new
+from ck19ml.workflows.outcome import Outcome
 
 
 def report_command(identifier: str, out: Path, *, overwrite: bool) -> Outcome:

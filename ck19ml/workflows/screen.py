@@ -6,9 +6,9 @@ What costs nothing to check is checked here, before Keras and MLflow are loaded.
 from pathlib import Path
 
 from ck19ml.errors import ConfigError
-from ck19ml.plates.store import open_dataset
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.output import require_folder
+from ck19ml.files.writing import require_folder
+from ck19ml.plates.dataset.store import open_dataset
+from ck19ml.workflows.outcome import Outcome
 
 
 def screen_command(

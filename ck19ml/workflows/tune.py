@@ -9,16 +9,18 @@ from typing import Any
 
 from ck19ml import tuning
 from ck19ml.config import TuneConfig
-from ck19ml.core.fingerprint import fingerprint
 from ck19ml.errors import ConfigError
-from ck19ml.plates.store import Dataset
+from ck19ml.files.fingerprint import fingerprint
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import runs, server
 from ck19ml.tracking.runs import Run
-from ck19ml.tuning import Space, Study
-from ck19ml.workflows.data import Outcome, find_plates, prepare_step, prepared
+from ck19ml.tuning import Study
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
 from ck19ml.workflows.progress import bar, say
-from ck19ml.workflows.repair import repair_runs
-from ck19ml.workflows.studies import (
+from ck19ml.workflows.steps.resume import repair_runs
+from ck19ml.workflows.steps.split import Split, split_dataset
+from ck19ml.workflows.tuning.study import (
     Places,
     Runs,
     become_parent,
@@ -28,7 +30,7 @@ from ck19ml.workflows.studies import (
     reconcile,
     repair,
 )
-from ck19ml.workflows.wells import Split, split_dataset
+from ck19ml.workflows.tuning.trials import space_of
 
 RESULT = "result"
 
@@ -133,10 +135,10 @@ def _run_trials(
     config: TuneConfig, split: Split, study: Study, parent: Run, encoder_run: Run, places: Places
 ) -> int:
     """Run trials until the study has as many as the config says; returns how many were added."""
-    from ck19ml.workflows import crew
-    from ck19ml.workflows.material import load_material
-    from ck19ml.workflows.trials import Trials
-    from ck19ml.workflows.worker import Task
+    from ck19ml.workflows.tuning import workers
+    from ck19ml.workflows.tuning.features import load_material
+    from ck19ml.workflows.tuning.trials import Trials
+    from ck19ml.workflows.tuning.worker import Task
 
     masked = config.autoencoder.masked
     material = load_material(split, masked=masked, encoder_run=encoder_run, folder=places.folder)
@@ -168,10 +170,10 @@ def _run_trials(
                 until=None if math.isinf(until) else until,
             )
             if config.scheduler is None:
-                crew.run_here(task, study, config.workers, config.failures, look)
+                workers.run_here(task, study, config.workers, config.failures, look)
             else:
-                task = crew.with_features(task, material.features)
-                crew.run_on_cluster(task, study, config.scheduler, config.trials, look)
+                task = workers.with_features(task, material.features)
+                workers.run_on_cluster(task, study, config.scheduler, config.trials, look)
             added = study.done - done
     study.recover()
     reconcile(study, parent)
@@ -193,7 +195,7 @@ def _result(
         if known and known["trial"] == best.number and runs.open_run(known["run"]) is not None:
             say(f"champion: run {known['run']} refitted and evaluated trial {best.number} already")
             return dict(known)
-        from ck19ml.workflows.champion import refit
+        from ck19ml.workflows.tuning.champion import refit
 
         result = refit(config, split, run, encoder_run, best, folder)
         kept = {"trial": best.number, "value": best.value, "parameters": best.parameters, **result}
@@ -254,14 +256,6 @@ def _require_safe(place: str | Path) -> None:
             f"storage: expected no password in a parameter of 'mlflow run', which stores it, found "
             f"one for {tuning.shown(place)}; give it by PGPASSWORD or ~/.pgpass, and change it"
         )
-
-
-def space_of(config: TuneConfig) -> Space:
-    """Turn the config's search space into the study's."""
-    return {
-        name: value if isinstance(value, list) else tuning.Range(value.low, value.high, value.log)
-        for name, value in config.space
-    }
 
 
 def _require_first_in_space(config: TuneConfig) -> None:

@@ -9,20 +9,28 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ck19ml import __version__, masking, plots, unet
+from ck19ml import __version__, plots
 from ck19ml.config import UnetConfig
-from ck19ml.core.mask_examples import Conditions, MaskWell, Variation, crops, simulate_well
-from ck19ml.core.mask_scores import score_masks
-from ck19ml.core.metrics import Score, mean_score
+from ck19ml.core import mask_methods
 from ck19ml.core.patches import PATCH_SIZE, raise_background, rescale
-from ck19ml.mask_network import MaskCard, MaskNetwork
+from ck19ml.core.scores.masks import score_masks
+from ck19ml.core.scores.metrics import Score, mean_score
+from ck19ml.core.simulation.mask_examples import (
+    Conditions,
+    MaskWell,
+    Variation,
+    crops,
+    simulate_well,
+)
+from ck19ml.networks import unet
+from ck19ml.networks.mask_model import MaskCard, MaskNetwork
+from ck19ml.networks.training import Fit, fit, seed_everything
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
-from ck19ml.training import Fit, fit, seed_everything
-from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
-from ck19ml.workflows.trained import fit_settings, log_fit
+from ck19ml.workflows.steps.finish import fit_settings, log_fit
 
 NAME = "ck19-unet"
 BIT_DEPTH = 12
@@ -90,7 +98,7 @@ def _target(well: MaskWell, config: UnetConfig) -> NDArray[np.bool_]:
     if config.target == "truth":
         return well.masks
     raised = np.asarray(raise_background(well.patches, config.background))
-    return masking.method(config.target)(raised, config.background)
+    return mask_methods.method(config.target)(raised, config.background)
 
 
 def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fit]:
@@ -136,7 +144,7 @@ def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fi
     return MaskNetwork(bare, card), result
 
 
-def well_scores(masks: masking.Method, part: Wells, background: int) -> pd.DataFrame:
+def well_scores(masks: mask_methods.Method, part: Wells, background: int) -> pd.DataFrame:
     """Score masks against the targets: well, stimulation, sha256, iou_dc, iou_tcell, dice_...
 
     Returns

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ck19ml.plates.layouts import write_layout
+from ck19ml.plates.layouts.reading import write_layout
 from tests.badinput.case import Case
 from tests.badinput.spoiling import mode, pipe, write
 from tests.plates.made_plates import labels

@@ -7,13 +7,13 @@ import mlflow
 import pytest
 
 from ck19ml.config import SplitConfig
-from ck19ml.plates.builtin_layouts import builtin_layout
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.layouts import choose_wells, read_layout, write_layout
-from ck19ml.plates.prepare import prepare_dataset
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import choose_wells, read_layout, write_layout
+from ck19ml.plates.preparation.prepare import prepare_dataset
 from ck19ml.plates.simulation import simulate_plate
-from ck19ml.plates.store import Dataset
-from ck19ml.workflows.wells import split_dataset
+from ck19ml.workflows.steps.split import split_dataset
 from tests.badinput.spoiling import WELLS
 from tests.made_models import (
     save_model,

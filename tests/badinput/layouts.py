@@ -10,7 +10,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from tests.badinput.case import Case
 from tests.badinput.spoiling import Spoil, both, cut_short, flip, mode, pipe, write
-from tests.plates.spreadsheet_plates import Plate, dose_response, save, with_cells
+from tests.plates.layouts.spreadsheet.plates import Plate, dose_response, save, with_cells
 
 PREPARE = "prepare plate new.zarr --patch-size 16"
 WHOLE = '<mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>'

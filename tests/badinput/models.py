@@ -26,7 +26,7 @@ def other_network(kind: str) -> Spoil:
 def foreign(work: Path) -> None:
     """A model that another program logged."""
     path = work / CLASSIFIER / "MLmodel"
-    path.write_text(path.read_text().replace("ck19ml.scoring", "somebody.elses"))
+    path.write_text(path.read_text().replace("ck19ml.networks.scorer", "somebody.elses"))
 
 
 DAMAGED: dict[str, tuple[Spoil, str]] = {
@@ -95,7 +95,7 @@ ASKED = {
     "evaluate: a file": Case("evaluate c.yaml wells.zarr", ("c.yaml",)),
     "evaluate: a dataset in place of the model": Case("evaluate d.zarr wells.zarr", ("d.zarr",)),
     "predict: a mask network": Case(
-        "predict models/masks wells --out new.csv", ("models/masks", "ck19ml.mask_network")
+        "predict models/masks wells --out new.csv", ("models/masks", "ck19ml.networks.mask_model")
     ),
     "prepare: a classifier for the masks": Case(
         "prepare wells new.zarr --mask unet --mask-model models/classifier",

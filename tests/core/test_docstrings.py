@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-CORE = Path(__file__).parents[2] / "ck19ml" / "core"
+from tests.places import ROOT
+
+CORE = ROOT / "ck19ml" / "core"
 ARRAYS = re.compile(r"\b(NDArray|ArrayLike|Floats|Flags)\b")
 SHAPE = re.compile(r"\([^()]*,[^()]*\)|any (other )?shape")
 """As in (n, height, width) or (n,)."""
@@ -20,7 +22,7 @@ def public(path: Path) -> Iterator[tuple[str, ast.FunctionDef]]:
                 yield f"{path.stem}.{each.name}", each
 
 
-FUNCTIONS = {name: node for path in sorted(CORE.glob("*.py")) for name, node in public(path)}
+FUNCTIONS = {name: node for path in sorted(CORE.rglob("*.py")) for name, node in public(path)}
 
 
 def docstring(function: ast.FunctionDef) -> str:

@@ -1,7 +1,6 @@
 import numpy as np
 
-from ck19ml.core.mosaics import crowded, mosaic
-from ck19ml.core.patches import cut
+from ck19ml.core.patches import crowded, cut, mosaic
 
 
 def test_a_mosaic_puts_a_field_together_again() -> None:

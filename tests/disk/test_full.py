@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 
 from ck19ml import tuning
-from ck19ml.checkpoint import State, read_state, write_state
 from ck19ml.errors import Ck19Error, PlateError, TrackingError, is_full
+from ck19ml.files.writing import replacing, write_csv
+from ck19ml.networks.checkpoint import State, read_state, write_state
+from ck19ml.plates.dataset.integrity import examine
+from ck19ml.plates.dataset.store import Dataset, open_dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.layouts import read_layout
-from ck19ml.plates.preparation import Preparation, Source
-from ck19ml.plates.prepare import prepare_plates
-from ck19ml.plates.running import local
-from ck19ml.plates.soundness import examine
-from ck19ml.plates.store import Dataset, open_dataset
+from ck19ml.plates.layouts.reading import read_layout
+from ck19ml.plates.preparation.prepare import prepare_plates
+from ck19ml.plates.preparation.runner import local
+from ck19ml.plates.preparation.settings import Preparation, Source
 from ck19ml.tracking import runs
-from ck19ml.workflows.output import replacing, write_csv
 from tests.command import ck19ml, in_one_line
 from tests.conftest import tracking_store
 from tests.disk.conftest import fill

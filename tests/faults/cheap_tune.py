@@ -17,10 +17,11 @@ from ck19ml import tuning
 from ck19ml.tracking import runs, server, trial_runs
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Parameters, Range, Report, Study
-from ck19ml.workflows import crew, worker
-from ck19ml.workflows.repair import repair_runs
-from ck19ml.workflows.studies import become_parent, joined, parent_of, reconcile, repair
-from ck19ml.workflows.worker import Task
+from ck19ml.workflows.steps.resume import repair_runs
+from ck19ml.workflows.tuning import worker
+from ck19ml.workflows.tuning.study import become_parent, joined, parent_of, reconcile, repair
+from ck19ml.workflows.tuning.worker import Task
+from ck19ml.workflows.tuning.workers import run_here
 
 NAME = "cheap"
 SPACE = {"units": [32, 64, 128], "rate": Range(1e-4, 1e-2, log=True), "depth": Range(1, 3)}
@@ -105,9 +106,7 @@ def tune(folder: Path, storage: str, budget: int, workers: int) -> dict[str, Any
             else:
                 task = Task({"budget": budget}, storage, server.location(), NAME, parent.id, "",
                             str(folder), 0, None)  # fmt: skip
-                crew.run_here(
-                    task, study, workers, FAILURES, lambda: None, "tests.faults.cheap_tune"
-                )
+                run_here(task, study, workers, FAILURES, lambda: None, "tests.faults.cheap_tune")
             study.recover()
             reconcile(study, parent)
             with study.alone("result"):

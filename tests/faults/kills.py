@@ -28,8 +28,8 @@ from optuna.trial import TrialState
 
 from ck19ml.tracking import server
 from tests.faults import cheap_tune
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 DONE = ("complete", "pruned")
 
 

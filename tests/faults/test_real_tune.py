@@ -17,12 +17,12 @@ import sqlalchemy
 import yaml
 
 from ck19ml import tuning
-from ck19ml.plates.store import open_dataset
+from ck19ml.plates.dataset.store import open_dataset
 from tests.faults.postgres import ENCODED, PASSWORD, binaries, serve
+from tests.places import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 CONFIG = {
     "plate": "plate",
     "simulate": {"layout": "ck19", "wells": 30, "size": 448, "seed": 1},

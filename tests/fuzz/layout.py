@@ -23,11 +23,12 @@ import pandas as pd
 from openpyxl import load_workbook
 
 from ck19ml.errors import Ck19Error
-from ck19ml.plates.builtin_layouts import builtin_layout
-from ck19ml.plates.layouts import read_layout, write_layout
-from tests.plates.spreadsheet_plates import ck19, dose_response, save
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import read_layout, write_layout
+from tests.places import REFERENCE
+from tests.plates.layouts.spreadsheet.plates import ck19, dose_response, save
 
-REAL = Path(__file__).parents[3] / "shared" / "reference" / "layouts"
+REAL = REFERENCE / "layouts"
 PATIENCE_S = 20.0
 """A sheet that takes longer is a finding: none of the seeds takes a second."""
 

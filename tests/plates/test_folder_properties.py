@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ck19ml.core.wells import ROWS, well_name
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import INCELL
 from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.simulation import file_name
-from ck19ml.plates.wells import ROWS, well_name
 
 rows = st.sampled_from(ROWS)
 columns = st.integers(1, 24)

@@ -8,9 +8,9 @@ from imagecodecs import imwrite
 
 from ck19ml.errors import Ck19Error, PlateError
 from ck19ml.plates.images import read_plane, read_stack
+from tests.places import REFERENCE
 from tests.plates.made_plates import grey, write_image
 
-REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference"
 COLOCALIZATION = REFERENCE / "images" / "colocalization"
 
 

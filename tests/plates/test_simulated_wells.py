@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from ck19ml.errors import PlateError
-from ck19ml.plates.builtin_layouts import builtin_layout
+from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.simulated_wells import (
     inhibitions,
     is_odd,

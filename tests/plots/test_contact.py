@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.core.contact import MEASURES, separation
+from ck19ml.core.simulation.contact import MEASURES, separation
 from ck19ml.plots import contact_measures
 
 

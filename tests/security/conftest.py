@@ -30,7 +30,7 @@ class Payload:
 def whole_model(tiny_dataset: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an untrained classifier, as MLflow logs it; for reading only."""
     from ck19ml.config import SplitConfig
-    from ck19ml.workflows.wells import split_dataset
+    from ck19ml.workflows.steps.split import split_dataset
     from tests.made_models import save_model, untrained_classifier
 
     folder = tmp_path_factory.mktemp("model") / "classifier"

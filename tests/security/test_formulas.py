@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ck19ml.plates.csv_text import as_meant, read_csv, to_csv
-from ck19ml.plates.layouts import read_layout, write_layout
-from ck19ml.plates.spreadsheet_table import WellRecord, as_layout
-from ck19ml.workflows.output import write_csv
+from ck19ml.files.csv_text import as_meant, read_csv, to_csv
+from ck19ml.files.writing import write_csv
+from ck19ml.plates.layouts.reading import read_layout, write_layout
+from ck19ml.plates.layouts.table import WellRecord, as_layout
 from tests.command import ck19ml
+from tests.places import ROOT
 
 FORMULAS = [
     "=cmd|' /C calc'!A0",
@@ -83,10 +84,14 @@ def test_the_command_line_writes_layouts_so(tmp_path: Path) -> None:
 
 def test_no_table_is_written_another_way() -> None:
     """`DataFrame.to_csv` is called where a text is hashed, and in the one function only."""
-    package = Path(__file__).parents[2] / "ck19ml"
+    package = ROOT / "ck19ml"
     callers = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
         if ".to_csv(" in path.read_text(encoding="utf-8")
     }
-    assert callers == {"plates/csv_text.py", "plates/preparation.py", "plates/tables.py"}
+    assert callers == {
+        "files/csv_text.py",
+        "plates/preparation/settings.py",
+        "plates/preparation/tables.py",
+    }

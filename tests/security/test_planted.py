@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ck19ml.checkpoint import read_state
-from ck19ml.plates.store import Dataset
-from ck19ml.workflows.material import read_features
+from ck19ml.networks.checkpoint import read_state
+from ck19ml.plates.dataset.store import Dataset
+from ck19ml.workflows.tuning.features import read_features
 from tests.command import ck19ml, in_one_line
 from tests.plates.made_plates import contents, labels, write_well
 from tests.security.conftest import Payload

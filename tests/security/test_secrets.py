@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from tests.faults.postgres import free_port
+from tests.places import ROOT
 
 pytestmark = pytest.mark.slow
 
 WORD = "hunter2-not-to-be-seen"
-ROOT = Path(__file__).parents[2]
 CONFIG = """\
 plate: plate
 simulate: {layout: ck19, wells: 12, size: 192, seed: 1}

@@ -4,11 +4,11 @@ Ruff refuses `eval`, `exec`, `yaml.load`, `pickle.load` and `torch.load`, see `p
 """
 
 import ast
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 FILES = sorted([*(ROOT / "ck19ml").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
 LIBRARIES = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
 SWITCHES = {("allow_pickle", True), ("safe_mode", False), ("trust_remote_code", True)}

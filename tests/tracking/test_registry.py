@@ -10,9 +10,9 @@ import yaml
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from ck19ml import models, training
 from ck19ml.errors import TrackingError
-from ck19ml.scoring import Card, Scorer
+from ck19ml.networks import architectures, training
+from ck19ml.networks.scorer import Card, Scorer
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
 
@@ -38,12 +38,12 @@ CARD = Card(
 
 def new_scorer(seed: int) -> Scorer:
     training.seed_everything(seed)
-    encoder = models.build_encoder("compact", SIZE)
-    head = models.build_classifier_head(
-        models.feature_shape(encoder), classes=3, units=8, depth=1, dropout=0.0,
+    encoder = architectures.build_encoder("compact", SIZE)
+    head = architectures.build_classifier_head(
+        architectures.feature_shape(encoder), classes=3, units=8, depth=1, dropout=0.0,
         normalise=True, pooled=True,
     )  # fmt: skip
-    return Scorer(models.join(encoder, head), CARD)
+    return Scorer(architectures.join(encoder, head), CARD)
 
 
 def log(scorer: Scorer, name: str = NAME) -> Version:
@@ -96,7 +96,7 @@ def test_a_logged_model_is_made_of_files_that_run_nothing(version: Version) -> N
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
     described = yaml.safe_load((folder / "MLmodel").read_text())
     flavor = described["flavors"]["python_function"]
-    assert flavor["loader_module"] == "ck19ml.scoring"
+    assert flavor["loader_module"] == "ck19ml.networks.scorer"
     assert set(described["flavors"]) == {"python_function"}
     data = folder / flavor["data"]
     assert sorted(path.name for path in data.iterdir()) == ["card.json", "network.keras"]
@@ -115,7 +115,7 @@ def test_the_bare_network_takes_scaled_patches(version: Version, scorer: Scorer)
 
 def test_the_weights_stand_under_weights(version: Version, scorer: Scorer) -> None:
     path = version.run.download("weights/network.weights.h5")
-    twin = models.copy(scorer.network)
+    twin = architectures.copy(scorer.network)
     twin.set_weights([weight * 0 for weight in twin.get_weights()])
     twin.load_weights(path)
     for mine, theirs in zip(twin.get_weights(), scorer.network.get_weights(), strict=True):
@@ -195,14 +195,14 @@ def test_a_run_without_a_model_is_said(version: Version) -> None:
 def test_regressors_and_autoencoders_are_logged_too() -> None:
     training.seed_everything(3)
     regressor = Scorer(
-        models.join(
-            models.build_encoder("compact", SIZE),
-            models.build_regressor_head((SIZE // 16, SIZE // 16, 16)),
+        architectures.join(
+            architectures.build_encoder("compact", SIZE),
+            architectures.build_regressor_head((SIZE // 16, SIZE // 16, 16)),
         ),
         replace(CARD, kind="regressor"),
     )
     autoencoder = Scorer(
-        models.build_autoencoder("compact", SIZE), replace(CARD, kind="autoencoder")
+        architectures.build_autoencoder("compact", SIZE), replace(CARD, kind="autoencoder")
     )
     for scorer in (regressor, autoencoder):
         version = log(scorer, f"ck19-{scorer.card.kind}")
@@ -212,7 +212,7 @@ def test_regressors_and_autoencoders_are_logged_too() -> None:
 
 def test_nothing_of_the_caller_s_modules_is_replaced_by_loading(version: Version) -> None:
     """The model carries the package's code; here the package is there already."""
-    before = sys.modules["ck19ml.scoring"], keras.__version__
+    before = sys.modules["ck19ml.networks.scorer"], keras.__version__
     mlflow.pyfunc.load_model(version.uri)
-    assert (sys.modules["ck19ml.scoring"], keras.__version__) == before
+    assert (sys.modules["ck19ml.networks.scorer"], keras.__version__) == before
     assert asdict(registry.load_model(version.uri).card) == asdict(CARD)

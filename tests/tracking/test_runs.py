@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from ck19ml import __version__
 from ck19ml.errors import TrackingError
-from ck19ml.plates.store import Dataset
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import runs, trial_runs
 from ck19ml.tracking.runs import Run
 

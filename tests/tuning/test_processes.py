@@ -7,12 +7,12 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
 from ck19ml.tuning import Notes, Parameters, Report, Study
+from tests.places import ROOT
 from tests.tuning.stored import FIRST, SPACE, Log, Stored, drawn, objective
 
 HOLD = """
@@ -36,13 +36,12 @@ HOLD = """
 def hold(study: Stored, number: int) -> "subprocess.Popen[str]":
     """Start a process that stays in the middle of a trial."""
     code = textwrap.dedent(HOLD.format(number=number))
-    root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(study.journal)],
-        cwd=root,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "in the trial\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ck19ml.plates.store import Dataset
+from ck19ml.plates.dataset.store import Dataset
 from tests.command import ck19ml, in_one_line
 
 

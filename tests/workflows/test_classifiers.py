@@ -12,12 +12,12 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
 from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, PretrainingConfig, SplitConfig
-from ck19ml.plates.store import Dataset
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry
 from ck19ml.workflows.classifier import classifier_command
-from ck19ml.workflows.folds import folds_command
+from ck19ml.workflows.cross_validation import folds_command
 from ck19ml.workflows.pretraining import labelled, pretraining_command
-from ck19ml.workflows.wells import split_dataset
+from ck19ml.workflows.steps.split import split_dataset
 from tests.conftest import tracking_store
 
 pytestmark = pytest.mark.slow

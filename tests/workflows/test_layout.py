@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from ck19ml.errors import PlateError
-from ck19ml.plates.builtin_layouts import builtin_layout
-from ck19ml.plates.layouts import read_layout, write_layout
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import read_layout, write_layout
 from ck19ml.workflows.layout import layout_command
 
 

@@ -7,8 +7,8 @@ from mlflow import MlflowClient
 
 from ck19ml.config import FitConfig, MaskingConfig, PrepareConfig
 from ck19ml.config.masks import ArmAutoencoder, ArmClassifier, ArmRegressor
-from ck19ml.core.metrics import overlap_scores, r2
-from ck19ml.plates.store import Dataset
+from ck19ml.core.scores.metrics import overlap_scores, r2
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows import masking_effect
 from ck19ml.workflows.masking_effect import LOWER_IS_BETTER, Arm, ratio
 

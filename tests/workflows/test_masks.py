@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from ck19ml.config import MasksConfig
-from ck19ml.core.degradation import Degradation
-from ck19ml.core.mask_examples import MaskWell, simulate_well
+from ck19ml.core.simulation.degradation import Degradation
+from ck19ml.core.simulation.mask_examples import MaskWell, simulate_well
 from ck19ml.workflows import masks
 from ck19ml.workflows.masks import Seconds
 

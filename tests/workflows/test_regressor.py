@@ -8,10 +8,10 @@ import pytest
 from mlflow.artifacts import download_artifacts
 
 from ck19ml.config import FitConfig, RegressorConfig
-from ck19ml.core.interaction import THRESHOLDS
-from ck19ml.plates.store import Dataset
+from ck19ml.core.scores.interaction import THRESHOLDS
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry
-from ck19ml.workflows.data import Outcome
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.regressor import regressor_command
 from tests.conftest import tracking_store
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.core.interaction import call_scores
-from ck19ml.core.metrics import Score
-from ck19ml.evaluation import Evaluation
-from ck19ml.workflows.trained import describe, regressor_verdict
-from tests.test_scoring import CARD
+from ck19ml.core.scores.interaction import call_scores
+from ck19ml.core.scores.metrics import Score
+from ck19ml.networks.evaluation import Evaluation
+from ck19ml.workflows.steps.finish import describe, regressor_verdict
+from tests.networks.test_scorer import CARD
 
 TRUE = np.array([0.0, 0.1, 0.3])
 

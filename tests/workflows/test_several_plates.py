@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ck19ml.config import PrepareConfig, SimulateConfig, TuneConfig
-from ck19ml.workflows.data import find_plates, prepare_step, prepared
+from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
 from tests.plates.made_plates import labels, write_well
 
 HOW = PrepareConfig(patch_size=16, keep_empty=True)

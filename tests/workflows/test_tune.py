@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tifffile
 
+from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.store import open_dataset
 from ck19ml.tracking.runs import Run
-from ck19ml.workflows import trials
 from ck19ml.workflows.evaluate import evaluate_command
+from ck19ml.workflows.steps.split import split_dataset
 from ck19ml.workflows.tune import tune_command
-from ck19ml.workflows.wells import split_dataset
+from ck19ml.workflows.tuning import trials
 from tests.conftest import tracking_store
 from tests.workflows.told_tuning import (
     CHAMPION,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from ck19ml import models
 from ck19ml.config import (
     FitConfig,
     MasksConfig,
@@ -17,16 +16,18 @@ from ck19ml.config import (
     UnetConfig,
 )
 from ck19ml.errors import ConfigError, PlateError, TrackingError
-from ck19ml.mask_network import MaskNetwork
+from ck19ml.networks import architectures
+from ck19ml.networks.mask_model import MaskNetwork
+from ck19ml.networks.scorer import Scorer, load_scorer, mask_network_of
+from ck19ml.plates.dataset.store import Dataset, open_dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.store import Dataset, open_dataset
-from ck19ml.scoring import Scorer, load_scorer, mask_network_of
 from ck19ml.tracking import registry
 from ck19ml.workflows import masks as comparison
 from ck19ml.workflows import unet as workflow
-from ck19ml.workflows.data import Outcome, prepare, prepared
-from ck19ml.workflows.trained import card
-from ck19ml.workflows.wells import split_dataset
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.prepare import prepare, prepared
+from ck19ml.workflows.steps.finish import card
+from ck19ml.workflows.steps.split import split_dataset
 
 pytestmark = pytest.mark.slow
 
@@ -150,14 +151,16 @@ class TestPrepare:
         dataset = open_dataset(told.dataset.path)
         split = split_dataset(dataset, SplitConfig())
         known = card("autoencoder", split, masked=True, seed=1)
-        network = models.build_autoencoder("compact", 192)
+        network = architectures.build_autoencoder("compact", 192)
         saved = Scorer(network, known, mask_network_of(dataset)).save(tmp_path / "model")
         loaded, rows = load_scorer(saved), np.arange(3)
         np.testing.assert_array_equal(loaded.masks(dataset.read(rows)), dataset.read_masks(rows))
 
     def test_a_model_without_its_network_is_refused(self, told: Told, tmp_path: Path) -> None:
         known = card("autoencoder", split_dataset(told.dataset, SplitConfig()), masked=True, seed=1)
-        saved = Scorer(models.build_autoencoder("compact", 192), known).save(tmp_path / "model")
+        saved = Scorer(architectures.build_autoencoder("compact", 192), known).save(
+            tmp_path / "model"
+        )
         with pytest.raises(PlateError, match="expected a mask network"):
             load_scorer(saved)
 

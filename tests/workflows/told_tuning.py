@@ -16,11 +16,11 @@ from ck19ml.config import (
     TuneConfig,
     load_config,
 )
-from ck19ml.scoring import Card
+from ck19ml.networks.scorer import Card
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
-from ck19ml.workflows import trials
 from ck19ml.workflows.classifier import classifier_command
+from ck19ml.workflows.tuning import trials
 
 CHAMPION = "models:/ck19-classifier@champion"
 KINDS = ("tune", "prepare", "autoencoder", "regressor", "trial")

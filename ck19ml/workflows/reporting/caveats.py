@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ck19ml.tracking.records import Record
+from ck19ml.tracking.run_records import Record
 from ck19ml.workflows.reporting.scores import number
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ck19ml import __version__
-from ck19ml.plates.csv_text import read_csv
-from ck19ml.tracking.records import Record, model_uris, newest_finished, read_record
+from ck19ml.files.csv_text import read_csv
+from ck19ml.tracking.run_records import Record, model_uris, newest_finished, read_record
 from ck19ml.tracking.runs import Run
 from ck19ml.tracking.server import lost_in_one_line
 from ck19ml.workflows.reporting.captions import caption, in_order

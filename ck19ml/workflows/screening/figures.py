@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ck19ml import plots
-from ck19ml.core.names import safe_name
-from ck19ml.core.position import at_edge
-from ck19ml.plates.wells import plate_format
+from ck19ml.core.screening.position import at_edge
+from ck19ml.core.wells import plate_format
+from ck19ml.files.names import safe_name
 from ck19ml.workflows.screening.analysis import Screen
 from ck19ml.workflows.screening.tables import places, tested_wells, with_residuals
 from ck19ml.workflows.screening.truth import NAMES, rows_to_judge, strength

@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from ck19ml.errors import PlateError
-from ck19ml.plates.store import Dataset
+from ck19ml.files.writing import write_csv
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
-from ck19ml.workflows.data import Outcome
-from ck19ml.workflows.figures import publish
-from ck19ml.workflows.output import write_csv
+from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.screening.analysis import Screen, analyse, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
@@ -18,6 +17,7 @@ from ck19ml.workflows.screening.score import patch_scores, score_meaning
 from ck19ml.workflows.screening.tables import well_table
 from ck19ml.workflows.screening.text import confounding_lines, screen_lines
 from ck19ml.workflows.screening.truth import find_truth
+from ck19ml.workflows.steps.figures import publish
 
 
 def screen_model(

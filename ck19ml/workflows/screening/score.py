@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.card import Card
-from ck19ml.core.metrics import SMALLEST_PROBABILITY
+from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY
 from ck19ml.errors import ConfigError
-from ck19ml.evaluation import require_fitting
-from ck19ml.plates.store import Dataset
-from ck19ml.scoring import Scorer, stimulations
+from ck19ml.networks.card import Card
+from ck19ml.networks.evaluation import require_fitting
+from ck19ml.networks.scorer import Scorer, stimulations
+from ck19ml.plates.dataset.store import Dataset
 
 BATCH = 500
 """Patches in memory at a time: 74 MB of 192 x 192 x 2 at 16 bits."""

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core.dose_response import FEWEST_CONCENTRATIONS, fit_dose_response
-from ck19ml.core.position import at_edge, position_effect, residuals
-from ck19ml.core.screening import (
+from ck19ml.core.screening.comparison import (
     CONTROL,
     compare_with_controls,
     false_discovery_rate,
@@ -17,7 +15,9 @@ from ck19ml.core.screening import (
     with_interval,
     z_prime,
 )
-from ck19ml.plates.wells import ROWS, plate_format
+from ck19ml.core.screening.dose_response import FEWEST_CONCENTRATIONS, fit_dose_response
+from ck19ml.core.screening.position import at_edge, position_effect, residuals
+from ck19ml.core.wells import ROWS, plate_format
 
 MEASURES = ("score", "overlap", "tcell_overlap")
 """What a well is judged by: the model, and two overlaps of the masks alone."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ck19ml.plates.store import Dataset
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import Screen
 from ck19ml.workflows.screening.tables import MEASURES
 from ck19ml.workflows.screening.truth import NAMES

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.metrics import Score
-from ck19ml.core.screen_truth import average_precision_gain, hit_list_scores, log_error
+from ck19ml.core.scores.metrics import Score
+from ck19ml.core.screening.hit_lists import (
+    average_precision_gain,
+    hit_list_scores,
+    log_error,
+)
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.simulation import RECORD
-from ck19ml.plates.store import Dataset
 from ck19ml.workflows.screening.tables import MEASURES
 
 NAMES = {"score": "the model", "overlap": "plain overlap", "tcell_overlap": "T-cell overlap"}

@@ -1,12 +1,10 @@
 """The statistics on the real plate CK19: the instrument's overlap, the study's patch overlaps."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.plates.builtin_layouts import builtin_layout
+from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.workflows.screening.tables import (
     control_table,
     hit_table,
@@ -14,8 +12,8 @@ from ck19ml.workflows.screening.tables import (
     position_table,
     with_residuals,
 )
+from tests.places import REFERENCE
 
-REFERENCE = Path(__file__).parents[3].parent / "shared" / "reference"
 FOLLOWED_UP = {"4", "7", "9", "10", "11", "18", "36"}
 """The compounds that the laboratory took to the dose plates CK21 and CK22."""
 

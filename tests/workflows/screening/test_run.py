@@ -12,13 +12,13 @@ import pytest
 
 from ck19ml.config import SplitConfig
 from ck19ml.errors import ConfigError, PlateError
-from ck19ml.plates.store import Dataset
-from ck19ml.scoring import Scorer
+from ck19ml.networks.scorer import Scorer
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.features import features_command
 from ck19ml.workflows.screen import screen_command
 from ck19ml.workflows.screening.score import patch_scores, score_meaning
-from ck19ml.workflows.wells import Split, split_dataset
+from ck19ml.workflows.steps.split import Split, split_dataset
 from tests.made_models import untrained_classifier
 
 
@@ -184,7 +184,7 @@ def test_patch_profiles_have_one_row_a_usable_patch(
     model: str, scorer: Scorer, tiny_dataset: Dataset, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from ck19ml.workflows import profiles as workflow
+    from ck19ml.workflows.steps import profiles as workflow
 
     monkeypatch.setattr(workflow, "BATCH", 50)  # several row groups
     out = tmp_path / "patches.parquet"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ck19ml.core.metrics import Score
-from ck19ml.plates.store import Dataset
+from ck19ml.core.scores.metrics import Score
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import analyse, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
 from ck19ml.workflows.screening.text import screen_lines

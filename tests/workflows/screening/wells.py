@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.dose_response import logistic
-from ck19ml.plates.builtin_layouts import builtin_layout
+from ck19ml.core.screening.dose_response import logistic
+from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.workflows.screening.score import ScoreMeaning
 from ck19ml.workflows.screening.tables import MEASURES, kinds
 

@@ -1,0 +1,97 @@
+"""Scores of predicted overlap: per patch, per field, per stimulation, and against the truth."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ck19ml.core.scores.metrics import Score, by_well, overlap_scores
+
+Floats = NDArray[np.float64]
+
+
+def regression_scores(
+    true: Floats,
+    predicted: Floats,
+    well: NDArray[np.integer],
+    field: NDArray[np.integer],
+    stimulation: NDArray[np.str_],
+    rng: np.random.Generator,
+) -> dict[str, Score]:
+    """Score predicted overlap of patches, of fields (the mean of its patches) and by stimulation.
+
+    Parameters
+    ----------
+    true, predicted : ndarray, (n,)
+    well, field : ndarray of int, (n,)
+        Index of each patch's well and field, 0 ... each used; the intervals resample wells.
+    stimulation : ndarray of str, (n,)
+
+    Returns
+    -------
+    dict
+        What `metrics.overlap_scores` gives; ``field_overlap_mse``, ``field_overlap_rmse`` and
+        ``field_overlap_r2``; and ``overlap_mse_NAME``, ``overlap_rmse_NAME``, ``overlap_r2_NAME``
+        and ``field_overlap_rmse_NAME`` of each stimulation.
+    """
+    scores = overlap_scores(true, predicted, well, rng)
+    scores |= _of_fields(true, predicted, well, field, rng)
+    for name in np.unique(stimulation):
+        own = stimulation == name
+        own_well, own_field = (np.unique(x[own], return_inverse=True)[1] for x in (well, field))
+        part = overlap_scores(true[own], predicted[own], own_well, rng)
+        part.pop("well_overlap_rmse")
+        fields = _of_fields(true[own], predicted[own], own_well, own_field, rng)
+        part["field_overlap_rmse"] = fields["field_overlap_rmse"]
+        scores |= {f"{key}_{name}": score for key, score in part.items()}
+    return scores
+
+
+def _of_fields(
+    true: Floats,
+    predicted: Floats,
+    well: NDArray[np.integer],
+    field: NDArray[np.integer],
+    rng: np.random.Generator,
+) -> dict[str, Score]:
+    (sums, counts), (made, _) = by_well(true, field), by_well(predicted, field)
+    wells = np.zeros(counts.size, np.intp)
+    wells[field] = well
+    found = overlap_scores(sums / counts, made / counts, wells, rng)
+    return {f"field_{name}": found[name] for name in ("overlap_mse", "overlap_rmse", "overlap_r2")}
+
+
+def against_truth(
+    truth: Floats,
+    predicted: Floats,
+    masks: Floats,
+    well: NDArray[np.integer],
+    rng: np.random.Generator,
+) -> tuple[dict[str, Score], dict[str, float]]:
+    """Score a model, and the overlap of the masks that it learnt from, against the true overlap.
+
+    Parameters
+    ----------
+    truth : ndarray, (n,)
+        Overlap of the cells as they were simulated, with their dim rims.
+    predicted, masks : ndarray, (n,)
+        Of the model, and of the dataset's masks.
+    well : ndarray of int, (n,)
+
+    Returns
+    -------
+    scores : dict
+        ``truth_overlap_rmse`` and ``truth_overlap_r2`` of the model, and the same of the masks
+        under ``baseline_masks_``.
+    numbers : dict
+        Pearson's correlations: masks that keep the brightest pixels only can rank patches well
+        and still be far from the truth.
+    """
+    scores: dict[str, Score] = {}
+    numbers: dict[str, float] = {}
+    for prefix, values in (("", predicted), ("baseline_masks_", masks)):
+        found = overlap_scores(truth, values, well, rng)
+        scores |= {f"{prefix}truth_{name}": found[name] for name in ("overlap_rmse", "overlap_r2")}
+        spread = min(np.ptp(values), np.ptp(truth)) > 0
+        pearson = float(stats.pearsonr(truth, values)[0]) if spread else float("nan")
+        numbers[f"{prefix}truth_overlap_pearson"] = pearson
+    return scores, numbers

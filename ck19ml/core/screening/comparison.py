@@ -1,0 +1,263 @@
+"""Assay quality, and tests of compounds against the controls of their plate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ck19ml.core.scores.metrics import DRAWS, Score
+
+MAD_TO_SD = 1.4826
+"""SD of a normal distribution over its median absolute deviation."""
+
+FEWEST_CONTROLS = 3
+"""With fewer control wells their mean says less than the median of all wells."""
+
+FEWEST_DEGREES = 3
+"""With fewer degrees of freedom replicates do not tell the spread of wells."""
+
+FEWEST_RESAMPLED = 4
+"""Fewer wells give too few different bootstrap samples for an interval."""
+
+CONTROL = -1
+"""Group of the control wells in `compare_with_controls`."""
+
+Floats = NDArray[np.float64]
+
+
+def robust_z(values: Floats, reference: Floats) -> Floats:
+    """Distance from the median of the reference wells in robust SDs (1.4826 x MAD).
+
+    Parameters
+    ----------
+    values, reference : ndarray, (n,) and (m,), any unit
+
+    Returns
+    -------
+    ndarray, (n,)
+        NaN where the reference has no spread or no value.
+
+    References
+    ----------
+    .. [1] Birmingham et al., Nature Methods 6 (2009) 569, box 2.
+
+    Examples
+    --------
+    >>> robust_z(np.array([5.0]), np.array([1.0, 2.0, 3.0])).round(3).tolist()
+    [2.023]
+    """
+    known = reference[np.isfinite(reference)]
+    if not known.size:
+        return np.full(values.shape, np.nan)
+    centre = np.median(known)
+    spread = MAD_TO_SD * np.median(np.abs(known - centre))
+    return np.asarray((values - centre) / (spread if spread > 0 else np.nan))
+
+
+def z_prime(positive: Floats, negative: Floats) -> float:
+    """Z' of two groups of control wells: 1 - 3 (SD + SD) / |mean - mean|.
+
+    1 is a perfect assay, 0.5 or more an excellent one, below 0 the groups' three-SD bands
+    overlap. NaN for fewer than two wells in a group or equal means.
+
+    References
+    ----------
+    .. [1] Zhang, Chung and Oldenburg, J. Biomol. Screen. 4 (1999) 67, equation 4.
+
+    Examples
+    --------
+    >>> z_prime(np.array([9.0, 10.0, 11.0]), np.array([-1.0, 0.0, 1.0]))
+    0.4
+    """
+    if min(positive.size, negative.size) < 2:
+        return float("nan")
+    apart = abs(positive.mean() - negative.mean())
+    spread = positive.std(ddof=1) + negative.std(ddof=1)
+    return float(1 - 3 * spread / apart) if apart > 0 else float("nan")
+
+
+def ssmd(first: Floats, second: Floats) -> float:
+    """Strictly standardised mean difference: (mean - mean) / sqrt(variance + variance).
+
+    NaN for fewer than two wells in a group or groups without any spread.
+
+    References
+    ----------
+    .. [1] Zhang, Genomics 89 (2007) 552.
+
+    Examples
+    --------
+    >>> round(ssmd(np.array([9.0, 10.0, 11.0]), np.array([-1.0, 0.0, 1.0])), 3)
+    7.071
+    """
+    if min(first.size, second.size) < 2:
+        return float("nan")
+    spread = np.sqrt(first.var(ddof=1) + second.var(ddof=1))
+    return float((first.mean() - second.mean()) / spread) if spread > 0 else float("nan")
+
+
+def with_interval(
+    statistic: Callable[[Floats, Floats], float],
+    first: Floats,
+    second: Floats,
+    rng: np.random.Generator,
+) -> Score:
+    """Bound a statistic of two groups of wells by resampling the wells of each group.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes both groups, as `z_prime` and `ssmd` do.
+    first, second : ndarray, (wells of the group,)
+
+    Returns
+    -------
+    Score
+        Percentile bounds [1]_; NaN where a group has fewer than `FEWEST_RESAMPLED` wells.
+
+    References
+    ----------
+    .. [1] Efron and Tibshirani, "An Introduction to the Bootstrap", chapter 13 (1993).
+    """
+    value = statistic(first, second)
+    if min(first.size, second.size) < FEWEST_RESAMPLED:
+        return Score(value, float("nan"), float("nan"))
+    draws = np.array(
+        [
+            statistic(rng.choice(first, first.size), rng.choice(second, second.size))
+            for _ in range(DRAWS)
+        ]
+    )
+    known = draws[np.isfinite(draws)]
+    low, high = np.percentile(known, [2.5, 97.5]) if known.size else (np.nan, np.nan)
+    return Score(value, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups of wells beside their reference, one entry a group.
+
+    Attributes
+    ----------
+    against : {'controls', 'all wells'}
+        What the groups were compared with.
+    wells : ndarray of int, (groups,)
+    effect : ndarray, (groups,)
+        Mean of the group minus that of the reference, in the unit of the values.
+    robust_z : ndarray, (groups,)
+        `robust_z` of the group's median.
+    ssmd : ndarray, (groups,)
+        Effect over sqrt(2) SD: SSMD of two groups with the same SD.
+    t : ndarray, (groups,)
+        Effect over its standard error.
+    p : ndarray, (groups,)
+        Two-sided p-value, before any correction for the number of groups.
+    degrees : float
+        Degrees of freedom of the SD; infinite where it is a MAD of all wells.
+    """
+
+    against: str
+    wells: NDArray[np.intp]
+    effect: Floats
+    robust_z: Floats
+    ssmd: Floats
+    t: Floats
+    p: Floats
+    degrees: float
+
+
+def compare_with_controls(values: Floats, group: NDArray[np.integer], groups: int) -> Comparison:
+    """Test each group of wells against the control wells of the same plate and stimulation.
+
+    The SD is that of wells which were treated alike, pooled over all groups and the controls
+    (one-way analysis of variance [1]_): a compound of one or two wells borrows it from the
+    others, so its p-value is honest where its own wells could say nothing. With fewer than
+    `FEWEST_CONTROLS` controls the reference is the median of all wells with a compound,
+    which holds where most compounds do nothing. Where there are no replicates at all, the SD is
+    the MAD of all wells and the p-value that of a normal distribution.
+
+    Parameters
+    ----------
+    values : ndarray, (n,), any unit
+        One value a well; NaN is a well without a value.
+    group : ndarray of int, (n,)
+        Index of the well's group, or `CONTROL`.
+    groups : int
+        Number of groups; those without a value get NaN.
+
+    References
+    ----------
+    .. [1] Dunnett, J. Am. Stat. Assoc. 50 (1955) 1096: treatments against one control with the
+       pooled SD. Here each p-value stands for itself; see `false_discovery_rate`.
+    """
+    known = np.isfinite(values)
+    values, group = values[known], group[known]
+    own = group != CONTROL
+    controls = values[~own]
+    counts = np.bincount(group[own], minlength=groups)
+    sums = np.bincount(group[own], values[own], minlength=groups)
+    means = _divided(sums, counts)
+    enough = controls.size >= FEWEST_CONTROLS
+    reference = controls if enough else values[own]
+    centre = controls.mean() if enough else np.median(reference) if own.any() else np.nan
+    # The variance of a normal sample's median is pi/2 times that of its mean.
+    uncertainty = _divided(1.0 if enough else np.pi / 2, reference.size)
+    sd, degrees = _spread(values, group, means)
+    effect = means - centre
+    error = sd * np.sqrt(_divided(1.0, counts) + uncertainty)
+    t = _divided(effect, error)
+    medians = np.array(
+        [np.median(values[group == i]) if counts[i] else np.nan for i in range(groups)]
+    )
+    return Comparison(
+        against="controls" if enough else "all wells",
+        wells=counts,
+        effect=effect,
+        robust_z=robust_z(medians, reference),
+        ssmd=_divided(effect, np.sqrt(2) * sd),
+        t=t,
+        p=np.asarray(2 * stats.t.sf(np.abs(t), degrees)),
+        degrees=degrees,
+    )
+
+
+def _spread(values: Floats, group: NDArray[np.integer], means: Floats) -> tuple[float, float]:
+    """SD of wells that were treated alike, and its degrees of freedom."""
+    expected = np.where(group == CONTROL, 0.0, means[np.maximum(group, 0)]) if means.size else 0.0
+    controls = group == CONTROL
+    if controls.any():
+        expected = np.where(controls, values[controls].mean(), expected)
+    degrees = values.size - np.unique(group).size
+    if degrees >= FEWEST_DEGREES:
+        return float(np.sqrt(((values - expected) ** 2).sum() / degrees)), float(degrees)
+    if not values.size:
+        return float("nan"), float("nan")
+    return float(MAD_TO_SD * np.median(np.abs(values - np.median(values)))), float("inf")
+
+
+def _divided(first: NDArray[Any] | float, second: NDArray[Any] | float) -> Floats:
+    """Divide; NaN where the second is 0."""
+    below = np.asarray(second, np.float64)
+    return np.asarray(first / np.where(below == 0, np.nan, below), np.float64)
+
+
+def false_discovery_rate(p: Floats) -> Floats:
+    """Benjamini and Hochberg's adjusted p-values (q), (n,); NaN stays and does not count.
+
+    References
+    ----------
+    .. [1] Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995) 289.
+
+    Examples
+    --------
+    >>> false_discovery_rate(np.array([0.01, 0.04, np.nan])).tolist()
+    [0.02, 0.04, nan]
+    """
+    q = np.full(p.shape, np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known], method="bh")
+    return q

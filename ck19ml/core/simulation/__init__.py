@@ -1,0 +1,1 @@
+"""Simulated fields with known truth."""

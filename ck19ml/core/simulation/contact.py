@@ -1,0 +1,114 @@
+"""How well measures of overlap tell true contact from chance: what the simulator can decide."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from ck19ml.core import overlap
+from ck19ml.core.chance import by_chance, expected_share
+from ck19ml.core.patches import cut, grid_shape
+from ck19ml.core.screening.comparison import z_prime
+from ck19ml.core.simulation.parameters import Parameters
+
+MEASURES = {
+    "patch_overlap": "mean overlap of patches (IoU)",
+    "tcell_overlap": "T-cell area on DCs (M1)",
+    "overlap_excess": "M1 beyond chance",
+    "overlap_z": "overlap beyond chance (z)",
+}
+"""What a well's overlap is measured by, and what it is called in figures."""
+
+ALL = "all"
+"""Stands for the wells of every density together."""
+
+
+def at_density(parameters: Parameters, factor: float) -> Parameters:
+    """Return the simulator's parameters with so many times the cells of both kinds."""
+
+    def scaled(pair: tuple[float, float]) -> tuple[float, float]:
+        mean, sd = pair
+        return factor * mean, factor * sd
+
+    conditions = {
+        name: replace(
+            condition,
+            tcell_count=scaled(condition.tcell_count),
+            dc_count=scaled(condition.dc_count),
+        )
+        for name, condition in parameters.conditions.items()
+    }
+    return replace(parameters, conditions=conditions)
+
+
+def measure(masks: NDArray[np.bool_], patch_size: int) -> dict[str, float]:
+    """Measure the overlap of one field in every way of `MEASURES`.
+
+    Parameters
+    ----------
+    masks : ndarray, (height, width, 2), bool
+        Channel 0 is the DC mask, channel 1 the T-cell mask.
+    patch_size : int
+        Side of the patches; what lies in their margin is left out by every measure.
+    """
+    patches = np.asarray(cut(masks, patch_size), dtype=bool)
+    rows, columns = grid_shape(masks.shape[0], masks.shape[1], patch_size)
+    left = masks.shape[1] - columns * patch_size
+    field = masks[: rows * patch_size, left:]
+    whole = overlap.score(field[None])
+    m1 = float(whole.tcell_overlap[0])
+    pixels = field.shape[0] * field.shape[1]
+    chance = float(expected_share(whole.tcell_area_px, whole.dc_area_px, pixels)[0])
+    return {
+        "patch_overlap": float(overlap.score(patches).overlap.mean()),
+        "tcell_overlap": m1,
+        "overlap_excess": m1 - chance,
+        "overlap_z": float(by_chance(field[None]).z[0]),
+    }
+
+
+def separation(wells: pd.DataFrame) -> pd.DataFrame:
+    """Say how each measure follows the true contacts, and tells ConA from Unstimulated.
+
+    Parameters
+    ----------
+    wells : DataFrame, one row a well and mask method
+        masks (the method), density, stimulation, control (whether it is a control of Z'), contact
+        (true share of the T cells that are bound) and the columns of `MEASURES`.
+
+    Returns
+    -------
+    DataFrame, one row a mask method, density (`ALL` for all together) and measure
+        spearman: rank correlation with the true contacts, over all wells; z_prime: between the
+        controls ConA and Unstimulated.
+    """
+    rows = []
+    for name, of_method in wells.groupby("masks", sort=False):
+        groups = [(str(d), part) for d, part in of_method.groupby("density", sort=False)]
+        for density, part in [*groups, (ALL, of_method)]:
+            controls = part[part["control"]]
+            for measure_name in MEASURES:
+                cona, rest = (
+                    controls.loc[controls["stimulation"] == kind, measure_name].to_numpy()
+                    for kind in ("ConA", "Unstimulated")
+                )
+                rows.append(
+                    {
+                        "masks": name,
+                        "density": density,
+                        "measure": measure_name,
+                        "wells": len(part),
+                        "spearman": _rank_correlation(part["contact"], part[measure_name]),
+                        "z_prime": z_prime(cona, rest),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def _rank_correlation(one: "pd.Series[float]", other: "pd.Series[float]") -> float:
+    """Spearman's; NaN where one of the two is constant."""
+    if one.nunique() < 2 or other.nunique() < 2:
+        return float("nan")
+    return float(spearmanr(one, other)[0])

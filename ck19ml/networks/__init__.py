@@ -1,0 +1,1 @@
+"""Keras networks: their layers, training, cards and scores."""

@@ -1,0 +1,256 @@
+"""Fit networks and predict with them; one loop for MLflow, pruning and tests."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ck19ml.errors import TrialFailed
+from ck19ml.networks.architectures import Network
+from ck19ml.networks.batches import AnyPatches, ArrayBatches
+from ck19ml.networks.callbacks import HeldOut, Report, Reporter
+from ck19ml.networks.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
+from ck19ml.networks.precision import Mode, mixed_precision
+
+# A new network is a new graph: the hint that graphs are traced again tells nothing here.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+PREDICT_BATCH = 64
+"""Patches predicted at once; fixed, so that the same patches give the same figures."""
+
+HELD_OUT_BATCH = 4096
+"""Rows of features evaluated at once."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a network is fitted.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Adam's; reduced to a fifth after `reduce_patience` epochs without improvement.
+    patience : int
+        Epochs without improvement of the validation loss before training stops.
+    reduce_patience : int
+    early_stopping : bool
+        Whether the validation loss ends the training, lowers the learning rate and chooses the
+        weights; otherwise all epochs are run as they are and the last weights are kept.
+    augment : bool
+        Whether training patches are changed anew each epoch (`core.augmentation`); heads on
+        stored features are trained without.
+    mixed_precision : {'auto', 'on', 'off'}
+        See `precision.mixed_precision`.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float = 1e-3
+    patience: int = 5
+    reduce_patience: int = 3
+    early_stopping: bool = True
+    augment: bool = False
+    mixed_precision: Mode = "auto"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit did: "finished" is not "complete".
+
+    Attributes
+    ----------
+    history : DataFrame
+        epoch, and one column a metric.
+    stop_reason : str
+        ``epochs`` (all were run) or ``patience``.
+    best_epoch : int
+        Number of epochs, of the last stage, after which the network has the weights kept.
+    head_epochs : int
+        The same of an earlier stage that trained the head alone; 0 without one.
+    epochs_before : int
+        Epochs that were run before the training was interrupted; 0 where it never was.
+    """
+
+    history: pd.DataFrame
+    stop_reason: str
+    best_epoch: int
+    head_epochs: int = 0
+    epochs_before: int = 0
+
+
+def fit(
+    network: Network,
+    train: Any,
+    validation: Any,
+    settings: FitSettings,
+    *,
+    loss: str | Callable[[Any, Any], Any],
+    metrics: tuple[str, ...] = (),
+    report: Report | None = None,
+    first_epoch: int = 1,
+    checkpoint: Checkpoint | None = None,
+) -> Fit:
+    """Fit a network until the validation loss no longer falls; its best weights are kept.
+
+    Without validation data all epochs are run and the last weights are kept.
+
+    Parameters
+    ----------
+    train, validation : Batches, or (x, y[, sample weights]) of arrays; validation may be None
+    loss : str or callable
+        A name that Keras knows, or a function of the true and the predicted tensor.
+    metrics : tuple of str
+        Names that Keras knows.
+    report : callable, optional
+        Called after each epoch; what it raises ends the training.
+    first_epoch : int
+        Number of the first epoch, where this is the second stage of a training.
+    checkpoint : Checkpoint, optional
+        Where the state is kept. What is found there is gone on from: on a processor with the
+        result that the training would have had without the interruption.
+
+    Raises
+    ------
+    TrialFailed
+        If a metric is not finite; the message says in which epoch and batch.
+    """
+    network.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss, metrics=list(metrics)
+    )
+    if isinstance(train, tuple):
+        # Their order follows from Python's generator, see `seed_everything`.
+        rng = np.random.default_rng(random.getrandbits(64))
+        train = ArrayBatches(train, settings.batch_size, rng)
+    held_out = None
+    if isinstance(validation, tuple):
+        validation = ArrayBatches(validation, HELD_OUT_BATCH)
+        held_out = HeldOut(validation) if keras.backend.backend() == "tensorflow" else None
+    reporter = Reporter(report, first_epoch)
+    watched = validation is not None and settings.early_stopping
+    callbacks = _patience(settings) if watched else []
+    state = None
+    if checkpoint is not None:
+        state = _go_on(network, train, reporter, checkpoint)
+        keeper = Keeper(checkpoint, callbacks[:], train, reporter.history, settings.epochs, state)
+        callbacks = [*callbacks, reporter, keeper]
+    else:
+        callbacks = [*callbacks, reporter]
+    if held_out is not None:
+        callbacks, validation = [held_out, *callbacks], None
+    if state is not None and state.ended:
+        if state.best is not None:
+            network.set_weights(state.best)
+    else:
+        done = 0 if state is None else state.epochs
+        with mixed_precision(network, settings.mixed_precision), _forgotten_if_failed(checkpoint):
+            network.fit(
+                train,
+                validation_data=validation,
+                epochs=settings.epochs,
+                initial_epoch=done,
+                verbose=0,
+                callbacks=callbacks,
+                shuffle=False,  # of the batches' order; the batches themselves are drawn anew
+            )
+    history = pd.DataFrame(reporter.history)
+    best = -1 if not watched else int(history["validation/loss"].to_numpy().argmin())
+    return Fit(
+        history=history,
+        stop_reason="patience" if len(history) < settings.epochs else "epochs",
+        best_epoch=int(history["epoch"].iloc[best]) - first_epoch + 1,
+        epochs_before=0 if state is None else state.epochs,
+    )
+
+
+def _go_on(
+    network: Network, train: Any, reporter: Reporter, checkpoint: Checkpoint
+) -> State | None:
+    """Bring network, batches and metrics to where an interrupted training was, if one was."""
+    state = read_state(checkpoint.path)
+    if state is None or not fits(state, network):
+        return None
+    restore_network(state, network)
+    train.restore(state.batches)
+    reporter.history.extend(state.history)
+    if not state.ended:
+        checkpoint.announce(reporter.first_epoch + state.epochs)
+    return state
+
+
+@contextmanager
+def _forgotten_if_failed(checkpoint: Checkpoint | None) -> Iterator[None]:
+    try:
+        yield
+    except TrialFailed:  # it would fail again
+        if checkpoint is not None:
+            checkpoint.remove()
+        raise
+
+
+def _patience(settings: FitSettings) -> list[Any]:
+    # Stopping comes before the reporter: where a report ends the training, the best weights
+    # of the epochs before it are known.
+    return [
+        keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=settings.reduce_patience),
+        keras.callbacks.EarlyStopping(patience=settings.patience, restore_best_weights=True),
+    ]
+
+
+def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
+    """Predict all patches in order, (n, ...), float32.
+
+    Batch by batch, and not by Keras' own loop over a dataset: each call of that makes a pipeline
+    which holds its patches until Python's collector of cycles comes by, many calls later.
+    """
+    starts = range(0, len(patches), PREDICT_BATCH)
+    parts = [
+        network.predict_on_batch(patches.batch(slice(at, at + PREDICT_BATCH))) for at in starts
+    ]
+    return np.concatenate(parts)
+
+
+def predict_features(head: Network, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Predict from stored features, (n, features), in order; without a graph, which takes longer.
+
+    Returns
+    -------
+    ndarray, (n, outputs), float32
+    """
+    starts = range(0, len(features), HELD_OUT_BATCH)
+    parts = [head(features[at : at + HELD_OUT_BATCH], training=False) for at in starts]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+
+
+def reconstruction_losses(network: Network, patches: AnyPatches) -> NDArray[np.float64]:
+    """Binary cross-entropy of each patch's reconstruction, the mean over its pixels, in nats.
+
+    Returns
+    -------
+    ndarray, (n,), float64
+    """
+    losses = []
+    for start in range(0, len(patches), PREDICT_BATCH):
+        x = patches.batch(slice(start, start + PREDICT_BATCH))
+        made = np.clip(network.predict_on_batch(x), 1e-7, 1 - 1e-7)
+        entropy = -(x * np.log(made) + (1 - x) * np.log1p(-made))
+        losses.append(entropy.mean(axis=(1, 2, 3), dtype=np.float64))
+    return np.concatenate(losses)
+
+
+def class_weights(labels: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
+    """Weights that give each class the same sum over the labels; 1 on average, (classes,)."""
+    counts = np.bincount(labels, minlength=classes)
+    return np.asarray(labels.size / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Keras, its backend, NumPy and Python, so that the same run gives the same result."""
+    keras.utils.set_random_seed(seed)

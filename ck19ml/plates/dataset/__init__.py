@@ -1,0 +1,1 @@
+"""The dataset on disk: arrays, tables, hashes and their checks."""

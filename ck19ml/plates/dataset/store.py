@@ -1,0 +1,264 @@
+"""The dataset on disk: a Zarr group with patches and masks, and the tables beside them."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+
+from ck19ml.errors import ConfigError, PlateError
+from ck19ml.files.reading import read_json
+from ck19ml.files.writing import restore
+from ck19ml.plates.dataset.arrays import ARRAYS
+from ck19ml.plates.dataset.hashes import HASHES, SEAL, hash_file, hash_files, seal
+from ck19ml.plates.dataset.schema import violations
+
+FORMAT = 2
+"""Version of the layout of the dataset's files."""
+
+NEEDED = {"parameters", "source_fingerprint", "content_hash"}
+"""Keys of ``dataset.json`` that the project reads."""
+PARAMETERS = {"mask", "patch_size", "background", "bit_depth"}
+FIELD_COLUMNS = ("plate", "well", "field", "sha256")
+PARTS = ("dataset.json", "patches.parquet", *(f"{name}/zarr.json" for name in ARRAYS))
+"""By any of these a folder is known for a dataset, or for what is left of one."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared dataset, opened for reading.
+
+    Attributes
+    ----------
+    path : Path
+        The folder of the Zarr group.
+    table : DataFrame, one row a patch
+        plate, well, row, column, field, patch, y, x, stimulation, compound, concentration_um,
+        control, faulty, tcell_area_px, dc_area_px, overlap_area_px, overlap, tcell_overlap,
+        dc_overlap (see `core.overlap.score`), overlap_expected, overlap_excess: the share of the
+        T-cell area that lies on DCs by chance and beyond it (`core.chance.expected_share`), and
+        where it was asked for overlap_z (`core.chance.by_chance`).
+    fields : DataFrame, one row a field
+        plate, well, field, faulty_share, sha256 of its patches, masks_sha256, and its quality: see
+        `core.quality.measure`; areas and overlap of all patches together; empty, and flagged: why
+        the field is doubtful, or "".
+    info : dict
+        The content of ``dataset.json``: source, parameters, software version, hashes.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    fields: pd.DataFrame
+    info: dict[str, Any]
+
+    def read(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
+        """Read patches, (n, size, size, 2), uint8 or uint16, raised to the background."""
+        return np.asarray(self._read("patches", rows))
+
+    def read_masks(self, rows: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Read masks, (n, size, size, 2), bool."""
+        return np.asarray(self._read("masks", rows))
+
+    def _read(self, name: str, rows: NDArray[np.integer]) -> Any:
+        try:
+            return _rows_of(zarr.open_array(self.path / name, mode="r"), np.asarray(rows))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _damaged(self.path, error) from error
+
+    @property
+    def name(self) -> str:
+        """The folder's name without its ending."""
+        return self.path.stem
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of all patches and labels."""
+        return str(self.info["content_hash"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """How raw fields become patches and masks: mask, patch_size, background, bit_depth."""
+        return dict(self.info["parameters"])
+
+    @property
+    def illumination(self) -> bool:
+        """Whether the fields were corrected for uneven illumination."""
+        return bool(self.info.get("preparation", {}).get("illumination", False))
+
+    def with_target(self, target: str) -> "Dataset":
+        """Return the dataset with another measure of overlap in the column ``overlap``.
+
+        Parameters
+        ----------
+        target : str
+            A name of `core.overlap.TARGETS`.
+
+        Raises
+        ------
+        PlateError
+            If the dataset was prepared before it held this measure.
+        """
+        if target == "overlap":
+            return self
+        if target not in self.table:
+            raise PlateError(
+                f"{self.path}: expected the column {target}, found none; prepare the plate again "
+                "with --overwrite"
+            )
+        return replace(self, table=self.table.assign(overlap=self.table[target]))
+
+    @property
+    def wells(self) -> pd.DataFrame:
+        """One row a well: plate, well, stimulation, sha256 over its fields' hashes."""
+        hashes = self.fields.groupby(["plate", "well"], sort=True)["sha256"].agg("+".join)
+        labels = self.table.groupby(["plate", "well"], sort=True)["stimulation"].first()
+        return pd.concat([labels, hashes], axis=1).reset_index()
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Open a dataset, and refuse one that is not complete.
+
+    Its tables are held to their hashes; its chunks to their checksums when they are read.
+    `soundness.examine` looks at all of it.
+
+    Raises
+    ------
+    PlateError
+        If there is no dataset, or it was made by another format, or its parts disagree.
+    """
+    require_dataset(path)
+    if not (path / "dataset.json").is_file():
+        raise _damaged(path, "no dataset.json")
+    try:
+        info = read_json(path / "dataset.json")
+        if info.get("format") != FORMAT:
+            raise PlateError(
+                f"{path}: expected dataset format {FORMAT}, found {info.get('format')}; {AGAIN}"
+            )
+        if missing := sorted(NEEDED - set(info)):
+            raise ValueError(f"dataset.json lacks {', '.join(missing)}")
+        _require_as_written(path, info)
+        _require_parameters(info["parameters"])
+        table = pd.read_parquet(path / "patches.parquet")
+        fields = pd.read_parquet(path / "fields.parquet")
+        for name in ARRAYS:
+            _require_whole(zarr.open_array(path / name, mode="r"), name, len(table))
+        _require_columns(table, fields)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    return Dataset(path, table, fields, info)
+
+
+AGAIN = "prepare the plate again with --overwrite"
+TABLES = ("patches.parquet", "fields.parquet")
+
+
+def _rows_of(array: Any, rows: NDArray[np.integer]) -> NDArray[Any]:
+    """Read these rows of an array, a chunk after the other.
+
+    Zarr's own selection of rows takes nine times as long (192 x 192 patches, a field a chunk).
+    """
+    made = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    chunk, place = np.divmod(rows, array.chunks[0])
+    for index in np.unique(chunk):
+        own = chunk == index
+        made[own] = array.get_block_selection((index,))[place[own]]
+    return made
+
+
+def _damaged(path: Path, reason: object) -> PlateError:
+    text = " ".join(str(reason).split())[:120]
+    return PlateError(
+        f"{path}: expected a complete dataset, found a damaged one ({text}); 'ck19ml check {path}' "
+        f"says which wells, and {AGAIN}"
+    )
+
+
+def _require_as_written(path: Path, info: dict[str, Any]) -> None:
+    """Hold the tables and ``dataset.json`` to their hashes; older datasets have none."""
+    if SEAL in info and info[SEAL] != seal(info):
+        raise ValueError("dataset.json was changed")
+    for name in TABLES:
+        if name in info.get(HASHES, {}) and hash_file(path / name) != info[HASHES][name]:
+            raise ValueError(f"{name} was changed")
+
+
+def _require_parameters(found: Any) -> None:
+    if not isinstance(found, dict) or (lacking := PARAMETERS - set(found)):
+        what = ", ".join(sorted(lacking)) if isinstance(found, dict) else "keys"
+        raise ValueError(f"the parameters in dataset.json lack {what}")
+    for name in sorted(PARAMETERS - {"mask"}):
+        if not isinstance(found[name], int):
+            raise ValueError(f"expected a number as {name} in dataset.json, found {found[name]!r}")
+
+
+def _require_columns(table: pd.DataFrame, fields: pd.DataFrame) -> None:
+    """Hold the tables to what every command takes for granted."""
+    if not len(table):
+        raise ValueError("no rows in patches.parquet")
+    for name, what, _ in violations(table):
+        raise ValueError(f"column {name} of patches.parquet: {what}")
+    if missing := [name for name in FIELD_COLUMNS if name not in fields]:
+        raise ValueError(f"fields.parquet lacks {', '.join(missing)}")
+
+
+def _require_whole(array: Any, name: str, patches: int) -> None:
+    if array.shape[0] != patches:
+        raise ValueError(f"{patches} rows in patches.parquet, {array.shape[0]} {name}")
+    # Zarr reads a missing chunk as zeros; `write_field` leaves none out.
+    missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        raise ValueError(f"{name} of {missing} fields are missing")
+
+
+def require_dataset(path: Path) -> None:
+    """Refuse a place where no dataset stands, complete or not.
+
+    Raises
+    ------
+    PlateError
+    """
+    if not is_dataset_folder(path):
+        raise PlateError(
+            f"expected a prepared dataset at {path}, found none; make it by "
+            f"'ck19ml prepare PLATE {path}'"
+        )
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Tell whether a dataset stands there, complete or not."""
+    # Its own parts: other programs write Zarr groups too, and none of theirs is to be replaced.
+    return any((path / name).is_file() for name in PARTS)
+
+
+def require_replaceable(target: Path) -> None:
+    """Refuse a place where anything but a dataset stands.
+
+    Raises
+    ------
+    ConfigError
+        If there is a file, or a folder of other things.
+    """
+    restore(target)
+    empty = target.is_dir() and not any(target.iterdir())
+    if not target.exists() or empty or is_dataset_folder(target):
+        return
+    what = "a folder of other files" if target.is_dir() else "a file"
+    raise ConfigError(
+        f"expected a dataset or nothing at {target}, found {what}; choose another dataset name"
+    )
+
+
+def write_tables(
+    folder: Path, table: pd.DataFrame, fields: pd.DataFrame, info: dict[str, Any]
+) -> None:
+    """Write the tables and, last, ``dataset.json``: without it a dataset is incomplete."""
+    for name, content in zip(TABLES, (table, fields), strict=True):
+        content.to_parquet(folder / name, index=False)
+    whole = {"format": FORMAT, **info, HASHES: hash_files(folder)}
+    text = json.dumps({**whole, SEAL: seal(whole)}, indent=2)
+    (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")

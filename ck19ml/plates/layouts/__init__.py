@@ -1,0 +1,1 @@
+"""Plate layouts: which well received what."""

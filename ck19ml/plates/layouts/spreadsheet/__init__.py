@@ -1,0 +1,1 @@
+"""Layouts drawn as a grid in a spreadsheet."""

@@ -1,0 +1,1 @@
+"""From a plate folder to a dataset."""

@@ -1,0 +1,101 @@
+"""What can be told of a plate's fields before any pixel is read: labels, depths, sizes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ck19ml.core.patches import grid_shape
+from ck19ml.errors import PlateError
+from ck19ml.plates.folder import Field, probe_field, some
+from ck19ml.plates.images import ImageError
+from ck19ml.plates.preparation.field import as_problem
+from ck19ml.plates.preparation.settings import Source
+from ck19ml.plates.problems import Problem
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The fields that can be prepared, the problems of the others, and the fields' size."""
+
+    fields: tuple[Field, ...]
+    problems: tuple[Problem, ...]
+    shape: Shape
+
+
+def check(source: Source) -> Checked:
+    """Check the layout and the headers of all files of a plate.
+
+    The size of a plate's fields is the one that most of them have.
+    """
+    plate = source.plate
+    unlabelled = _without_labels(source)
+    problems = [*plate.problems, *unlabelled]
+    wells = {problem.well for problem in unlabelled}
+    shapes: dict[Field, Shape] = {}
+    for field in plate.fields:
+        try:
+            shapes[field] = probe_field(field, plate.description)
+        except ImageError as error:
+            problems.append(as_problem(field, error))
+    counts = Counter(shapes.values())
+    shape = counts.most_common(1)[0][0] if counts else (0, 0)
+    problems += [_odd(field, found, shape) for field, found in shapes.items() if found != shape]
+    good = [field for field, found in shapes.items() if found == shape]
+    kept = tuple(field for field in good if field.well not in wells)
+    return Checked(kept, tuple(sorted(problems)), shape)
+
+
+def require_patches(sources: Sequence[Source], checked: Sequence[Checked], size: int) -> Shape:
+    """Return the size that the fields of all plates have.
+
+    Raises
+    ------
+    PlateError
+        If no field is left, plates differ in size, or a field is smaller than a patch.
+    """
+    shapes = [(source, part.shape) for source, part in zip(sources, checked, strict=True)]
+    for source, part in zip(sources, checked, strict=True):
+        if not part.fields:
+            count = len({(problem.well, problem.field) for problem in part.problems})
+            raise PlateError(
+                f"{source.plate.folder}: expected a field without problems, found none among "
+                f"{count}; see what is wrong by leaving out --skip-bad"
+            )
+    first, (height, width) = shapes[0]
+    for source, shape in shapes[1:]:
+        if shape != (height, width):
+            raise PlateError(
+                f"{source.plate.folder}: expected fields of {height} x {width} pixels as in "
+                f"{first.plate.folder}, found {shape[0]} x {shape[1]}; prepare it as a dataset of "
+                "its own"
+            )
+    if 0 in grid_shape(height, width, size):
+        raise PlateError(
+            f"{first.plate.folder}: expected fields of at least {size} x {size} pixels, "
+            f"found {height} x {width}; choose a smaller patch size"
+        )
+    return height, width
+
+
+def _without_labels(source: Source) -> list[Problem]:
+    plate = source.plate
+    lacking = sorted(set(plate.wells) - set(source.layout["well"]))
+    text = (
+        f"{plate.folder}: expected each well with images in the layout, found none for "
+        f"{some(lacking)}; add them to the layout or remove their images"
+    )
+    return [
+        Problem(field.plate, field.well, field.field, field.dc, "not in the layout", text)
+        for field in plate.fields
+        if field.well in lacking
+    ]
+
+
+def _odd(field: Field, found: Shape, shape: Shape) -> Problem:
+    text = (
+        f"{field.dc}: expected fields of {shape[0]} x {shape[1]} pixels as in the rest of the "
+        f"plate, found {found[0]} x {found[1]}; export it again"
+    )
+    return Problem(field.plate, field.well, field.field, field.dc, "wrong size", text)

@@ -1,0 +1,134 @@
+"""A dataset in the making: what is done is kept, so that a stopped preparation goes on."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ck19ml.files.writing import clear
+from ck19ml.plates.dataset.arrays import create_arrays, has_arrays, read_field_arrays
+from ck19ml.plates.dataset.hashes import hash_masks, hash_patches
+
+PROGRESS = "progress"
+"""Folder inside the partial one; one file a finished field, and the fingerprint of them all."""
+
+
+FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a finished field beside its arrays.
+
+    Attributes
+    ----------
+    columns : dict of list
+        One value a patch: the columns of the table that are measured.
+    quality : dict of float
+        See `core.quality.measure`.
+    empty : bool
+        Whether a channel shows nothing above the background.
+    sha256, masks_sha256 : str
+        Hashes of its patches and of its masks.
+    """
+
+    columns: dict[str, list[Any]]
+    quality: dict[str, float]
+    empty: bool
+    sha256: str
+    masks_sha256: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Shape of the arrays: how many fields, patches a field, pixels a side, and the dtype."""
+
+    fields: int
+    patches: int
+    size: int
+    dtype: str
+
+
+def begin(folder: Path, fingerprint: str, grid: Grid) -> int:
+    """Prepare the held folder for work with this fingerprint.
+
+    Returns
+    -------
+    int
+        Number of fields that were finished before; what another fingerprint made is removed.
+    """
+    progress = folder / PROGRESS
+    if load_note(folder, FINGERPRINT) == fingerprint and has_arrays(folder, **asdict(grid)):
+        return sum(path.stem.isdigit() for path in progress.glob("*.json"))
+    clear(folder)
+    create_arrays(folder, **asdict(grid))
+    progress.mkdir()
+    save_note(folder, FINGERPRINT, fingerprint)
+    return 0
+
+
+def save_note(folder: Path, name: str, content: Any) -> None:
+    """Keep a JSON-like value that all fields share."""
+    _write(folder / PROGRESS / f"{name}.json", content)
+
+
+def load_note(folder: Path, name: str) -> Any:
+    """Read what `save_note` kept; None where there is nothing that can be read."""
+    try:
+        return json.loads((folder / PROGRESS / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def finish(folder: Path) -> None:
+    """Remove what only the work needed."""
+    shutil.rmtree(folder / PROGRESS)
+
+
+def save_record(folder: Path, index: int, record: Record) -> None:
+    """Note a field as finished, after its arrays were written."""
+    save_note(folder, str(index), vars(record))
+
+
+def load_record(folder: Path, index: int) -> Record | None:
+    """Read the record of a field; None where there is none that can be read."""
+    found = load_note(folder, str(index))
+    try:
+        return Record(**found)
+    except TypeError:
+        return None
+
+
+def need_record(folder: Path, index: int) -> Record:
+    """Read the record of a field that has just been finished.
+
+    Raises
+    ------
+    OSError
+        If it is gone.
+    """
+    record = load_record(folder, index)
+    if record is None:
+        raise OSError(f"the record of field {index} is gone from {folder / PROGRESS}")
+    return record
+
+
+def is_finished(folder: Path, index: int, patches: int) -> bool:
+    """Tell whether a field is finished and its stored arrays are those that were hashed."""
+    record = load_record(folder, index)
+    if record is None:
+        return False
+    try:
+        stored, masks = read_field_arrays(folder, index, patches)
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return (hash_patches(stored), hash_masks(masks)) == (record.sha256, record.masks_sha256)
+
+
+def _write(path: Path, content: Any) -> None:
+    """Write JSON so that the file is there whole or not at all."""
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_text(json.dumps(content), encoding="utf-8")
+    new.replace(path)

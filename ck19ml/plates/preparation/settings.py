@@ -1,0 +1,149 @@
+"""What a preparation is made from and how: plates with their layouts, and its parameters."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ck19ml.core.quality import Thresholds
+from ck19ml.errors import PlateError
+from ck19ml.files.fingerprint import fingerprint
+from ck19ml.plates.folder import Plate
+
+NETWORK_FOLDER = "mask_network"
+"""Folder of a dataset, and of a model, with the network that makes its masks, if one does."""
+
+SATURATED_LIMIT = 0.05
+"""Share of saturated pixels from which a field is a problem: what was bright cannot be told."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A plate and its layout, see `layouts`."""
+
+    plate: Plate
+    layout: pd.DataFrame
+
+    @property
+    def labels(self) -> pd.DataFrame:
+        """The layout's rows of the wells that have images."""
+        return self.layout[self.layout["well"].isin(self.plate.wells)]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How fields become patches, masks and numbers.
+
+    Attributes
+    ----------
+    mask : str
+        A name of `masking.NAMES`.
+    patch_size : int
+        Side of a patch in pixels.
+    illumination : bool
+        Whether uneven illumination is corrected, see `core.illumination`.
+    thresholds : Thresholds
+        Beyond these a field is flagged.
+    saturated_limit : float
+        A field with a larger share of saturated pixels in a channel is a problem.
+    keep_empty : bool
+        Whether a field without anything above the background in a channel is kept as faulty;
+        otherwise it is a problem.
+    mask_network : str
+        Fingerprint of the network's file where the mask is made by one.
+    chance : bool
+        Whether overlaps are compared with those under all shifts, see `core.chance.by_chance`: it
+        takes longer than all the rest.
+    """
+
+    mask: str = "otsu"
+    patch_size: int = 192
+    illumination: bool = False
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    saturated_limit: float = SATURATED_LIMIT
+    keep_empty: bool = True
+    mask_network: str = ""
+    chance: bool = False
+
+    @property
+    def judging(self) -> dict[str, Any]:
+        """What decides only whether a field is a problem."""
+        return {"saturated_limit": self.saturated_limit, "keep_empty": self.keep_empty}
+
+    @property
+    def measuring(self) -> dict[str, Any]:
+        """What the numbers depend on beside `parameters`."""
+        known = {"illumination": self.illumination, "thresholds": asdict(self.thresholds)}
+        # A dataset that holds more than is asked for will do.
+        return known | ({"chance": True} if self.chance else {})
+
+
+def parameters(source: Source, preparation: Preparation) -> dict[str, Any]:
+    """How raw fields become patches and masks: mask, patch_size, background, bit_depth.
+
+    Where a network makes the masks, also mask_network, its fingerprint.
+    """
+    description = source.plate.description
+    known = {
+        "mask": preparation.mask,
+        "patch_size": preparation.patch_size,
+        "background": description.level,
+        "bit_depth": description.bit_depth,
+    }
+    network = preparation.mask_network
+    return known | {"mask_network": network} if network else known
+
+
+def in_order(sources: Sequence[Source]) -> list[Source]:
+    """Sort plates by name, and refuse those that cannot stand in one dataset.
+
+    Raises
+    ------
+    PlateError
+        If two have the same name, or their cameras or pixel sizes differ.
+    """
+    held: dict[str, Plate] = {}
+    for plate in (source.plate for source in sources):
+        for name in sorted({each.plate for each in plate.fields} or {plate.name}):
+            if name in held:
+                raise PlateError(
+                    f"expected plates of different names, found {name!r} in {held[name].folder} "
+                    f"and in {plate.folder}; rename one in its file names or its plate.yaml"
+                )
+            held[name] = plate
+    first = sources[0].plate
+    for plate in (source.plate for source in sources[1:]):
+        if _camera(plate) != _camera(first):
+            raise PlateError(
+                f"{plate.folder}: expected the camera of {first.folder} ({_camera(first)}), found "
+                f"{_camera(plate)}; prepare it as a dataset of its own"
+            )
+    return sorted(sources, key=lambda source: source.plate.name)
+
+
+def folders(sources: Sequence[Source]) -> str:
+    """Name the plates' folders."""
+    return ", ".join(str(source.plate.folder) for source in sources)
+
+
+def source_fingerprint(sources: Sequence[Source]) -> str:
+    """Fingerprint the files, labels and descriptions of plates, wherever they stand."""
+    return fingerprint(*(_source(source) for source in sources))
+
+
+def _source(source: Source) -> list[Any]:
+    stats = [(path.name, path.stat()) for path in source.plate.files]
+    return [
+        [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats],
+        source.labels.to_csv(index=False),
+        source.plate.description.model_dump(),
+    ]
+
+
+def _camera(plate: Plate) -> str:
+    description = plate.description
+    return (
+        f"{description.bit_depth} bits, background {description.level}, "
+        f"{description.pixel_size_um:g} um a pixel"
+    )

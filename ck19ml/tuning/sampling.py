@@ -1,0 +1,44 @@
+"""How trials are drawn, and when they are hopeless."""
+
+import warnings
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+
+from ck19ml.tuning.types import Range
+
+STARTUP_TRIALS = 5
+"""Trials before the sampler models and the pruner compares."""
+
+WARMUP_EPOCHS = 2
+"""Epochs before a trial can be pruned."""
+
+
+def pruner_of(name: str) -> optuna.pruners.BasePruner:
+    """Make the pruner of this name: median, hyperband or none."""
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=WARMUP_EPOCHS)
+    if name == "none":
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(STARTUP_TRIALS, WARMUP_EPOCHS)
+
+
+def sampler_of(seed: int) -> optuna.samplers.TPESampler:
+    """Make the sampler of one trial."""
+    # The constant liar counts trials at work as bad ones, so that several processes do not
+    # all try the same; where there are none it changes nothing.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+        )
+
+
+def suggest(trial: optuna.Trial, name: str, choice: list[Any] | Range) -> Any:
+    """Draw a parameter of a trial."""
+    if isinstance(choice, list):
+        return trial.suggest_categorical(name, choice)
+    if isinstance(choice.low, int) and isinstance(choice.high, int):
+        return trial.suggest_int(name, choice.low, choice.high, log=choice.log)
+    return trial.suggest_float(name, choice.low, choice.high, log=choice.log)

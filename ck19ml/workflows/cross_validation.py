@@ -1,0 +1,101 @@
+"""Cross-validate a classifier: each well is answered by a model that has not seen its group."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ck19ml.config import AutoencoderSettings, ClassifierConfig
+from ck19ml.core.scores.classification import classifier_scores
+from ck19ml.core.scores.metrics import interaction_scores
+from ck19ml.errors import ConfigError
+from ck19ml.networks.evaluation import Evaluation, evaluate
+from ck19ml.plates.dataset.store import Dataset, open_dataset
+from ck19ml.tracking import runs
+from ck19ml.workflows.autoencoder import fit_autoencoder
+from ck19ml.workflows.classifier import classifier_of
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.progress import say
+from ck19ml.workflows.steps.figures import classifier_figures, publish
+from ck19ml.workflows.steps.finish import describe, log_fit
+from ck19ml.workflows.steps.fit import find_encoder
+from ck19ml.workflows.steps.split import Split, split_dataset
+
+
+def folds_command(config: ClassifierConfig) -> Outcome:
+    """Train a model a fold, and score all wells by the model that has not seen them.
+
+    Nothing is registered: the models of the folds say how well the method does. An autoencoder
+    is trained for each fold too, unless the config starts from a fresh encoder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no number of folds, or a refit is asked for.
+    """
+    dataset = open_dataset(config.dataset)
+    folds = config.split.folds
+    if folds is None or config.refit:
+        raise ConfigError("split.folds: expected a number of folds, and refit false")
+    with runs.start(
+        f"classifier {folds} folds by {config.split.by}", "folds", config.model_dump(mode="json")
+    ) as run:
+        found = []
+        for fold in range(folds):
+            say(f"fold {fold + 1} of {folds}")
+            split = _split(dataset, config, fold)
+            with runs.start(f"fold {fold + 1}", "fold", {"fold": fold}) as child:
+                scorer, result = classifier_of(config, split, _encoder(config, split))
+                log_fit(child, result, config.fit.epochs)
+                rows = split.rows("test", faulty=split.faulty_class)
+                found.append(evaluate(scorer, dataset, rows))
+                child.metrics(found[-1].metrics("test"))
+        whole = joined(found, split.classes, config)
+        metrics = whole.metrics("test")
+        run.dataset(
+            dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
+        )
+        run.metrics(metrics | _spread(found))
+        run.table("out_of_fold_wells", whole.wells)
+        run.table("out_of_fold_patches", whole.patches)
+        publish(classifier_figures(whole, split.classes), run, None)
+        description = describe(scorer.card, whole)
+        run.describe(description)
+    lines = [line for line in description.splitlines() if line]
+    return Outcome([*lines, f"run {run.id}"], {"run": run.id, **metrics})
+
+
+def joined(folds: list[Evaluation], classes: list[str], config: ClassifierConfig) -> Evaluation:
+    """Score the answers of all folds together; each table says which fold answered."""
+    parts = [(f.patches.assign(fold=i), f.wells.assign(fold=i)) for i, f in enumerate(folds)]
+    patches = pd.concat([part for part, _ in parts], ignore_index=True)
+    wells = pd.concat([part for _, part in parts], ignore_index=True)
+    overlap, predicted = (
+        patches[name].to_numpy(np.float64) for name in ("overlap", "predicted_overlap")
+    )
+    return Evaluation(
+        classifier_scores(patches, wells, classes, config.seed),
+        interaction_scores(overlap, predicted, config.interaction_threshold),
+        patches,
+        wells,
+    )
+
+
+def _split(dataset: Dataset, config: ClassifierConfig, fold: int) -> Split:
+    settings = config.split.model_copy(update={"fold": fold})
+    return split_dataset(
+        dataset, settings, config.classes, faulty_class=config.faulty_class, fewest=2
+    )
+
+
+def _encoder(config: ClassifierConfig, split: Split) -> Any:
+    if config.encoder is None:
+        return find_encoder(config, split)
+    settings = AutoencoderSettings(architecture=config.architecture, masked=config.masked)
+    return fit_autoencoder(settings, split, config.seed)[0].get_layer("encoder")
+
+
+def _spread(folds: list[Evaluation]) -> dict[str, float]:
+    """Lowest and highest accuracy of wells among the folds."""
+    values = [fold.scores["well_accuracy"].value for fold in folds]
+    return {"folds/lowest_well_accuracy": min(values), "folds/highest_well_accuracy": max(values)}

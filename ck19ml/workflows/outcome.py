@@ -1,0 +1,18 @@
+"""What a command has to say when it has finished."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ck19ml.errors import Ck19Error
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has to say: lines for people, and the same as JSON-like data.
+
+    Where the answer is that something is wrong, the error says it once all else is printed.
+    """
+
+    lines: list[str]
+    data: dict[str, Any] = field(default_factory=dict)
+    error: Ck19Error | None = None

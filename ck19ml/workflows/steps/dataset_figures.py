@@ -1,0 +1,102 @@
+"""Figures that show at a glance whether a dataset was prepared well."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ck19ml.core.patches import rescale
+from ck19ml.core.quality import MEASURES
+from ck19ml.core.wells import plate_format
+from ck19ml.files.csv_text import read_csv
+from ck19ml.files.names import safe_name
+from ck19ml.plates.dataset.store import Dataset
+
+RANKS = (0.1, 0.5, 0.75, 0.9, 0.97, 1.0)
+"""Of the gallery's patches by overlap. Most overlap little: equal steps would show none that do."""
+
+INSTRUMENT = "instrument.csv"
+WELL = ["plate", "well"]
+
+CELLS = {"dc": "DC", "tcell": "T cell"}
+QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
+    f"{name}_{channel}": text.format(cell)
+    for channel, cell in CELLS.items()
+    for name, text in {
+        "focus": "focus of {} (variance of the Laplacian / mean)",
+        "saturated": "saturated pixels of {} (%)",
+        "background": "background of {} (grey value)",
+        "cells": "{}s counted",
+        "cell_area_um2": "mean area of a {} (µm²)",
+    }.items()
+}
+"""What stands at the colour bar of each of `core.quality.MEASURES`."""
+
+
+def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+    """Draw some patches with their masks, and the overlap beside the instrument's measure.
+
+    Yields
+    ------
+    name : str
+        ``mask_gallery``; ``against_instrument`` where the dataset has such a table.
+    figure : Figure
+    """
+    from ck19ml import plots
+    from ck19ml.plots.instrument import against_instrument
+
+    rows = _examples(dataset.table)
+    if rows.size:
+        chosen = dataset.table.iloc[rows]
+        titles = [
+            f"{row.well} {row.stimulation}\n{100 * row.overlap:.1f} %"
+            for row in chosen.itertuples()
+        ]
+        yield "mask_gallery", plots.mask_gallery(
+            rescale(dataset.read(rows)), dataset.read_masks(rows), titles,
+            pixel_size_um=dataset.info["pixel_size_um"],
+        )  # fmt: skip
+    path = dataset.path / INSTRUMENT
+    if path.is_file():
+        sums = dataset.table.groupby(WELL, as_index=False)["overlap"].sum()
+        wells = read_csv(path, [*WELL, "stimulation"]).merge(sums, on=WELL)
+        yield (
+            "against_instrument",
+            against_instrument(wells["overlap"], wells["overlap_percent"], wells["stimulation"]),
+        )
+
+
+def _examples(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Choose usable patches of these ranks of overlap, (at most 6,), least first."""
+    usable = np.flatnonzero(~table["faulty"].to_numpy(bool))
+    order = usable[np.argsort(table["overlap"].to_numpy()[usable], kind="stable")]
+    places = (np.array(RANKS) * max(order.size - 1, 0)).astype(int)
+    return order[np.unique(places)] if order.size else order
+
+
+def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
+    """Draw each number of the fields' quality on its plate, the mean of a well's fields.
+
+    Yields
+    ------
+    name : str
+        ``quality-PLATE-NUMBER``.
+    figure : Figure
+    """
+    from ck19ml.plots import plate_heatmap
+
+    for plate, fields in dataset.fields.groupby("plate"):
+        wells = fields.groupby("well")[list(MEASURES)].mean()
+        names = list(wells.index)
+        for measure in MEASURES:
+            share = measure.startswith(("saturated", "faulty"))
+            figure = plate_heatmap(
+                names,
+                wells[measure],
+                label=QUALITY_LABELS[measure],
+                plate_format=plate_format(names),
+                percent=share,
+            )
+            yield f"quality-{safe_name(plate)}-{measure}", figure

@@ -1,0 +1,75 @@
+"""What `evaluate` and `predict` do once their input is known to be there."""
+
+from pathlib import Path
+from typing import Any
+
+from ck19ml.errors import PlateError
+from ck19ml.networks.card import FAULTY
+from ck19ml.networks.evaluation import evaluate, unseen_rows
+from ck19ml.networks.scorer import Scorer
+from ck19ml.plates.dataset.store import Dataset
+from ck19ml.tracking import registry, runs
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.progress import bar
+from ck19ml.workflows.reporting.gather import report
+from ck19ml.workflows.steps.figures import (
+    Figures,
+    classifier_figures,
+    publish,
+    reconstruction_figure,
+    regressor_figures,
+)
+from ck19ml.workflows.steps.finish import describe
+from ck19ml.workflows.steps.umap import umap_maps
+
+
+def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
+    """Evaluate a model on the wells of a dataset that it has not seen, in a tracked run."""
+    path = dataset.path
+    scorer = registry.load_model(uri)
+    rows = unseen_rows(dataset, scorer.card)
+    if FAULTY not in scorer.card.classes:
+        rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
+    if not len(rows):
+        raise PlateError(
+            f"expected usable patches in {path}, found faulty ones only; prepare other wells"
+        )
+    config = {"model": uri, "dataset": str(path)}
+    with (
+        bar(f"evaluating {dataset.name}") as progress,
+        runs.start(f"evaluate {scorer.card.kind}", "evaluate", config) as run,
+    ):
+        evaluation = evaluate(scorer, dataset, rows)
+        progress(1, 3)
+        run.dataset(dataset.table, name=dataset.name, source=str(path), digest=dataset.content_hash)
+        metrics = evaluation.metrics("test")
+        run.metrics(metrics)
+        run.table("test_wells", evaluation.wells)
+        run.table("test_patches", evaluation.patches)
+        drawn = _figures(scorer, dataset, rows, evaluation)
+        if scorer.has_encoder:
+            seed = scorer.card.seed
+            drawn["umap"], page = umap_maps(scorer, dataset, rows, evaluation.patches, seed)
+            run.note("figures/umap.html", page)
+        progress(2, 3)
+        written = publish(drawn, run, figures)
+        progress(3, 3)
+        description = describe(scorer.card, evaluation, dataset.name)
+        run.describe(description)
+    # Written once the run has ended, so that the page says how.
+    run.note("report.html", report(run.id))
+    lines = [line for line in description.splitlines() if line]
+    lines += [f"wrote {len(written)} files to {figures}"] if figures else []
+    wells = sorted(evaluation.wells["well"])
+    return Outcome(
+        [*lines, f"run {run.id}"],
+        {"run": run.id, "model": uri, "wells": wells, **metrics, "figures": written},
+    )
+
+
+def _figures(scorer: Scorer, dataset: Dataset, rows: Any, evaluation: Any) -> Figures:
+    if scorer.card.kind == "autoencoder":
+        return reconstruction_figure(scorer, dataset, rows)
+    if scorer.card.kind == "regressor":
+        return regressor_figures(evaluation)
+    return classifier_figures(evaluation, scorer.card.classes)

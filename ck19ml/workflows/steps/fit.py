@@ -1,0 +1,157 @@
+"""What classifier and regressor share: encoder, patches, checkpoint and the end of a run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from ck19ml import plots
+from ck19ml.config import ClassifierConfig, RegressorConfig
+from ck19ml.errors import ConfigError
+from ck19ml.networks import architectures
+from ck19ml.networks.checkpoint import Checkpoint
+from ck19ml.networks.evaluation import evaluate
+from ck19ml.networks.heads import HeadSettings, Part, RegressorSettings
+from ck19ml.networks.scorer import Scorer
+from ck19ml.networks.training import Fit, seed_everything
+from ck19ml.tracking import registry
+from ck19ml.tracking.runs import Run
+from ck19ml.workflows.progress import bar
+from ck19ml.workflows.steps.attention import with_attention
+from ck19ml.workflows.steps.figures import (
+    classifier_figures,
+    curve_of,
+    regressor_figures,
+    umap_figure,
+)
+from ck19ml.workflows.steps.finish import Trained, finish, log_fit
+from ck19ml.workflows.steps.resume import checkpoint_of, weights_mark
+from ck19ml.workflows.steps.split import SAME_WELLS, Split, load_patches
+
+REFIT_ROLES = {"train": ("train", "validation"), "test": ("test",)}
+"""What the scores of a model are called that was trained on the validation wells too."""
+
+
+def fit_with_bar(
+    train: Callable[..., tuple[Any, Fit]],
+    what: str,
+    encoder: Any,
+    parts: tuple[Part, Part | None],
+    settings: HeadSettings | RegressorSettings,
+    **arguments: Any,
+) -> tuple[Any, Fit]:
+    """Train on training and validation patches, with a bar of the epochs.
+
+    Parameters
+    ----------
+    train : callable
+        `classifier.train_classifier` or `train_regressor`; takes the arguments left over.
+    """
+    with bar(what) as progress:
+        return train(
+            encoder,
+            *parts,
+            settings,
+            report=lambda epoch, _: progress(epoch, settings.fit.epochs),
+            **arguments,
+        )
+
+
+def training_checkpoint(
+    what: str, config: ClassifierConfig | RegressorConfig, split: Split, encoder: Any
+) -> Checkpoint:
+    """Open the checkpoint that training with this config, split and encoder goes on from."""
+    settings = config.model_dump(mode="json", exclude={"dataset", "encoder"})
+    held_out = int(split.held_out.sum())
+    wells = split.fingerprints()
+    mark = "" if encoder is None else weights_mark(encoder)
+    return checkpoint_of(what, split.dataset, settings, wells, held_out, mark)
+
+
+def finish_supervised(
+    run: Run,
+    scorer: Scorer,
+    split: Split,
+    result: Fit,
+    *,
+    epochs: int,
+    seed: int,
+    refit: bool = False,
+    losses: dict[str, float] | None = None,
+    always: bool = False,
+) -> Trained:
+    """Log the fit, score each role of the split, draw the test wells and register the model.
+
+    Parameters
+    ----------
+    epochs : int
+        That were planned.
+    refit : bool
+        Whether the model was trained on the validation wells too.
+    losses, always
+        See `trained.finish`.
+    """
+    log_fit(run, result, epochs)
+    roles = dict(REFIT_ROLES) if refit else {role: (role,) for role in split.roles}
+    if split.audited:
+        roles[SAME_WELLS] = (SAME_WELLS,)
+    evaluations = {
+        name: evaluate(scorer, split.dataset, split.rows(*of, faulty=split.faulty_class))
+        for name, of in roles.items()
+    }
+    if scorer.card.kind == "classifier" and not refit:
+        evaluations["test"] = with_attention(scorer, split, evaluations["test"], seed)
+    test = evaluations["test"]
+    if scorer.card.kind == "regressor":
+        run.table("interaction_curve", pd.DataFrame(curve_of(test)))
+        figures = regressor_figures(test)
+    else:
+        figures = classifier_figures(test, split.classes)
+    figures |= {"learning_curves": plots.learning_curves(result.history)}
+    figures |= umap_figure(scorer, split.dataset, split.rows("test"), seed)
+    return finish(run, scorer, split, evaluations, figures, losses=losses, always=always)
+
+
+def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> Any:
+    """Load the encoder that a config names, or build a fresh one.
+
+    Raises
+    ------
+    ConfigError
+        If the encoder takes other patches, or has seen a test well of this split.
+    """
+    size = split.dataset.parameters["patch_size"]
+    if config.encoder is None:
+        seed_everything(config.seed)
+        return architectures.build_encoder(config.architecture, size)
+    scorer = registry.load_model(config.encoder)
+    known = scorer.card
+    if not scorer.has_encoder:
+        raise ConfigError(
+            f"encoder: expected a model with an encoder, found {config.encoder}, a {known.kind} "
+            "without one; give an autoencoder"
+        )
+    if (known.patch_size, known.masked) != (size, config.masked):
+        raise ConfigError(
+            f"encoder: expected one for {'masked ' if config.masked else ''}patches of {size} "
+            f"pixels, found {config.encoder} for {'masked ' if known.masked else ''}patches of "
+            f"{known.patch_size}; train another autoencoder or change 'masked'"
+        )
+    leaked = known.seen & set(split.hashes("test"))
+    if leaked:
+        raise ConfigError(
+            f"encoder: expected one that has seen no test well, found {config.encoder}, which has "
+            f"seen {len(leaked)} of {len(split.hashes('test'))}; use the split it was trained with"
+        )
+    return scorer.encoder
+
+
+def part_of(
+    split: Split, role: str, config: ClassifierConfig | RegressorConfig, *, labels: bool
+) -> Part:
+    """Take a role's patches with their classes (``labels``) or their overlaps, fractions."""
+    rows = split.rows(role, faulty=split.faulty_class)
+    patches = load_patches(
+        split.dataset, rows, masked=config.masked, memory_gb=config.fit.memory_gb
+    )
+    return Part(patches, split.labels(rows) if labels else split.overlap(rows))

@@ -1,0 +1,88 @@
+"""Score every well of a plate folder with a model."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ck19ml.errors import PlateError
+from ck19ml.files.writing import write_csv
+from ck19ml.networks.scorer import Scorer
+from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.tracking import registry
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.progress import bar
+from ck19ml.workflows.steps.layouts import layout_places, plate_layout
+
+
+def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
+    """Score every well of a plate; a layout is joined where the plate has one."""
+    scorer = registry.load_model(uri)
+    _require_same_camera(plate, scorer)
+    # A plate without a layout is scored all the same; one with a damaged layout is not.
+    has_layout = any(place.is_file() for place in layout_places(plate))
+    layout = plate_layout(plate, None) if has_layout else None
+    wells, each = _score(scorer, plate)
+    if layout is not None:
+        labels = layout.rename(columns={"stimulation": "layout_stimulation"})
+        wells = wells.merge(labels, on="well", how="left")
+    write_csv(wells, out)
+    lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
+    if patches is not None:
+        write_csv(each, patches)
+        lines.append(f"{patches}: scores of {len(each)} patches")
+    data = {"out": str(out), "wells": len(wells), "model": uri}
+    if "stimulation" in wells:
+        data["predicted"] = wells["stimulation"].value_counts().to_dict()
+    return Outcome(lines, data)
+
+
+def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from ck19ml.core.chance import measures
+
+    fields: list[pd.DataFrame] = []
+    with bar(f"scoring {plate.name}") as progress:
+        for done, field in enumerate(plate.fields, start=1):
+            image = read_field(field, plate.description)
+            _require_patch(field, image.shape[:2], scorer.card.patch_size)
+            raw = scorer.cut(image)
+            outputs = scorer.outputs(raw)
+            masks = scorer.masks(raw)
+            table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
+                                  "patch": range(len(raw)), "faulty": scorer.faulty(raw),
+                                  "overlap": measures(masks)[scorer.card.target]})  # fmt: skip
+            values = outputs.reshape(len(outputs), -1)
+            fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))
+            progress(done, len(plate.fields))
+    patches = pd.concat(fields, ignore_index=True)
+    rows = []
+    for (name, well), group in patches.groupby(["plate", "well"], sort=True):
+        summary = scorer.summary(
+            group[scorer.output_names()].to_numpy("float32"), group["faulty"].to_numpy(bool)
+        )
+        usable = group.loc[~group["faulty"], "overlap"]
+        rows.append({"plate": name, "well": well, **summary, "overlap": usable.mean()})
+    return pd.DataFrame(rows), patches
+
+
+def _require_patch(field: Field, shape: tuple[int, ...], size: int) -> None:
+    if min(shape) < size:
+        raise PlateError(
+            f"{field.dc}: expected a field of at least {size} x {size} pixels, which is a patch of "
+            f"the model, found {shape[0]} x {shape[1]}; use a model of smaller patches"
+        )
+
+
+def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
+    if scorer.card.illumination:
+        raise PlateError(
+            f"{plate.folder}: expected a model trained without corrected illumination, found one "
+            "trained with it; prepare the plate with --illumination and use 'evaluate'"
+        )
+    mine = (plate.description.bit_depth, plate.description.level)
+    wanted = (scorer.card.bit_depth, scorer.card.background)
+    if mine != wanted:
+        raise PlateError(
+            f"{plate.folder}: expected {wanted[0]}-bit values with background {wanted[1]} as the "
+            f"model was trained on, found {mine[0]} bits and {mine[1]}; correct plate.yaml or use "
+            "a model of this camera"
+        )

@@ -1,0 +1,168 @@
+"""Profiles: what an encoder sees in wells and patches, in pycytominer's columns."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ck19ml.errors import ConfigError, PlateError
+from ck19ml.files.writing import replacing
+from ck19ml.networks.evaluation import require_fitting
+from ck19ml.networks.scorer import Scorer
+from ck19ml.plates.dataset.store import Dataset
+from ck19ml.tracking import registry
+from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.progress import bar
+
+BATCH = 500
+"""Patches in memory at a time."""
+
+PREFIX = "Cells_Encoder_"
+"""pycytominer takes columns that begin with Cells for features without being told."""
+
+COLUMNS = {
+    "plate": "Metadata_Plate",
+    "well": "Metadata_Well",
+    "field": "Metadata_Site",
+    "patch": "Metadata_Patch",
+    "stimulation": "Metadata_Stimulation",
+    "compound": "Metadata_Compound",
+    "concentration_um": "Metadata_Concentration_uM",
+    "control": "Metadata_Control",
+    "overlap": "Metadata_Overlap",
+}
+"""Columns of a dataset and what they are called in a profile."""
+
+OF_PATCHES = ("field", "patch")
+
+
+def feature_names(count: int) -> list[str]:
+    """Name the encoder's outputs.
+
+    Examples
+    --------
+    >>> feature_names(2)
+    ['Cells_Encoder_0001', 'Cells_Encoder_0002']
+    """
+    return [f"{PREFIX}{index:04d}" for index in range(1, count + 1)]
+
+
+def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> Outcome:
+    """Write the features of a dataset's usable patches, or their mean in each well, to Parquet."""
+    scorer = registry.load_model(uri)
+    count = _feature_count(scorer)
+    require_fitting(dataset, scorer.card)
+    rows = np.flatnonzero(~dataset.table["faulty"].to_numpy(bool))
+    if not len(rows):
+        raise PlateError(
+            f"expected usable patches in {dataset.path}, found faulty ones only; prepare other "
+            "wells"
+        )
+    table = _metadata(dataset, scorer.card.seen)
+    if patches:
+        written = _write_patches(scorer, dataset, rows, table, out)
+    else:
+        profiles = well_profiles(scorer, dataset, rows, table)
+        with replacing(out) as made:
+            profiles.to_parquet(made, index=False)
+        written = len(profiles)
+    wells = dataset.table[["plate", "well"]]
+    lost = len(wells.drop_duplicates()) - len(wells.iloc[rows].drop_duplicates())
+    what = "patches" if patches else "wells"
+    lines = [f"{out}: {count} features of {written} {what} of {dataset.name} by {uri}"]
+    if lost:
+        lines.append(f"{lost} wells without a usable patch are left out")
+    return Outcome(
+        lines, {"out": str(out), "model": uri, what: written, "features": count, "left_out": lost}
+    )
+
+
+def _feature_count(scorer: Scorer) -> int:
+    try:
+        return int(scorer.encoder.output_shape[-1])
+    except ValueError as error:  # what Keras raises for a layer that is not there
+        raise ConfigError(
+            f"expected a model with an encoder, found a {scorer.card.kind}; give an autoencoder, "
+            "classifier or regressor"
+        ) from error
+
+
+def _metadata(dataset: Dataset, seen: frozenset[str]) -> pd.DataFrame:
+    """Metadata columns of all patches of a dataset."""
+    table = dataset.table[list(COLUMNS)].rename(columns=COLUMNS)
+    for name in ("Metadata_Compound", "Metadata_Control"):
+        table[name] = table[name].fillna("").astype(str)
+    hashes = dataset.wells.set_index(["plate", "well"])["sha256"]
+    own = pd.MultiIndex.from_frame(dataset.table[["plate", "well"]])
+    return table.assign(Metadata_Seen=hashes.reindex(own).isin(seen).to_numpy(bool))
+
+
+def _batches(
+    scorer: Scorer, dataset: Dataset, rows: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    with bar(f"features of {dataset.name}") as progress:
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH]
+            yield part, scorer.features(dataset.read(part)).reshape(len(part), -1)
+            progress(min(start + BATCH, len(rows)), len(rows))
+
+
+def well_profiles(
+    scorer: Scorer, dataset: Dataset, rows: NDArray[np.intp], metadata: pd.DataFrame
+) -> pd.DataFrame:
+    """Mean features of the patches with these rows in each well.
+
+    Parameters
+    ----------
+    rows : ndarray of int, (n,)
+        Usable patches.
+    metadata : DataFrame
+        Of all patches of the dataset, in its order.
+
+    Returns
+    -------
+    DataFrame, one row a well
+        Metadata_Plate ... Metadata_Control, Metadata_Overlap (mean IoU), Metadata_Seen,
+        Metadata_Patches (how many the mean is of), and the features (float32).
+    """
+    own = metadata.iloc[rows]
+    grouped = own.groupby(["Metadata_Plate", "Metadata_Well"], sort=True)
+    well = pd.Series(grouped.ngroup().to_numpy(np.intp), index=rows)
+    counts = np.bincount(well)
+    names = feature_names(_feature_count(scorer))
+    sums = np.zeros((len(counts), len(names)))
+    for part, features in _batches(scorer, dataset, rows):
+        np.add.at(sums, well.loc[part].to_numpy(), features)
+    means = (sums / counts[:, None]).astype(np.float32)
+    left = own.drop(columns=[COLUMNS[name] for name in OF_PATCHES] + ["Metadata_Overlap"])
+    labels = left.groupby(["Metadata_Plate", "Metadata_Well"], sort=True).first().reset_index()
+    labels["Metadata_Overlap"] = grouped["Metadata_Overlap"].mean().to_numpy()
+    labels["Metadata_Patches"] = counts
+    return pd.concat([labels, pd.DataFrame(means, columns=names)], axis=1)
+
+
+def _write_patches(
+    scorer: Scorer, dataset: Dataset, rows: NDArray[np.intp], metadata: pd.DataFrame, out: Path
+) -> int:
+    """Write one row a patch, batch by batch: a plate's features need not fit into memory."""
+    names = feature_names(_feature_count(scorer))
+    schema = None
+    with replacing(out) as made:
+        writer = None
+        try:
+            for part, features in _batches(scorer, dataset, rows):
+                labels = metadata.iloc[part].reset_index(drop=True)
+                batch = pd.concat([labels, pd.DataFrame(features, columns=names)], axis=1)
+                table = pa.Table.from_pandas(batch, schema=schema, preserve_index=False)
+                if writer is None:
+                    schema = table.schema
+                    writer = pq.ParquetWriter(made, schema)
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+    return len(rows)

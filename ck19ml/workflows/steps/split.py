@@ -1,0 +1,217 @@
+"""Which wells a step may see: the split of a dataset, and its patches in memory."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ck19ml.config import MEMORY_GB, SplitConfig
+from ck19ml.core.scores.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
+from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
+from ck19ml.errors import ConfigError
+from ck19ml.networks.batches import AnyPatches, Patches, StoredPatches, stored_bytes
+from ck19ml.networks.card import FAULTY
+from ck19ml.networks.evaluation import class_labels, rows_of, with_counts
+from ck19ml.plates.dataset.store import Dataset
+
+SAME_WELLS = "same_wells"
+"""Role of the patches of training wells that are held out."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The wells of a dataset with the role of each.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    classes : list of str
+        Stimulations in the order of the model's outputs, and ``Faulty`` where it is a class.
+    wells : DataFrame, one row a well
+        plate, well, stimulation, sha256, role.
+    held_out : ndarray of bool, (patches,)
+        The patches of training wells that no step trains on: see `SplitConfig.audit`.
+    """
+
+    dataset: Dataset
+    classes: list[str]
+    wells: pd.DataFrame
+    held_out: NDArray[np.bool_]
+
+    def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
+        """Rows of the patches, (n,), in wells of these roles; faulty ones only where asked for.
+
+        The role ``same_wells`` stands for the patches of training wells that are held out.
+
+        Raises
+        ------
+        ConfigError
+            If there are none.
+        """
+        wanted = ["train" if role == SAME_WELLS else role for role in roles]
+        rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(wanted)])
+        rows = rows[self.held_out[rows] == (SAME_WELLS in roles)]
+        usable = ~self.dataset.table["faulty"].to_numpy(bool)[rows]
+        rows = np.asarray(rows if faulty else rows[usable])
+        if not len(rows):
+            raise ConfigError(
+                f"expected usable patches in the {' and '.join(roles)} wells of "
+                f"{self.dataset.path}, found faulty ones only; take more wells or another seed"
+            )
+        return rows
+
+    @property
+    def audited(self) -> bool:
+        """Whether patches of the training wells are held out."""
+        return bool(self.held_out.any())
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What a model is evaluated on, in this order."""
+        return (*ROLES, SAME_WELLS) if self.audited else ROLES
+
+    @property
+    def faulty_class(self) -> bool:
+        """Whether ``Faulty`` is a class of its own."""
+        return FAULTY in self.classes
+
+    def hashes(self, role: str) -> list[str]:
+        """Fingerprints of the wells of a role."""
+        return list(self.wells.loc[self.wells["role"] == role, "sha256"])
+
+    def fingerprints(self) -> dict[str, list[str]]:
+        """Fingerprints of the wells of each role, as a model's card keeps them."""
+        return {role: self.hashes(role) for role in ("train", "validation", "test")}
+
+    def labels(self, rows: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Class index of these patches, (n,)."""
+        return class_labels(self.dataset.table.iloc[rows], self.classes)
+
+    def overlap(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Overlap of these patches, (n,), fractions."""
+        return np.asarray(self.dataset.table["overlap"].to_numpy(np.float32)[rows])
+
+    def baselines(self, *roles: str) -> Baselines:
+        """Fit the baselines on the usable patches of these roles."""
+        rows = self.rows(*roles)
+        table = with_counts(self.dataset, rows)
+        well = table.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
+        fitted = fit_baselines(
+            table["overlap"].to_numpy(np.float64), self.labels(rows), well, self.classes
+        )
+        # A faulty patch has overlap 0 by definition (DOMAIN.md), and none is among these rows.
+        by_class = zip(self.classes, fitted.class_overlap, strict=True)
+        labels = self.labels(rows)[np.unique(well, return_index=True)[1]]
+        return replace(
+            fitted,
+            class_overlap=[0.0 if name == FAULTY else value for name, value in by_class],
+            logistic=fit_logistic_rule(well_measures(table), labels),
+        )
+
+
+def split_dataset(
+    dataset: Dataset,
+    config: SplitConfig,
+    classes: list[str] | None = None,
+    *,
+    faulty_class: bool = False,
+    fewest: int = 1,
+) -> Split:
+    """Split the wells of a dataset.
+
+    Wells without a single usable patch are left out; so are those of stimulations that are
+    not among the classes.
+
+    Parameters
+    ----------
+    fewest : int
+        Stimulations at least; 2 where they are to be told apart.
+
+    Raises
+    ------
+    ConfigError
+        If a class is not in the dataset, or a stimulation has too few wells.
+    """
+    wells = dataset.wells
+    known = sorted(wells["stimulation"].unique(), key=_order)
+    unknown = [name for name in classes or [] if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"classes: expected stimulations of {dataset.path} ({', '.join(known)}), found "
+            f"'{unknown[0]}'; correct the name"
+        )
+    chosen = classes or known
+    if len(chosen) < fewest:
+        raise ConfigError(
+            f"expected {fewest} stimulations or more in {dataset.path} to tell apart, found "
+            f"{', '.join(chosen)} only; prepare a plate that has others"
+        )
+    usable = dataset.table.groupby(["plate", "well"])["faulty"].min()
+    keys = pd.MultiIndex.from_frame(wells[["plate", "well"]])
+    kept = wells["stimulation"].isin(chosen) & ~usable.reindex(keys).to_numpy(bool)
+    wells = wells[kept].reset_index(drop=True)
+    try:
+        roles = _roles(wells, config)
+    except ValueError as error:
+        raise ConfigError(f"{dataset.path}: {error}") from error
+    names = [*chosen, FAULTY] if faulty_class else list(chosen)
+    split = Split(dataset, names, wells.assign(role=roles), np.zeros(len(dataset.table), bool))
+    if not config.audit:
+        return split
+    rows = split.rows("train", faulty=True)
+    well = dataset.table.iloc[rows].groupby(["plate", "well"], sort=True).ngroup().to_numpy()
+    chosen_rows = rows[hold_out(well, config.audit, np.random.default_rng(config.seed))]
+    split.held_out[chosen_rows] = True
+    return split
+
+
+def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
+    names = list(wells["stimulation"])
+    if config.by == "well" and config.folds is None:
+        rng = np.random.default_rng(config.seed)
+        return split_wells(names, validation=config.validation, test=config.test, rng=rng)
+    group = wells["plate"].astype(str)
+    if config.by != "plate":
+        place = wells["well"] if config.by == "well" else wells["well"].str[1:]
+        group = group + "/" + place
+    if config.folds is None:
+        return split_groups(
+            names, list(group), validation=config.validation, test=config.test, seed=config.seed
+        )
+    return fold_groups(
+        names,
+        list(group),
+        validation=config.validation,
+        folds=config.folds,
+        fold=config.fold or 0,
+        seed=config.seed,
+    )
+
+
+GB = 1_000_000_000
+
+
+def load_patches(
+    dataset: Dataset, rows: NDArray[np.integer], *, masked: bool, memory_gb: float = MEMORY_GB
+) -> AnyPatches:
+    """Take patches, with their masks where the model sees masked images.
+
+    Parameters
+    ----------
+    rows : ndarray of int, (n,)
+        Of the dataset.
+    memory_gb : float
+        They are read into memory where those of the whole dataset fit into it. Otherwise they
+        stay on disk, and as many fields as fit are in memory at a time.
+    """
+    memory = int(memory_gb * GB)
+    if stored_bytes(dataset, masked=masked) > memory:
+        return StoredPatches(dataset, rows, masked=masked, memory=memory)
+    return Patches(dataset.read(rows), dataset.read_masks(rows) if masked else None)
+
+
+def _order(name: str) -> tuple[float, str]:
+    # The weakest interaction first, as in every figure: Unstimulated, OVA, ConA.
+    known = {"Unstimulated": 0.0, "OVA": 1.0, "ConA": 2.0}
+    return known.get(name, 3.0), name

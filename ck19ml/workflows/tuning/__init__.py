@@ -1,0 +1,1 @@
+"""Steps of `tune`: its study, its trials, their workers and the champion."""

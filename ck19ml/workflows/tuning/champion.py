@@ -1,0 +1,165 @@
+"""Refit the best trial, evaluate it once on the test wells, and register it."""
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, RegressorConfig, TuneConfig
+from ck19ml.files.fingerprint import fingerprint
+from ck19ml.networks.evaluation import Evaluation
+from ck19ml.networks.heads import HeadSettings, train_classifier
+from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.networks.training import FitSettings
+from ck19ml.tracking import registry, runs
+from ck19ml.tracking.runs import Run
+from ck19ml.tuning import Trial
+from ck19ml.workflows.progress import say
+from ck19ml.workflows.regressor import regressor_step
+from ck19ml.workflows.steps.finish import card
+from ck19ml.workflows.steps.fit import finish_supervised
+from ck19ml.workflows.steps.split import Split
+from ck19ml.workflows.tuning.features import load_material
+from ck19ml.workflows.tuning.trials import settings_of
+
+
+def refit(
+    config: TuneConfig, split: Split, run: Run, encoder_run: Run, best: Trial, folder: Path
+) -> dict[str, Any]:
+    """Train the best trial's settings on training and validation wells, and register the model.
+
+    The gate compares the trial as it was before it saw the validation wells.
+
+    Returns
+    -------
+    dict
+        run, model (URI), promoted, description, the test metrics and the config that trains
+        this model again (``champion``, YAML), JSON-like.
+    """
+    say(f"champion: refitting trial {best.number} on training and validation wells")
+    started = time.monotonic()
+    material = load_material(
+        split, masked=config.autoencoder.masked, encoder_run=encoder_run, folder=folder
+    )
+    _train_regressor(config, split, material.encoder, encoder_run)
+    settings = _settings(config, best)
+    network, result = train_classifier(
+        material.encoder,
+        material.whole(pixels=settings.fine_tune),
+        None,
+        settings,
+        classes=len(split.classes),
+        seed=config.seed,
+    )
+    known = card(
+        "classifier",
+        split,
+        masked=config.autoencoder.masked,
+        seed=config.seed,
+        threshold=config.interaction_threshold,
+        refit=True,
+    )
+    known = replace(
+        known,
+        temperature=best.notes.get("temperature", 1.0),
+        well_temperature=best.notes.get("well_temperature", 1.0),
+    )
+    scorer = Scorer(network, known, mask_network_of(split.dataset))
+    trained = finish_supervised(
+        run,
+        scorer,
+        split,
+        result,
+        epochs=settings.fit.epochs,
+        seed=config.seed,
+        refit=True,
+        losses=best.notes["losses"],
+        always=config.promote == "always",
+    )
+    evaluations = trained.evaluations
+    again = config_of(config, split, settings, encoder_run).model_copy(
+        update={
+            "temperature": known.temperature,
+            "well_temperature": known.well_temperature,
+        }
+    )
+    seconds = time.monotonic() - started
+    return {
+        "run": run.id,
+        "model": trained.version.uri,
+        "promoted": trained.promoted,
+        "description": trained.description,
+        "metrics": evaluations["train"].metrics("train") | evaluations["test"].metrics("test"),
+        "champion": as_yaml(again, evaluations["test"], seconds),
+    }
+
+
+def config_of(
+    config: TuneConfig, split: Split, settings: HeadSettings, encoder_run: Run
+) -> ClassifierConfig:
+    """Write down how ``ck19ml classifier`` trains the same model again."""
+    head = settings.head_fit
+    return ClassifierConfig(
+        dataset=config.dataset,
+        encoder=registry.model_uri(encoder_run),
+        architecture=config.autoencoder.architecture,
+        masked=config.autoencoder.masked,
+        fine_tune=settings.fine_tune,
+        refit=True,
+        classes=split.classes,
+        class_weights=settings.class_weights,
+        head=HeadConfig(
+            units=settings.units,
+            depth=settings.depth,
+            dropout=settings.dropout,
+            normalise=settings.normalise,
+            pooled=settings.pooled,
+        ),
+        fit=_fit_config(settings.fit),
+        head_fit=None if head is None else _fit_config(head),
+        interaction_threshold=config.interaction_threshold,
+        split=config.split,
+        seed=config.seed,
+    )
+
+
+def _fit_config(settings: FitSettings) -> FitConfig:
+    known = asdict(settings)
+    return FitConfig(**{name: known[name] for name in FitConfig.model_fields if name in known})
+
+
+def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:
+    """Write a config as an experiment file, which starts with what it takes and reaches."""
+    wells, patches = test.scores["well_accuracy"], test.scores["accuracy"]
+    return (
+        "# ck19ml classifier -c champion.yaml\n"
+        f"# {seconds:.0f} s where it was tuned. Test wells ({len(test.wells)}): well accuracy "
+        f"{wells}, patch accuracy {patches.value:.3f}.\n"
+        + yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    )
+
+
+def _settings(config: TuneConfig, best: Trial) -> HeadSettings:
+    settings = settings_of(config, best.parameters)
+    whole = replace(settings.fit, epochs=best.notes["best_epoch"])
+    head = settings.head_fit and replace(settings.head_fit, epochs=best.notes["head_epochs"])
+    return replace(settings, fit=whole, head_fit=head)
+
+
+def _train_regressor(config: TuneConfig, split: Split, encoder: Any, encoder_run: Run) -> None:
+    settings = RegressorConfig(
+        dataset=config.dataset,
+        encoder=registry.model_uri(encoder_run),
+        architecture=config.autoencoder.architecture,
+        masked=config.autoencoder.masked,
+        fit=config.regressor_fit,
+        interaction_threshold=config.interaction_threshold,
+        split=config.split,
+        seed=config.seed,
+    )
+    mark = fingerprint("regressor", settings.model_dump(mode="json"), split.fingerprints(),
+                       split.dataset.content_hash)  # fmt: skip
+    if runs.find_finished(mark, "regressor") is None:
+        regressor_step(settings, split, encoder, mark)

@@ -1,0 +1,107 @@
+"""What the trials of a study are trained on: features once a study, pixels only where needed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml.files.fingerprint import fingerprint
+from ck19ml.files.writing import make_folder, replacing
+from ck19ml.networks.architectures import Network
+from ck19ml.networks.batches import AnyPatches, Patches
+from ck19ml.networks.heads import Part
+from ck19ml.networks.training import predict
+from ck19ml.tracking import registry
+from ck19ml.tracking.runs import Run
+from ck19ml.workflows.progress import say
+from ck19ml.workflows.steps.split import Split, load_patches
+
+ROLES = ("train", "validation")
+NO_PIXELS = Patches(np.zeros((0, 1, 1, 2), np.uint16))
+"""In place of pixels that a frozen encoder's head never looks at."""
+
+
+@dataclass
+class Material:
+    """The training and validation patches of a study, as its trials take them.
+
+    Attributes
+    ----------
+    encoder : keras.Model
+    features : dict of ndarray, (n, features), float32
+        By role; on one machine mapped from a file that all processes share.
+    """
+
+    split: Split
+    masked: bool
+    encoder: Network
+    features: dict[str, NDArray[np.float32]]
+    _patches: dict[str, AnyPatches] = field(default_factory=dict)
+
+    def part(self, role: str, *, pixels: bool) -> Part:
+        """Return the patches of a role with their features.
+
+        Parameters
+        ----------
+        pixels : bool
+            Whether the patches themselves are needed; they are read once, when they first are.
+        """
+        labels = self.split.labels(self.split.rows(role))
+        patches = self._pixels(role) if pixels else NO_PIXELS
+        return Part(patches, labels, self.features[role])
+
+    def whole(self, *, pixels: bool) -> Part:
+        """Return the patches of all roles as one part: what the champion is trained on."""
+        rows = np.concatenate([self.split.rows(role) for role in ROLES])
+        patches: AnyPatches = NO_PIXELS
+        if pixels:
+            patches = load_patches(self.split.dataset, rows, masked=self.masked)
+        features = np.concatenate([self.features[role] for role in ROLES])
+        return Part(patches, self.split.labels(rows), features)
+
+    def _pixels(self, role: str) -> AnyPatches:
+        if role not in self._patches:
+            rows = self.split.rows(role)
+            self._patches[role] = load_patches(self.split.dataset, rows, masked=self.masked)
+        return self._patches[role]
+
+
+def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path) -> Material:
+    """Load what the trials need; features are computed once and kept beside the study.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the features are kept.
+    """
+    encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
+    material = Material(split, masked, encoder, {})
+    mark = fingerprint(encoder_run.id)
+    for role in ROLES:
+        own = fingerprint(mark, split.dataset.content_hash, split.rows(role).tolist())
+        path = folder / f"features-{own}.npy"
+        features = read_features(path, len(split.rows(role)))
+        if features is None:
+            _encode(path, encoder, material._pixels(role))
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+        material.features[role] = features
+    return material
+
+
+def read_features(path: Path, patches: int) -> NDArray[np.float32] | None:
+    """Open what `load_material` kept, (patches, features), float32; None where it is not that."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    is_whole = isinstance(found, np.ndarray) and found.shape[:1] == (patches,)
+    return found if is_whole and found.dtype == np.float32 else None
+
+
+def _encode(path: Path, encoder: Network, patches: AnyPatches) -> None:
+    say(f"encoding {len(patches)} patches")
+    features = predict(encoder, patches)
+    make_folder(path.parent)
+    with replacing(path) as made, made.open("wb") as file:
+        np.save(file, features, allow_pickle=False)

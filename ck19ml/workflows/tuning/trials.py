@@ -1,0 +1,167 @@
+"""The trials of a study: each one a head (or a fine-tuned network) and an MLflow run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml import tuning
+from ck19ml.config import TuneConfig
+from ck19ml.core.scores.classification import fit_temperatures
+from ck19ml.errors import Ck19Error, TrialFailed
+from ck19ml.networks.architectures import Network
+from ck19ml.networks.evaluation import evaluate_classifier, with_counts
+from ck19ml.networks.heads import HeadSettings, Part, train_classifier
+from ck19ml.networks.training import Fit, FitSettings, predict, predict_features
+from ck19ml.tracking import trial_runs
+from ck19ml.tracking.runs import Run
+from ck19ml.tuning import Parameters, Report, Space
+from ck19ml.workflows.steps.finish import card
+from ck19ml.workflows.steps.gate import well_losses
+from ck19ml.workflows.tuning.features import Material
+
+EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
+"""What the backends of Keras call it when a network is too large for the memory."""
+
+
+def settings_of(config: TuneConfig, parameters: Parameters) -> HeadSettings:
+    """Turn a trial's parameters into the settings of its head and training."""
+    fine_tune = bool(parameters["fine_tune"])
+    head = FitSettings(
+        epochs=config.epochs,
+        batch_size=int(parameters["batch_size"]),
+        learning_rate=float(parameters["learning_rate"]),
+        patience=config.patience,
+    )
+    # The whole network at a tenth of the rate: encoder and head have both been trained.
+    whole = replace(head, epochs=config.fine_tune_epochs, learning_rate=head.learning_rate / 10)
+    return HeadSettings(
+        units=int(parameters["units"]),
+        depth=int(parameters["depth"]),
+        dropout=float(parameters["dropout"]),
+        normalise=bool(parameters["normalise"]),
+        pooled=bool(parameters["pooled"]),
+        fine_tune=fine_tune,
+        class_weights=bool(parameters["class_weights"]),
+        fit=whole if fine_tune else head,
+        head_fit=head if fine_tune else None,
+    )
+
+
+@dataclass
+class Trials:
+    """Trains a study's trials, and writes each into a run of its own.
+
+    Attributes
+    ----------
+    open : dict of Run
+        Runs of the trials at work.
+    """
+
+    config: TuneConfig
+    material: Material
+    parent: Run
+    open: dict[int, Run] = field(default_factory=dict)
+    progress: Callable[[], None] | None = None
+
+    def started(self, number: int, parameters: Parameters) -> None:
+        """Open the trial's run."""
+        self.open[number] = trial_runs.start_trial(self.parent, number, parameters)
+
+    def ended(self, number: int, state: str, error: str | None) -> None:
+        """Close the trial's run in its true state."""
+        run = self.open.pop(number, None)
+        if run is not None:  # else the server was lost before there was one
+            trial_runs.end_trial(run, state, error)
+        if self.progress:
+            self.progress()
+
+    def objective(
+        self, number: int, parameters: Parameters, report: Report
+    ) -> tuple[float, dict[str, Any]]:
+        """Train a trial; its value is the validation patches' mean log loss, in nats."""
+        run = self.open[number]
+        curve: list[tuple[int, dict[str, float]]] = []
+
+        def watch(epoch: int, metrics: Any) -> None:
+            curve.append((epoch, dict(metrics)))
+            report(epoch, metrics["validation/loss"])
+
+        settings = settings_of(self.config, parameters)
+        tags: dict[str, str] = {}
+        try:
+            network, result = self._train(settings, watch)
+            value, notes, metrics = self._evaluate(network, result, settings)
+            curve.append((0, metrics))
+            tags["stop_reason"] = result.stop_reason
+        finally:  # at once: a trial may be shorter than a few questions to the server
+            run.curve(curve, tags)
+        return value, notes
+
+    def _train(self, settings: HeadSettings, watch: Any) -> tuple[Network, Fit]:
+        """Train; what is the fault of the parameters fails the trial, and not the study."""
+        try:
+            return train_classifier(
+                self.material.encoder,
+                self.material.part("train", pixels=settings.fine_tune),
+                self.material.part("validation", pixels=settings.fine_tune),
+                settings,
+                classes=len(self.material.split.classes),
+                seed=self.config.seed,
+                report=watch,
+            )
+        except Ck19Error:
+            raise
+        except (ValueError, ArithmeticError) as error:
+            raise TrialFailed(_sentence(error)) from error
+        except Exception as error:
+            if type(error).__name__ in EXHAUSTED:
+                raise TrialFailed(f"out of memory: {_sentence(error)}") from error
+            raise
+
+    def _evaluate(
+        self, network: Network, result: Fit, settings: HeadSettings
+    ) -> tuple[float, dict[str, Any], dict[str, float]]:
+        """Return the value, the notes and the metrics of a trained trial."""
+        part = self.material.part("validation", pixels=settings.fine_tune)
+        probabilities = _predict(network, part, settings).astype(np.float64)
+        split = self.material.split
+        rows = split.rows("validation")
+        table = with_counts(split.dataset, rows)
+        known = card(
+            "classifier",
+            split,
+            masked=self.config.autoencoder.masked,
+            seed=self.config.seed,
+            threshold=self.config.interaction_threshold,
+        )
+        evaluation = evaluate_classifier(probabilities, table, known)
+        epochs = {"best_epoch": result.best_epoch, "head_epochs": result.head_epochs}
+        first, second = fit_temperatures(evaluation.patches, evaluation.wells, split.classes)
+        notes = epochs | {
+            "losses": well_losses("classifier", evaluation, split.wells),
+            "temperature": first,
+            "well_temperature": second,
+        }
+        return evaluation.scores["log_loss"].value, notes, evaluation.metrics("validation") | epochs
+
+
+def _predict(network: Any, part: Part, settings: HeadSettings) -> NDArray[np.float32]:
+    if settings.fine_tune:
+        return predict(network, part.patches)
+    assert part.features is not None  # noqa: S101 (the encoder is as it was: they are known)
+    return predict_features(network.get_layer("head"), part.features)
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def space_of(config: TuneConfig) -> Space:
+    """Turn the config's search space into the study's."""
+    return {
+        name: value if isinstance(value, list) else tuning.Range(value.low, value.high, value.log)
+        for name, value in config.space
+    }

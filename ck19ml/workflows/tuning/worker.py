@@ -1,0 +1,133 @@
+"""A worker of a study: a process, here or on a cluster, that runs trials until there are enough.
+
+``python -m ck19ml.workflows.tuning.worker`` reads its task as one line of JSON from standard input,
+which stays open as long as the command that started it lives, and writes what came of it as one
+line of JSON.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ck19ml.config import TuneConfig
+from ck19ml.errors import Ck19Error
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is told. Its printed form shows no secrets.
+
+    Attributes
+    ----------
+    config : dict
+        Of the tuning, JSON-like.
+    storage, tracking : str
+        Where the study and the runs are kept.
+    study, parent, encoder_run : str
+        The study's name, and ids of runs.
+    folder : str
+        Where the features are, unless they are sent along.
+    failed_before : int
+    until : float or None
+        See `tuning.Study.run`.
+    features : dict of ndarray, optional
+        Sent along to workers of a cluster.
+    """
+
+    config: dict[str, Any] = field(repr=False)
+    storage: str = field(repr=False)
+    tracking: str = field(repr=False)
+    study: str
+    parent: str
+    encoder_run: str
+    folder: str
+    failed_before: int
+    until: float | None
+    features: dict[str, NDArray[np.float32]] | None = field(default=None, repr=False)
+
+
+def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Run trials of a study until it has enough; returns how many were added here."""
+    from ck19ml.tracking import registry, server
+    from ck19ml.tracking.runs import Run
+
+    server.use(task.tracking)
+    from ck19ml import tuning
+    from ck19ml.plates.dataset.store import open_dataset
+    from ck19ml.workflows.steps.split import split_dataset
+    from ck19ml.workflows.tuning.features import Material, load_material
+    from ck19ml.workflows.tuning.trials import Trials, space_of
+
+    config = TuneConfig.model_validate(task.config)
+    split = split_dataset(open_dataset(config.dataset), config.split, config.classes)
+    encoder_run, masked = Run(task.encoder_run), config.autoencoder.masked
+    if task.features is None:
+        material = load_material(
+            split, masked=masked, encoder_run=encoder_run, folder=Path(task.folder)
+        )
+    else:
+        encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
+        material = Material(split, masked, encoder, task.features)
+    with (
+        server.lost_in_one_line(),
+        tuning.open_study(
+            task.storage,
+            task.study,
+            seed=config.seed,
+            first=config.first,
+            pruner=config.pruner,
+            heartbeat=config.heartbeat,
+        ) as study,
+    ):
+        trials = Trials(config, material, Run(task.parent))
+        return study.run(
+            config.trials,
+            trials.objective,
+            space_of(config),
+            trials,
+            failures=config.failures,
+            failed_before=task.failed_before,
+            until=math.inf if task.until is None else task.until,
+            go_on=go_on,
+        )
+
+
+def main(work: Callable[[Task], int] = work) -> int:
+    """Do the task that standard input names; see the module."""
+    # Whoever starts `tune` in a script's background has it, and its workers, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    task = Task(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        told: dict[str, Any] = {"added": work(task)}
+    except Ck19Error as error:
+        told = {"error": " ".join(str(error).split())}
+    except KeyboardInterrupt:
+        told = {"interrupted": True}
+    print(json.dumps(told), flush=True)
+    return 0
+
+
+def _end_with_parent() -> None:
+    """Interrupt this process once the one that started it is gone, or says so."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def as_json(task: Task) -> str:
+    """Write a task, without features, as one line."""
+    return json.dumps(asdict(replace(task, features=None)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ck19ml.core.chance import by_chance
+from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.simulation.contact import ALL, MEASURES, at_density, measure, separation
+from ck19ml.core.simulation.parameters import Parameters
+
+
+def test_density_scales_the_cells_and_nothing_else() -> None:
+    plain, dense = Parameters(), at_density(Parameters(), 3)
+    for name, condition in dense.conditions.items():
+        before = plain.conditions[name]
+        assert condition.tcell_count == tuple(3 * value for value in before.tcell_count)
+        assert condition.dc_count == tuple(3 * value for value in before.dc_count)
+        assert condition.contact == before.contact
+    assert dense.camera == plain.camera
+
+
+def test_measures_by_hand() -> None:
+    masks = np.zeros((9, 9, 2), bool)  # 2 x 2 patches of 4; the left column and last row are margin
+    masks[0:4, 1:5, DC] = True  # the first patch as a whole
+    masks[2:6, 1:5, TCELL] = True  # half on it, half in the patch below
+    found = measure(masks, patch_size=4)
+    assert found["patch_overlap"] == pytest.approx(0.5 / 4)
+    assert found["tcell_overlap"] == 0.5
+    assert found["overlap_excess"] == pytest.approx(0.5 - 16 / 64)
+    assert found["overlap_z"] == pytest.approx(by_chance(masks[None, :8, 1:]).z[0])
+
+
+def wells(measured: dict[str, list[float]], density: list[str]) -> pd.DataFrame:
+    number = len(density)
+    table = pd.DataFrame({name: measured.get(name, [0.0] * number) for name in MEASURES})
+    return table.assign(
+        masks="truth",
+        density=density,
+        stimulation=["ConA", "ConA", "Unstimulated", "Unstimulated"] * (number // 4),
+        control=True,
+        contact=[0.9, 1.0, 0.1, 0.2] * (number // 4),
+    )
+
+
+def test_what_follows_density_is_told_from_what_follows_contact() -> None:
+    contact = [0.9, 1.0, 0.1, 0.2] * 2
+    crowded = [value + 5 * (index >= 4) for index, value in enumerate(contact)]
+    table = wells({"overlap_excess": contact, "tcell_overlap": crowded}, ["low"] * 4 + ["high"] * 4)
+    scores = separation(table).set_index(["density", "measure"])
+    assert scores.loc[("low", "tcell_overlap"), "spearman"] == pytest.approx(1)
+    assert scores.loc[(ALL, "overlap_excess"), "spearman"] == pytest.approx(1)
+    assert scores.loc[(ALL, "tcell_overlap"), "spearman"] < 0.6
+    # 1 - 3 (0.0707 + 0.0707) / 0.8 within a density
+    assert scores.loc[("high", "overlap_excess"), "z_prime"] == pytest.approx(0.4697, abs=1e-4)
+    assert scores.loc[(ALL, "tcell_overlap"), "z_prime"] < 0
+    assert scores["wells"].tolist() == [4] * 8 + [8] * 4

@@ -1,0 +1,200 @@
+import pickle
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ck19ml.core.mask_methods import (
+    FIELD_METHODS,
+    NAMES,
+    NETWORK,
+    PATCH_METHODS,
+    Method,
+    kmeans,
+    method,
+    per_field,
+)
+from ck19ml.core.masks import otsu
+from ck19ml.core.patches import raise_background
+from ck19ml.errors import ConfigError
+from ck19ml.networks.mask_model import MaskCard, MaskNetwork, StoredMasks
+
+LEVEL = 255
+SIZE = 48
+DEPTHS: list[tuple[Any, int, int]] = [
+    (np.uint8, 20, 200),
+    (np.uint16, LEVEL, 2000),
+    (np.uint16, 1000, 60_000),
+]
+"""Type, level of the background and grey value of a cell, of cameras of 8, 12 and 16 bits."""
+
+
+def cells(seed: int) -> np.ndarray:
+    """A dark patch with a noisy bright disc: two unequal, overlapping classes."""
+    rng = np.random.default_rng(seed)
+    y, x = np.ogrid[:SIZE, :SIZE]
+    disc = (y - SIZE / 2) ** 2 + (x - SIZE / 2) ** 2 < (SIZE / rng.uniform(3, 8)) ** 2
+    grey = rng.normal(270, 15, (SIZE, SIZE)) + disc * rng.gamma(3, rng.uniform(20, 300))
+    return np.clip(grey, LEVEL, 4095).astype(np.uint16)
+
+
+def patches(*seeds: int) -> np.ndarray:
+    """One patch for each seed, both channels different."""
+    return np.stack([np.stack([cells(seed), cells(seed + 100)], axis=-1) for seed in seeds])
+
+
+def blank(dtype: Any, level: int, number: int = 1) -> np.ndarray:
+    return np.full((number, SIZE, SIZE, 2), level, dtype)
+
+
+@pytest.fixture(scope="session")
+def bright_is_cell(tmp_path_factory: pytest.TempPathFactory) -> StoredMasks:
+    """A stored network that nobody trained: a pixel as bright as the brightest half is cell."""
+    inputs = keras.Input((None, None, 1))
+    pixel = keras.layers.Conv2D(1, 1, activation="sigmoid")
+    network = keras.Model(inputs, pixel(inputs))
+    pixel.set_weights([np.full((1, 1, 1, 1), 50.0), np.array([-40.0])])
+    card = MaskCard("pixel", "truth", SIZE, LEVEL, 12, {}, seed=0, software="test")
+    folder = tmp_path_factory.mktemp("pixel") / "network"
+    return StoredMasks(MaskNetwork(network, card).save(folder))
+
+
+@pytest.fixture(params=NAMES)
+def masks_of(request: pytest.FixtureRequest) -> Method:
+    """Each method in turn."""
+    network = request.getfixturevalue("bright_is_cell") if request.param == NETWORK else None
+    return method(request.param, network)
+
+
+class TestEveryMethod:
+    """What configs and the command line may expect of a mask method, whichever it is."""
+
+    def test_masks_have_the_shape_of_the_patches(self, masks_of: Method) -> None:
+        given_patches = patches(1, 2, 3)
+        masks = masks_of(given_patches, LEVEL)
+        assert masks.shape == given_patches.shape
+        assert masks.dtype == bool
+
+    def test_no_patches_have_no_masks(self, masks_of: Method) -> None:
+        assert masks_of(blank(np.uint16, LEVEL, number=0), LEVEL).shape == (0, SIZE, SIZE, 2)
+
+    def test_one_channel_will_do(self, masks_of: Method) -> None:
+        both = patches(1)
+        alone = masks_of(np.ascontiguousarray(both[..., :1]), LEVEL)
+        np.testing.assert_array_equal(alone, masks_of(both, LEVEL)[..., :1])
+
+    @pytest.mark.parametrize(("dtype", "level", "bright"), DEPTHS)
+    def test_an_empty_patch_has_an_empty_mask(
+        self, masks_of: Method, dtype: Any, level: int, bright: int
+    ) -> None:
+        assert not masks_of(blank(dtype, level, number=2), level).any()
+
+    @pytest.mark.parametrize(("dtype", "level", "bright"), DEPTHS[:2])
+    def test_a_constant_patch_has_an_empty_mask_where_the_mask_is_a_threshold(
+        self, dtype: Any, level: int, bright: int
+    ) -> None:
+        for name in PATCH_METHODS:
+            assert not method(name)(blank(dtype, bright), level).any()
+
+    def test_a_saturated_part_is_masked_as_a_whole(self, masks_of: Method) -> None:
+        saturated = blank(np.uint16, LEVEL)
+        saturated[0, :20, :20] = 4095
+        np.testing.assert_array_equal(masks_of(saturated, LEVEL), saturated == 4095)
+
+    def test_noise_below_the_background_has_an_empty_mask(self, masks_of: Method) -> None:
+        noise = np.random.default_rng(0).integers(200, LEVEL + 1, (1, SIZE, SIZE, 2))
+        assert not masks_of(raise_background(noise.astype(np.uint16)), LEVEL).any()
+
+    @pytest.mark.parametrize("mean", [240, 300])
+    def test_noise_above_the_background_has_an_empty_mask(
+        self, masks_of: Method, mean: int
+    ) -> None:
+        noise = np.random.default_rng(0).normal(mean, 20, (3, SIZE, SIZE, 2))
+        assert not masks_of(np.maximum(noise, LEVEL).astype(np.uint16), LEVEL).any()
+
+    def test_one_bright_pixel_is_no_cell(self, masks_of: Method) -> None:
+        hot = blank(np.uint16, LEVEL)
+        hot[0, 20, 30, 1] = 4095
+        assert not masks_of(hot, LEVEL).any()
+
+    @pytest.mark.parametrize(("dtype", "level", "bright"), DEPTHS)
+    def test_a_bright_disc_is_found_in_its_channel_only(
+        self, masks_of: Method, dtype: Any, level: int, bright: int
+    ) -> None:
+        one = blank(dtype, level)
+        y, x = np.ogrid[:SIZE, :SIZE]
+        one[0, (y - 20) ** 2 + (x - 30) ** 2 < 25, 1] = bright
+        np.testing.assert_array_equal(masks_of(one, level), one > level)
+
+    def test_the_same_patches_have_the_same_masks(self, masks_of: Method) -> None:
+        given_patches = patches(1, 2)
+        np.testing.assert_array_equal(
+            masks_of(given_patches, LEVEL), masks_of(given_patches, LEVEL)
+        )
+
+    def test_patches_stay_as_they_are(self, masks_of: Method) -> None:
+        given_patches = patches(1, 2)
+        before = given_patches.copy()
+        masks_of(given_patches, LEVEL)
+        np.testing.assert_array_equal(given_patches, before)
+
+
+@pytest.mark.parametrize("name", [*PATCH_METHODS, NETWORK])
+def test_a_patch_is_masked_alike_in_any_company(name: str, bright_is_cell: StoredMasks) -> None:
+    masks_of = method(name, bright_is_cell)
+    both = masks_of(patches(3, 5), LEVEL)
+    np.testing.assert_array_equal(both[:1], masks_of(patches(3), LEVEL))
+    np.testing.assert_array_equal(both[1:], masks_of(patches(5), LEVEL))
+
+
+@pytest.mark.parametrize("name", FIELD_METHODS)
+def test_a_field_has_one_threshold_a_channel(name: str) -> None:
+    field = patches(3, 5, 8)
+    masks = method(name)(field, LEVEL)
+    for channel in (0, 1):
+        values, inside = field[..., channel], masks[..., channel]
+        assert values[~inside].max() < values[inside].min()
+
+
+def test_a_field_of_one_patch_is_that_patch() -> None:
+    np.testing.assert_array_equal(per_field(otsu)(patches(4), LEVEL), otsu(patches(4), LEVEL))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_means_of_opencv_come_near_the_best_split(seed: int) -> None:
+    found, best = kmeans(patches(seed), LEVEL), otsu(patches(seed), LEVEL)
+    assert np.count_nonzero(found != best) < 0.02 * found.size
+
+
+def test_kmeans_does_not_depend_on_what_was_drawn_before() -> None:
+    import cv2
+
+    first = kmeans(patches(2), LEVEL)
+    cv2.setRNGSeed(99)
+    np.testing.assert_array_equal(kmeans(patches(2), LEVEL), first)
+
+
+@settings(max_examples=20, deadline=None)
+@given(hnp.arrays(np.uint8, (2, 6, 6, 2)), st.integers(0, 255))
+def test_nothing_at_or_below_the_background_is_masked(values: np.ndarray, level: int) -> None:
+    for name in (*PATCH_METHODS, *FIELD_METHODS):
+        assert not method(name)(values, level)[values <= level].any()
+
+
+def test_an_unknown_method_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"otsu, kmeans, threshold.*found 'otsus'"):
+        method("otsus")
+
+
+def test_the_network_s_method_needs_its_network() -> None:
+    with pytest.raises(ConfigError, match="found none; train one by 'ck19ml unet'"):
+        method(NETWORK)
+
+
+def test_a_network_goes_to_another_process(bright_is_cell: StoredMasks) -> None:
+    there = pickle.loads(pickle.dumps(bright_is_cell))  # noqa: S301 - written above
+    np.testing.assert_array_equal(there(patches(1), LEVEL), bright_is_cell(patches(1), LEVEL))
