@@ -9,7 +9,10 @@ import typer
 from ck19ml import cli
 from tests.places import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 EXAMPLE = "experiments/NAME.yaml"
 
@@ -46,9 +49,15 @@ def test_the_check_of_commands_finds_them() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_are_named_are_there(page: Path) -> None:
-    folders = "benchmarks|docs|experiments|tests"
+    folders = "benchmarks|ck19ml|docs|experiments|tests"
     named = set(re.findall(rf"\b((?:{folders})/[\w/.-]+\.(?:md|py|yaml))", read(page)))
     assert [name for name in sorted(named - {EXAMPLE}) if not (ROOT / name).is_file()] == []
+
+
+def test_the_readme_is_read_in_a_few_minutes_and_names_the_two_commands() -> None:
+    text = read(ROOT / "README.md")
+    assert len(text.splitlines()) <= 150
+    assert {"make tune", "make test"} <= set(re.findall(r"^make \w+", text, re.M))
 
 
 def test_each_room_stands_in_the_tree_of_the_architecture() -> None:
