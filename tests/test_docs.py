@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from ck19ml import cli
+from docs import command_pages, config_pages
 from tests.places import ROOT
 
 PAGES = [
@@ -66,3 +67,28 @@ def test_each_room_stands_in_the_tree_of_the_architecture() -> None:
     rooms = {path.parent.name for path in package.rglob("*.py")} - {"ck19ml"}
     rooms |= {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
     assert {name for name in rooms if not re.search(rf"^ *{name}(\.py|/) ", text, re.M)} == set()
+
+
+def test_the_reference_has_each_command_with_its_options() -> None:
+    sections = re.split(r"^## `ck19ml (\w+)`", command_pages.page(), flags=re.M)[1:]
+    texts = dict(zip(sections[::2], sections[1::2], strict=True))
+    assert set(texts) == set(options())
+    for name, known in options().items():
+        shown = {text for text in known if text.startswith("-")}
+        assert {text for text in shown if text not in texts[name]} == set(), f"ck19ml {name}"
+
+
+def test_the_reference_has_each_config_that_a_command_takes() -> None:
+    kinds = {kind.__name__ for kind in config_pages.config_kinds()}
+    text = config_pages.pages()["configs.md"]
+    assert {"TuneConfig", "ClassifierConfig", "FitConfig", "SplitConfig"} <= kinds
+    for path in EXPERIMENTS:
+        command = path.read_text().split()[2]
+        assert f"The command `{command}`" in text, path.name
+
+
+def test_the_reference_says_values_defaults_and_meanings() -> None:
+    text = config_pages.pages()["configs.md"]
+    assert "| `trials` | whole number ≥ 1 | `20` | Trials that the study has" in text
+    assert "| `fit` | [FitConfig](#fitconfig) | `{batch_size: 64}` |" in text
+    assert "| `bit_depth` | whole number | `12` | Bits" in config_pages.pages()["plate-yaml.md"]
