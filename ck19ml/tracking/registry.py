@@ -20,8 +20,10 @@ from ck19ml.networks.scorer import Scorer, load_scorer
 from ck19ml.tracking.runs import Run
 from ck19ml.tracking.server import client, says_absent
 
-LOADER = Scorer.__module__
-MASK_LOADER = MaskNetwork.__module__
+LOADERS = (Scorer.__module__, "ck19ml.scoring")
+MASK_LOADERS = (MaskNetwork.__module__, "ck19ml.mask_network")
+"""Loader modules that a model of ours names: today's, and that of ck19ml 0.1.0."""
+
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 REQUIREMENTS = (
@@ -158,7 +160,7 @@ def load_model(uri: str) -> Scorer:
         If there is no such model, or it is not one of this project's.
     """
     with tempfile.TemporaryDirectory() as place:
-        return load_scorer(_fetch(uri, Path(place), LOADER, "train one with 'ck19ml tune'"))
+        return load_scorer(_fetch(uri, Path(place), LOADERS, "train one with 'ck19ml tune'"))
 
 
 def fetch_masks(uri: str, place: Path) -> StoredMasks:
@@ -169,10 +171,10 @@ def fetch_masks(uri: str, place: Path) -> StoredMasks:
     TrackingError
         If there is no such model, or it is no mask network.
     """
-    return StoredMasks(_fetch(uri, place, MASK_LOADER, "train one with 'ck19ml unet'"))
+    return StoredMasks(_fetch(uri, place, MASK_LOADERS, "train one with 'ck19ml unet'"))
 
 
-def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
+def _fetch(uri: str, place: Path, loaders: tuple[str, ...], remedy: str) -> Path:
     """Download a model; returns the folder that its loader takes."""
     client()
     try:
@@ -188,8 +190,8 @@ def _fetch(uri: str, place: Path, loader: str, remedy: str) -> Path:
             f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
             f"{remedy}"
         ) from error
-    if loaded_by != loader:
-        what = "a mask network" if loader == MASK_LOADER else "a model"
+    if loaded_by not in loaders:
+        what = "a mask network" if loaders is MASK_LOADERS else "a model"
         raise TrackingError(
             f"expected {what} that ck19ml registered at {uri}, found one loaded by "
             f"{loaded_by}; give the URI of its 'model', not of its 'network'"
