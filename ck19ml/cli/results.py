@@ -97,8 +97,8 @@ def report(
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
     debug: Debug = False,
-) -> None:
-    """Open the MLflow UI on the project's own store."""
+) -> int:
+    """Serve the MLflow UI on the project's own store until it is interrupted."""
     from ck19ml.tracking.ui import serve_ui
 
-    serve_ui(port)
+    return serve_ui(port)
