@@ -26,8 +26,9 @@ from ck19ml.core.patches import raise_background
 from ck19ml.core.simulation.mask_examples import Conditions, simulate_well
 from ck19ml.networks import architectures
 from ck19ml.networks.batches import Batches, Patches
-from ck19ml.networks.heads import HeadSettings, Part, encode, train_classifier
-from ck19ml.networks.training import FitSettings, fit, seed_everything
+from ck19ml.networks.heads import Part, encode, train_classifier
+from ck19ml.networks.settings import ClassifierSettings, FitSettings, HeadSettings
+from ck19ml.networks.training import fit, seed_everything
 
 BATCH = 32
 RATE = 1e-3
@@ -95,7 +96,9 @@ def autoencoder_curve(architecture: str, data: Data, epochs: int, goal: float) -
         if metrics["validation/loss"] <= goal:
             raise Reached
 
-    settings = FitSettings(epochs, BATCH, RATE, patience=epochs, reduce_patience=epochs)
+    settings = FitSettings(
+        epochs=epochs, batch_size=BATCH, learning_rate=RATE, patience=epochs, reduce_patience=epochs
+    )
     batches = Batches(data.train, None, BATCH, np.random.default_rng(1))
     with suppress(Reached):
         fit(network, batches, Batches(data.validation, None, BATCH), settings,
@@ -112,10 +115,11 @@ def trials(data: Data, patches: int, epochs: int) -> dict[str, float]:
     """
     seed_everything(1)
     encoder = architectures.build_encoder("compact", 192)
-    settings = HeadSettings(
-        units=64, depth=1, dropout=0.0, normalise=True, pooled=True, fine_tune=True,
-        class_weights=False, fit=FitSettings(2, BATCH, RATE),
-    )  # fmt: skip
+    settings = ClassifierSettings(
+        head=HeadSettings(units=64, normalise=True, pooled=True),
+        fine_tune=True,
+        fit=FitSettings(epochs=2, batch_size=BATCH, learning_rate=RATE),
+    )
     train = encode(encoder, Part(data.train, data.labels[0]))
     validation = encode(encoder, Part(data.validation, data.labels[1]))
     ends: list[float] = []
@@ -125,7 +129,10 @@ def trials(data: Data, patches: int, epochs: int) -> dict[str, float]:
     assert train.features is not None
     places = np.arange(patches) % len(train.features)
     many = replace(train, features=train.features[places], targets=train.targets[places])
-    frozen = replace(settings, fine_tune=False, fit=FitSettings(epochs, 64, RATE, patience=epochs))
+    frozen = ClassifierSettings(
+        head=settings.head,
+        fit=FitSettings(epochs=epochs, batch_size=64, learning_rate=RATE, patience=epochs),
+    )
     start = time.perf_counter()
     network, _ = train_classifier(encoder, many, validation, frozen, classes=3, seed=1)
     stored = time.perf_counter() - start

@@ -47,13 +47,8 @@ def main() -> None:
 
 def compare(options: argparse.Namespace, plain_trials: int) -> dict[str, Any]:
     """Run both on the same data."""
-    from ck19ml.config import (
-        AutoencoderSettings,
-        FitConfig,
-        SimulateConfig,
-        SpaceConfig,
-        TuneConfig,
-    )
+    from ck19ml.config import SimulateConfig, SpaceConfig, TuneConfig
+    from ck19ml.networks.settings import AutoencoderSettings, FitSettings
     from ck19ml.tracking import runs
     from ck19ml.workflows.autoencoder import autoencoder_step
     from ck19ml.workflows.prepare import find_plates, prepare
@@ -62,7 +57,7 @@ def compare(options: argparse.Namespace, plain_trials: int) -> dict[str, Any]:
     trials = options.trials
     config = TuneConfig(
         space=SpaceConfig(fine_tune=[False] if options.frozen else [False, True]),
-        autoencoder=AutoencoderSettings(fit=FitConfig(epochs=3, batch_size=32)),
+        autoencoder=AutoencoderSettings(fit=FitSettings(epochs=3, batch_size=32)),
         trials=trials,
         **PARAMETERS,
     )

@@ -17,12 +17,13 @@ sys.modules["tensorflow"] = None  # importing it fails, as where it is not insta
 import numpy as np
 from ck19ml import models, training
 from ck19ml.networks.batches import Batches, Patches
-from ck19ml.networks.training import FitSettings, fit, predict
+from ck19ml.networks.settings import FitSettings
+from ck19ml.networks.training import fit, predict
 training.seed_everything(1)
 raw = np.random.default_rng(1).integers(255, 4096, (12, 16, 16, 2)).astype(np.uint16)
 network = models.build_autoencoder("compact", 16)
 batches = Batches(Patches(raw), None, 4, np.random.default_rng(1))
-result = fit(network, batches, Batches(Patches(raw), None, 4), FitSettings(2, 4),
+result = fit(network, batches, Batches(Patches(raw), None, 4), FitSettings(epochs=2, batch_size=4),
              loss="binary_crossentropy")
 assert predict(network, Patches(raw)).shape == (12, 16, 16, 2)
 assert len(result.history) == 2

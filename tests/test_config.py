@@ -10,13 +10,10 @@ from ck19ml.config import (
     AutoencoderConfig,
     ClassifierConfig,
     ContactConfig,
-    FitConfig,
-    Frozen,
     MaskingConfig,
     MasksConfig,
     PrepareConfig,
     PretrainingConfig,
-    Range,
     RegressorConfig,
     SimulateConfig,
     SplitConfig,
@@ -25,7 +22,9 @@ from ck19ml.config import (
     build_config,
     load_config,
 )
+from ck19ml.core.settings import Frozen, Range
 from ck19ml.errors import ConfigError
+from ck19ml.networks.settings import FitSettings
 from tests.places import ROOT
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
@@ -102,16 +101,19 @@ class TestUnknownKeys:
         self, content: dict[str, object], key: str, nearest: str
     ) -> None:
         message = error_of(TuneConfig, content)
-        assert f"found '{key}'; did you mean '{nearest}'?" in message
+        assert f"unknown key '{key}'; did you mean '{nearest}'?" in message
 
     def test_where_none_is_near_all_are_named(self) -> None:
         message = error_of(SplitConfig, {"xyzzy": 1})
-        assert "found 'xyzzy'; known are audit, by, fold, folds, seed, test, validation" in message
+        assert (
+            "unknown key 'xyzzy'; known keys: audit, by, fold, folds, seed, test, validation"
+            in message
+        )
 
     def test_a_nested_key_is_compared_with_the_keys_of_its_own_place(self) -> None:
         # 'plate' is known at the top only.
         message = error_of(TuneConfig, {"split": {"plate": 1}})
-        assert "known are audit, by, fold, folds, seed, test, validation" in message
+        assert "known keys: audit, by, fold, folds, seed, test, validation" in message
 
 
 class TestRanges:
@@ -133,24 +135,29 @@ class TestRanges:
             (TuneConfig, {"space": {"units": {"low": 4, "high": 4}}}, "space.units"),
             (TuneConfig, {"space": {"dropout": {"low": float("nan"), "high": 1}}}, "space.dropout"),
             (TuneConfig, {"first": {"units": "many"}}, "first.units"),
-            (Range, {"low": 0, "high": 1, "log": True}, "config"),
+            (Range, {"low": 0, "high": 1, "log": True}, "low must be below high and above 0"),
             (SplitConfig, {"validation": 0}, "validation"),
             (SplitConfig, {"test": 1}, "test"),
-            (SplitConfig, {"validation": 0.5, "test": 0.5}, "config"),
+            (SplitConfig, {"validation": 0.5, "test": 0.5}, "validation + test must be below 1"),
             (SimulateConfig, {"wells": 2}, "wells"),
             (SimulateConfig, {"size": 63}, "size"),
             (PrepareConfig, {"mask": "magic"}, "mask"),
             (PrepareConfig, {"patch_size": 100}, "patch_size"),
             (PrepareConfig, {"workers": 0}, "workers"),
-            (FitConfig, {"epochs": 0}, "epochs"),
-            (FitConfig, {"learning_rate": 0}, "learning_rate"),
-            (FitConfig, {"learning_rate": float("inf")}, "learning_rate"),
-            (FitConfig, {"learning_rate": float("nan")}, "learning_rate"),
+            (PrepareConfig, {"quality": {"focus": -1}}, "quality.focus"),
+            (FitSettings, {"epochs": 0}, "epochs"),
+            (FitSettings, {"learning_rate": 0}, "learning_rate"),
+            (FitSettings, {"learning_rate": float("inf")}, "learning_rate"),
+            (FitSettings, {"learning_rate": float("nan")}, "learning_rate"),
             (ClassifierConfig, {}, "dataset"),
             (ClassifierConfig, CLASSIFIER | {"architecture": "resnet"}, "architecture"),
             (ClassifierConfig, CLASSIFIER | {"head": {"dropout": 1}}, "head.dropout"),
-            (ClassifierConfig, CLASSIFIER | {"encoder": None}, "config"),
-            (RegressorConfig, CLASSIFIER | {"encoder": None, "head": "study"}, "config"),
+            (ClassifierConfig, CLASSIFIER | {"encoder": None}, "fine_tune must be true"),
+            (
+                RegressorConfig,
+                CLASSIFIER | {"encoder": None, "head": "study"},
+                "fine_tune must be true",
+            ),
         ],
         ids=str,
     )
@@ -194,7 +201,7 @@ class TestOverrides:
 
     def test_they_reach_nested_keys_and_leave_the_others(self, tmp_path: Path) -> None:
         config = self.load(tmp_path, "autoencoder.fit.batch_size=8", "trials = 7")
-        assert config.autoencoder.fit == FitConfig(epochs=2, batch_size=8)
+        assert config.autoencoder.fit == FitSettings(epochs=2, batch_size=8)
         assert config.trials == 7
 
     def test_they_make_what_the_file_leaves_out(self, tmp_path: Path) -> None:
@@ -280,7 +287,7 @@ class TestFiles:
             load_config(TuneConfig, tmp_path / "c.yaml")
 
 
-@pytest.mark.parametrize("kind", [TuneConfig, SplitConfig, SimulateConfig, FitConfig])
+@pytest.mark.parametrize("kind", [TuneConfig, SplitConfig, SimulateConfig, FitSettings])
 def test_the_resolved_config_comes_back_from_what_is_logged(kind: type[Frozen]) -> None:
     config = kind()
     text = yaml.safe_dump(config.model_dump(mode="json"))
@@ -288,6 +295,6 @@ def test_the_resolved_config_comes_back_from_what_is_logged(kind: type[Frozen]) 
 
 
 def test_a_config_cannot_change() -> None:
-    config = FitConfig()
+    config = FitSettings()
     with pytest.raises((ValidationError, dataclasses.FrozenInstanceError)):
         config.epochs = 3  # type: ignore[misc]

@@ -4,9 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Seed
+from ck19ml.config.base import SEED, Seed
 from ck19ml.core.mask_methods import NAMES, NETWORK
 from ck19ml.core.patches import BACKGROUND, PATCH_SIZE
+from ck19ml.core.settings import LARGEST_FIELD, Frozen
 
 TRUTH = "truth"
 CHAMPION = "models:/ck19-unet@champion"

@@ -3,20 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from ck19ml.config.base import LARGEST_FIELD, SEED, Address, Frozen, Seed
-from ck19ml.core.mask_methods import NAMES
-
-
-def _known(mask: str) -> str:
-    if mask not in NAMES:
-        raise ValueError(f"expected a mask method ({', '.join(NAMES)}), found {mask!r}")
-    return mask
-
-
-Mask = Annotated[str, AfterValidator(_known)]
-"""Name of a mask method."""
+from ck19ml.config.base import SEED, Address, Seed
+from ck19ml.core.settings import LARGEST_FIELD, Frozen
+from ck19ml.plates.preparation.settings import Preparation
 
 
 def _listed(plates: Any) -> Any:
@@ -53,50 +44,26 @@ class SimulateConfig(Frozen):
     brightfield: bool = False
 
 
-class QualityConfig(Frozen):
-    """Beyond these a field is flagged and kept, see `core.quality.Thresholds`."""
-
-    saturated: float = Field(default=0.01, ge=0, le=1)
-    background: float = Field(default=0.25, ge=0, le=1)
-    faulty: float = Field(default=0.5, ge=0, le=1)
-    focus: float = Field(default=0.3, ge=0)
-    cells: float = Field(default=0.2, ge=0)
-
-
-class PrepareConfig(Frozen):
-    """How fields become patches and masks.
+class PrepareConfig(Preparation):
+    """The command ``prepare``; see `Preparation`.
 
     Attributes
     ----------
-    mask : str
-        A name of `masking.NAMES`.
     mask_model : str
         MLflow URI of the network behind the mask ``unet``.
     layout : Path, optional
         Replaces the plate folder's own.
-    illumination : bool
-        Whether uneven illumination is corrected.
     skip_bad : bool
-        Whether to go on without the fields that have problems.
-    saturated_limit : float
-        Share of pixels at the camera's maximum above which a field is a problem.
-    keep_empty : bool
-        Whether a field that shows nothing is kept as faulty, as the study did, or a problem.
-    chance : bool
-        Whether z-scores say how far each overlap exceeds chance; preparing takes three times as
-        long.
+        Whether fields with problems are left out.
+    workers : int
+        Fields worked on at a time.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers do the work.
     """
 
-    mask: Mask = "otsu"
     mask_model: str = "models:/ck19-unet@champion"
-    patch_size: int = Field(default=192, ge=16, le=LARGEST_FIELD, multiple_of=16)
     layout: Path | None = None
-    illumination: bool = False
-    quality: QualityConfig = QualityConfig()
     skip_bad: bool = False
-    saturated_limit: float = Field(default=0.05, ge=0, le=1)
-    keep_empty: bool = True
-    chance: bool = False
     workers: int = Field(default=1, ge=1)
     scheduler: Address | None = None
 

@@ -1,14 +1,13 @@
 """Read configs: YAML, overrides, and errors in words."""
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ck19ml.config.base import Frozen
 from ck19ml.config.data import PrepareConfig
+from ck19ml.core.settings import Frozen, explain
 from ck19ml.errors import ConfigError
 from ck19ml.files.yaml_text import parse_yaml, read_yaml
 
@@ -47,7 +46,7 @@ def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(kind, error)}") from error
+        raise ConfigError(f"{source}: {explain(kind, error)}") from error
 
 
 def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
@@ -59,10 +58,6 @@ def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
             f"expected YAML in --quality, found: {error}; write it as {{focus: 0.3}}"
         ) from error
     return build_config(PrepareConfig, content | {"quality": thresholds}, "prepare")
-
-
-UNION_PARTS = ("choices", "range", "float", "int", "bool")
-"""What pydantic adds to a key to say which member of a union it tried."""
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -83,35 +78,3 @@ def _apply(content: dict[str, Any], override: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigError(f"expected keys below '{key}', found a value; check '{override}'")
     inner[keys[-1]] = value
-
-
-def _explain(kind: type[Frozen], error: ValidationError) -> str:
-    # An unknown key before what else is wrong: misspelt, it is why another one is missing.
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    where = [str(part) for part in first["loc"] if part not in UNION_PARTS]
-    key = ".".join(where)[:80]
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(kind, where[:-1])
-        near = difflib.get_close_matches(where[-1], known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
-        return f"expected a known key, found '{key}'; {hint}"
-    says_it = first["type"] in ("missing", "value_error")
-    found = "" if says_it else f", found {str(first['input'])[:80]!r}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{key or 'config'}: {message}{found}; correct it"
-
-
-def _known_keys(kind: type[Frozen], where: Sequence[str]) -> list[str]:
-    for part in where:
-        field = kind.model_fields.get(part)
-        kind = next(_models(field.annotation if field else None), kind)
-    return list(kind.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[Frozen]]:
-    """Find the configs inside an annotation such as ``Choices | Range`` or ``Range | None``."""
-    inner = get_args(annotation)
-    if not inner and isinstance(annotation, type) and issubclass(annotation, Frozen):
-        yield annotation
-    for part in inner:
-        yield from _models(part)

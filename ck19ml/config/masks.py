@@ -1,44 +1,25 @@
 """Configs of the masks: the network that makes them, and the comparisons of methods."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from ck19ml.config.base import LARGEST_FIELD, SEED, Frozen, Named, Seed
-from ck19ml.config.data import Mask, Plates, PrepareConfig, SimulateConfig, SplitConfig
-from ck19ml.config.networks import FitConfig, HeadConfig
+from ck19ml.config.base import SEED, Named, Seed
+from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.core.mask_methods import METHODS, NAMES
 from ck19ml.core.patches import PATCH_SIZE
+from ck19ml.core.settings import LARGEST_FIELD, Frozen
+from ck19ml.core.simulation.degradation import Degradation
+from ck19ml.core.simulation.mask_examples import Conditions, Variation
+from ck19ml.networks.settings import (
+    Architecture,
+    ClassifierSettings,
+    FitSettings,
+    RegressorSettings,
+)
+from ck19ml.plates.preparation.settings import Mask
 
 CHAMPION = "models:/ck19-unet@champion"
-
-
-def _ascending(span: tuple[float, float]) -> tuple[float, float]:
-    if span[0] > span[1]:
-        raise ValueError(f"expected [smallest, largest], found {list(span)}")
-    return span
-
-
-Span = Annotated[tuple[float, float], AfterValidator(_ascending)]
-
-
-class ConditionsConfig(Frozen):
-    """Ranges that training wells are drawn from, see `core.mask_examples.Conditions`."""
-
-    noise: Span = (1.0, 2.5)
-    gradient: Span = (0.0, 0.5)
-    unstained_share: Span = (0.2, 1.5)
-    unstained_brightness: Span = (20.0, 140.0)
-    staining: Span = (-0.5, 0.5)
-
-
-class VariationConfig(Frozen):
-    """How an example changes each time it is seen, see `core.mask_examples.Variation`."""
-
-    brightness: float = Field(default=0.5, ge=0)
-    background: float = Field(default=40.0, ge=0)
-    illumination: float = Field(default=0.2, ge=0, lt=1)
-    empty: float = Field(default=0.05, ge=0, lt=1)
 
 
 class UnetConfig(Frozen):
@@ -68,9 +49,9 @@ class UnetConfig(Frozen):
     size: int = Field(default=384, ge=PATCH_SIZE, le=LARGEST_FIELD)
     crop: int = Field(default=96, ge=16, le=PATCH_SIZE, multiple_of=16)
     background: int = Field(default=255, ge=1)
-    conditions: ConditionsConfig = ConditionsConfig()
-    variation: VariationConfig = VariationConfig()
-    fit: FitConfig = FitConfig(epochs=14, batch_size=64, learning_rate=3e-3, reduce_patience=2)
+    conditions: Conditions = Conditions()
+    variation: Variation = Variation()
+    fit: FitSettings = FitSettings(epochs=14, batch_size=64, learning_rate=3e-3, reduce_patience=2)
     seed: Seed = SEED
 
     @model_validator(mode="after")
@@ -82,23 +63,12 @@ class UnetConfig(Frozen):
         return self
 
 
-class DegradationConfig(Frozen):
-    """What is worse in wells than in the simulated plate, see `core.degradation.Degradation`."""
-
-    noise: float = Field(default=1.0, gt=0)
-    gradient: float = Field(default=0.0, ge=0, lt=1)
-    unstained_share: float | None = Field(default=None, ge=0)
-    unstained_brightness: float | None = Field(default=None, ge=0)
-
-
 WORSE = {
-    "plain": DegradationConfig(),
-    "noise": DegradationConfig(noise=2),
-    "illumination": DegradationConfig(gradient=0.4),
-    "unstained": DegradationConfig(unstained_share=1.0, unstained_brightness=120),
-    "degraded": DegradationConfig(
-        noise=2, gradient=0.4, unstained_share=1.0, unstained_brightness=120
-    ),
+    "plain": Degradation(),
+    "noise": Degradation(noise=2),
+    "illumination": Degradation(gradient=0.4),
+    "unstained": Degradation(unstained_share=1.0, unstained_brightness=120),
+    "degraded": Degradation(noise=2, gradient=0.4, unstained_share=1.0, unstained_brightness=120),
 }
 
 
@@ -115,7 +85,7 @@ class MasksConfig(Frozen):
         Wells of each condition: the same cells, seen under each.
     size : int
         Side of a well's field in pixels.
-    conditions : dict of str to DegradationConfig
+    conditions : dict of str to Degradation
         The first is shown first.
     """
 
@@ -124,32 +94,22 @@ class MasksConfig(Frozen):
     wells: int = Field(default=24, ge=2)
     size: int = Field(default=768, ge=PATCH_SIZE, le=LARGEST_FIELD)
     background: int = Field(default=255, ge=1)
-    conditions: dict[str, DegradationConfig] = Field(default=WORSE, min_length=1)
+    conditions: dict[str, Degradation] = Field(default=WORSE, min_length=1)
     seed: Seed = SEED + 1
 
 
 class ArmAutoencoder(Frozen):
     """The autoencoder of both arms of ``masking``."""
 
-    architecture: Literal["compact", "slides", "dissertation"] = "compact"
-    fit: FitConfig = FitConfig(epochs=6, learning_rate=2e-3)
+    architecture: Architecture = "compact"
+    fit: FitSettings = FitSettings(epochs=6, learning_rate=2e-3)
 
 
-class ArmClassifier(Frozen):
-    """The classifier of both arms of ``masking``; its encoder is the arm's autoencoder's."""
-
-    fine_tune: bool = False
-    head: HeadConfig = HeadConfig()
-    fit: FitConfig = FitConfig(epochs=30, batch_size=64)
-
-
-class ArmRegressor(Frozen):
+class ArmRegressor(RegressorSettings):
     """The regressor of both arms of ``masking``; its encoder is the arm's autoencoder's."""
 
-    fine_tune: bool = False
     head: Literal["local", "study"] = "local"
-    dropout: float = Field(default=0.15, ge=0, lt=1)
-    fit: FitConfig = FitConfig(epochs=30, batch_size=64, learning_rate=3e-3)
+    fit: FitSettings = FitSettings(epochs=30, batch_size=64, learning_rate=3e-3)
 
 
 class MaskingConfig(Frozen):
@@ -169,6 +129,6 @@ class MaskingConfig(Frozen):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: ArmAutoencoder = ArmAutoencoder()
-    classifier: ArmClassifier = ArmClassifier()
+    classifier: ClassifierSettings = ClassifierSettings(fit=FitSettings(epochs=30, batch_size=64))
     regressor: ArmRegressor = ArmRegressor()
     seed: Seed = SEED

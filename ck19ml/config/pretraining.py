@@ -1,13 +1,14 @@
 """Config of the comparison that shows what the autoencoder brings."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from ck19ml.config.base import SEED, Frozen, Seed
+from ck19ml.config.base import SEED, Seed
 from ck19ml.config.data import SplitConfig
-from ck19ml.config.networks import FitConfig, HeadConfig
+from ck19ml.core.settings import Frozen
+from ck19ml.networks.settings import Architecture, FitSettings, HeadSettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -21,17 +22,17 @@ class PretrainingConfig(Frozen):
         Of the training wells: so many have a label. The autoencoder sees all of them.
     repeats : int
         Times that each is trained, with other labelled wells and another seed.
-    autoencoder_fit, fit : FitConfig
+    autoencoder_fit, fit : FitSettings
         Of the autoencoder, and of every classifier: the budget is the same for all.
     """
 
     dataset: Path
-    architecture: Literal["compact", "slides", "dissertation"] = "compact"
+    architecture: Architecture = "compact"
     masked: bool = False
     shares: list[Share] = Field(default=[0.1, 0.3, 1.0], min_length=1)
     repeats: int = Field(default=2, ge=1)
-    head: HeadConfig = HeadConfig()
-    autoencoder_fit: FitConfig = FitConfig(epochs=6, batch_size=32, learning_rate=2e-3)
-    fit: FitConfig = FitConfig(epochs=8, batch_size=64)
+    head: HeadSettings = HeadSettings()
+    autoencoder_fit: FitSettings = FitSettings(epochs=6, batch_size=32, learning_rate=2e-3)
+    fit: FitSettings = FitSettings(epochs=8, batch_size=64)
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED

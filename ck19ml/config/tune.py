@@ -5,26 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ck19ml.config.base import SEED, Address, Classes, Frozen, Named, Seed
+from ck19ml.config.base import SEED, Address, Classes, Named, Seed
 from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
-from ck19ml.config.networks import AutoencoderSettings, FitConfig
-
-
-class Range(Frozen):
-    """A range of the search space; whole numbers where both ends are."""
-
-    low: float | int
-    high: float | int
-    log: bool = False
-
-    @model_validator(mode="after")
-    def low_is_below_high(self) -> Self:
-        """Refuse an empty range, and a logarithm of what is not positive."""
-        if not self.low < self.high or (self.log and self.low <= 0):
-            found = f"low {self.low}, high {self.high}"
-            raise ValueError(f"expected low < high (and low > 0 with log), found {found}")
-        return self
-
+from ck19ml.core.settings import Frozen, Range
+from ck19ml.networks.settings import AutoencoderSettings, FitSettings, RegressorSettings
 
 Choices = Annotated[list[float | int | bool], Field(min_length=1)]
 
@@ -114,9 +98,7 @@ class TuneConfig(Frozen):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
-    regressor_fit: FitConfig = FitConfig(
-        epochs=30, batch_size=32, learning_rate=0.01, patience=8, reduce_patience=4
-    )
+    regressor_fit: FitSettings = RegressorSettings().fit
     classes: Classes | None = None
     trials: int = Field(default=20, ge=1)
     failures: int = Field(default=10, ge=0)

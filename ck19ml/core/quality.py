@@ -1,13 +1,13 @@
 """Quality of a field: focus, saturation, background and cells, and what makes it doubtful."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 
 from ck19ml.core.cells import cell_areas
 from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.settings import Frozen, Share
 
 CHANNELS = {"dc": DC, "tcell": TCELL}
 
@@ -28,9 +28,8 @@ SAMPLED = 8
 """Focus and background are measured on one row, or pixel, in so many: enough for millions."""
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """Beyond these a field is flagged; it stays in the dataset.
+class Thresholds(Frozen):
+    """Limits beyond which a field is flagged; it stays in the dataset.
 
     Attributes
     ----------
@@ -46,11 +45,11 @@ class Thresholds:
         Cell count as a share of the median over the plate's fields, from below; 0 for off.
     """
 
-    saturated: float = 0.01
-    background: float = 0.25
-    faulty: float = 0.5
-    focus: float = 0.3
-    cells: float = 0.2
+    saturated: Share = 0.01
+    background: Share = 0.25
+    faulty: Share = 0.5
+    focus: float = Field(default=0.3, ge=0)
+    cells: float = Field(default=0.2, ge=0)
 
 
 def focus(plane: NDArray[np.integer], step: int = 1) -> float:

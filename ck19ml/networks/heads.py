@@ -19,7 +19,8 @@ from ck19ml.networks.batches import AnyPatches, Batches
 from ck19ml.networks.callbacks import Report
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.overlap import train_overlap_network
-from ck19ml.networks.training import Fit, FitSettings, class_weights, fit, predict, seed_everything
+from ck19ml.networks.settings import ClassifierSettings, FitSettings, OnEncoder, RegressorSettings
+from ck19ml.networks.training import Fit, class_weights, fit, predict, seed_everything
 
 
 @dataclass(frozen=True)
@@ -40,63 +41,6 @@ class Part:
     features: NDArray[np.float32] | None = None
 
 
-@dataclass(frozen=True)
-class HeadSettings:
-    """The head and its training: what the tuning searches over.
-
-    Attributes
-    ----------
-    units, depth : int
-        Width and number of the hidden layers.
-    dropout : float
-    normalise, pooled : bool
-        See `models.build_classifier_head`.
-    fine_tune : bool
-        Whether the encoder is trained too.
-    class_weights : bool
-        Whether each class weighs the same, whatever its number of patches.
-    fit : FitSettings
-    head_fit : FitSettings, optional
-        With `fine_tune`: how the head is trained on the stored features before the encoder is
-        trained too. A random head would first distort what the encoder knows [1]_.
-
-    References
-    ----------
-    .. [1] Kumar et al., "Fine-tuning can distort pretrained features", ICLR (2022).
-    """
-
-    units: int
-    depth: int
-    dropout: float
-    normalise: bool
-    pooled: bool
-    fine_tune: bool
-    class_weights: bool
-    fit: FitSettings
-    head_fit: FitSettings | None = None
-
-
-@dataclass(frozen=True)
-class RegressorSettings:
-    """The head of a regressor and its training; see `HeadSettings` and `build_regressor_head`.
-
-    Attributes
-    ----------
-    masks : bool
-        Whether the network cuts each channel itself (`overlap_network`); it has no encoder then.
-    target : str
-        With `masks`: what is regressed, see `overlap_network.build_overlap_network`.
-    """
-
-    dropout: float
-    local: bool
-    fine_tune: bool
-    fit: FitSettings
-    head_fit: FitSettings | None = None
-    masks: bool = False
-    target: str = "overlap"
-
-
 def encode(encoder: Network, part: Part) -> Part:
     """Add the encoder's features to a part, unless it has them."""
     if part.features is not None:
@@ -108,7 +52,7 @@ def train_classifier(
     encoder: Network,
     train: Part,
     validation: Part | None,
-    settings: HeadSettings,
+    settings: ClassifierSettings,
     *,
     classes: int,
     seed: int,
@@ -127,13 +71,7 @@ def train_classifier(
     """
     seed_everything(seed)
     head = build_classifier_head(
-        feature_shape(encoder),
-        classes=classes,
-        units=settings.units,
-        depth=settings.depth,
-        dropout=settings.dropout,
-        normalise=settings.normalise,
-        pooled=settings.pooled,
+        feature_shape(encoder), classes=classes, **settings.head.model_dump()
     )
     weights = class_weights(train.targets, classes) if settings.class_weights else None
     arguments = {
@@ -152,12 +90,18 @@ def train_regressor(
     settings: RegressorSettings,
     *,
     seed: int,
+    target: str = "overlap",
     report: Report | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Fit]:
     """Train a regressor of the overlap; the encoder passed in stays as it is.
 
-    With `RegressorSettings.masks` no encoder is needed.
+    The head ``masks`` needs no encoder.
+
+    Parameters
+    ----------
+    target : str
+        What the targets are; for the head ``masks``, see `overlap.build_overlap_network`.
 
     Returns
     -------
@@ -166,19 +110,19 @@ def train_regressor(
     fit : Fit
     """
     seed_everything(seed)
-    if settings.masks:
+    if not settings.has_encoder:
         return train_overlap_network(
             (train.patches, train.targets),
             (validation.patches, validation.targets),
             settings.fit,
-            target=settings.target,
+            target=target,
             seed=seed,
             report=report,
             checkpoint=checkpoint,
         )
     assert encoder is not None  # noqa: S101 (heads stand on one)
     head = build_regressor_head(
-        feature_shape(encoder), dropout=settings.dropout, local=settings.local
+        feature_shape(encoder), dropout=settings.dropout, local=settings.head == "local"
     )
     arguments: dict[str, Any] = {
         "loss": "mean_squared_error",
@@ -193,12 +137,12 @@ def _train(
     head: Network,
     train: Part,
     validation: Part | None,
-    settings: HeadSettings | RegressorSettings,
+    settings: OnEncoder,
     weights: NDArray[np.float64] | None,
     seed: int,
     arguments: dict[str, Any],
 ) -> tuple[Network, Fit]:
-    first = settings.head_fit if settings.fine_tune else settings.fit
+    first = settings.on_features
     result = None
     if first is not None:
         train = encode(encoder, train)

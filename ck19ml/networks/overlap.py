@@ -17,7 +17,8 @@ from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import AnyPatches, Batches
 from ck19ml.networks.callbacks import Report
 from ck19ml.networks.checkpoint import Checkpoint
-from ck19ml.networks.training import Fit, FitSettings, fit, predict
+from ck19ml.networks.settings import FitSettings
+from ck19ml.networks.training import Fit, fit, predict
 
 LEVELS = 24
 """Brightness levels at which a patch is looked at. Otsu's threshold, searched among 16 of them on a

@@ -3,13 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
 from ck19ml.networks.architectures import Network
-
-Mode = Literal["auto", "on", "off"]
+from ck19ml.networks.settings import Mode
 
 
 def has_accelerator() -> bool:

@@ -17,7 +17,8 @@ from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import AnyPatches, ArrayBatches
 from ck19ml.networks.callbacks import HeldOut, Report, Reporter
 from ck19ml.networks.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
-from ck19ml.networks.precision import Mode, mixed_precision
+from ck19ml.networks.precision import mixed_precision
+from ck19ml.networks.settings import FitSettings
 
 # A new network is a new graph: the hint that graphs are traced again tells nothing here.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -27,38 +28,6 @@ PREDICT_BATCH = 64
 
 HELD_OUT_BATCH = 4096
 """Rows of features evaluated at once."""
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a network is fitted.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        Adam's; reduced to a fifth after `reduce_patience` epochs without improvement.
-    patience : int
-        Epochs without improvement of the validation loss before training stops.
-    reduce_patience : int
-    early_stopping : bool
-        Whether the validation loss ends the training, lowers the learning rate and chooses the
-        weights; otherwise all epochs are run as they are and the last weights are kept.
-    augment : bool
-        Whether training patches are changed anew each epoch (`core.augmentation`); heads on
-        stored features are trained without.
-    mixed_precision : {'auto', 'on', 'off'}
-        See `precision.mixed_precision`.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float = 1e-3
-    patience: int = 5
-    reduce_patience: int = 3
-    early_stopping: bool = True
-    augment: bool = False
-    mixed_precision: Mode = "auto"
 
 
 @dataclass(frozen=True)

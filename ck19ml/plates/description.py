@@ -1,12 +1,12 @@
 """What a plate folder's names and channels are: the INCell grammar, or the folder's plate.yaml."""
 
-import difflib
 from pathlib import Path
 from typing import Self
 
 import regex
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ck19ml.core.settings import Frozen, explain
 from ck19ml.errors import PlateError
 from ck19ml.files.yaml_text import read_yaml
 
@@ -19,7 +19,7 @@ INCELL = (
 IMAGE_SUFFIXES = {".tif", ".tiff", ".png"}
 
 
-class PlateDescription(BaseModel):
+class PlateDescription(Frozen):
     """The content of ``plate.yaml``; its defaults describe an INCell plate.
 
     Attributes
@@ -43,17 +43,15 @@ class PlateDescription(BaseModel):
         What the layout's own columns are called, by our names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str | None = None
     files: str = INCELL
-    channels: dict[str, str | int] = {"dc": "TexasRed", "tcell": "FITC"}
+    channels: dict[str, str | int] = Field(default={"dc": "TexasRed", "tcell": "FITC"})
     channel_axis: int = 0
     bit_depth: int = 12
     background: int | None = None
-    pixel_size_um: float = Field(default=1.34, gt=0, allow_inf_nan=False)
+    pixel_size_um: float = Field(default=1.34, gt=0)
     layout: str | None = None
-    layout_columns: dict[str, str] = {}
+    layout_columns: dict[str, str] = Field(default={})
 
     @field_validator("files")
     @classmethod
@@ -62,7 +60,7 @@ class PlateDescription(BaseModel):
         try:
             groups = regex.compile(value).groupindex
         except regex.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
+            raise ValueError(f"is not a regular expression: {error}") from error
         missing = {"row", "column"} - set(groups)
         if missing:
             raise ValueError(f"lacks the group(s) {', '.join(sorted(missing))}")
@@ -73,11 +71,11 @@ class PlateDescription(BaseModel):
     def both_cell_types_have_a_channel(cls, value: dict[str, str | int]) -> dict[str, str | int]:
         """Refuse anything but the two keys dc and tcell."""
         if set(value) != {"dc", "tcell"}:
-            raise ValueError(f"expected the keys dc and tcell, found {', '.join(value)}")
+            raise ValueError(f"must have the keys dc and tcell, found {', '.join(value)}")
         if value["dc"] == value["tcell"]:
-            raise ValueError(f"expected two channels, found {value['dc']} twice")
+            raise ValueError(f"must name two channels, found {value['dc']} twice")
         if any(isinstance(channel, int) and channel < 0 for channel in value.values()):
-            raise ValueError("expected indices from 0, found a negative one")
+            raise ValueError("must be indices from 0, found a negative one")
         return value
 
     @field_validator("layout")
@@ -85,7 +83,7 @@ class PlateDescription(BaseModel):
     def layout_stands_in_the_folder(cls, value: str | None) -> str | None:
         """Refuse a path: the description comes with the plate and must not lead elsewhere."""
         if value is not None and (Path(value).name != value or value == ".."):
-            raise ValueError("expected a file name in the plate's folder")
+            raise ValueError("must be the name of a file in the plate's folder")
         return value
 
     @field_validator("bit_depth")
@@ -93,7 +91,7 @@ class PlateDescription(BaseModel):
     def bit_depth_fits_sixteen(cls, value: int) -> int:
         """Refuse depths that no supported file holds."""
         if not 1 <= value <= 16:
-            raise ValueError(f"expected 1 to 16 bits, found {value}")
+            raise ValueError(f"must be 1 to 16 bits, found {value}")
         return value
 
     @model_validator(mode="after")
@@ -101,7 +99,7 @@ class PlateDescription(BaseModel):
         """Refuse a background that the camera cannot give."""
         if not 0 <= self.level < 2**self.bit_depth:
             raise ValueError(
-                f"key 'background': expected 0 to {2**self.bit_depth - 1}, found {self.level}"
+                f"background must be between 0 and {2**self.bit_depth - 1}, found {self.level}"
             )
         return self
 
@@ -113,8 +111,8 @@ class PlateDescription(BaseModel):
         by_index = all(isinstance(channel, int) for channel in self.channels.values())
         if not (named and by_name) and not (not named and by_index):
             raise ValueError(
-                "key 'channels': expected names where the pattern has a group 'channel', else "
-                f"indices, found {', '.join(map(repr, self.channels.values()))}"
+                "channels must be names where the pattern has a group 'channel' and indices where "
+                f"it has none, found {', '.join(map(repr, self.channels.values()))}"
             )
         return self
 
@@ -145,20 +143,7 @@ def read_description(folder: Path) -> PlateDescription:
     try:
         return PlateDescription.model_validate(read_yaml(path) or {})
     except ValidationError as error:  # a ValueError too
-        raise PlateError(f"{path}: {_explain(error)}; correct it") from error
+        raise PlateError(f"{path}: {explain(PlateDescription, error)}") from error
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return message
-    key = ".".join(map(str, first["loc"]))[:80]
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, PlateDescription.model_fields, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "see the README for those that are"
-        return f"expected a known key, found '{key}'; {hint}"
-    return f"key '{key}': {message} (found {str(first['input'])[:80]!r})"

@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
-from ck19ml.tuning.types import Range
+from ck19ml.core.settings import Range
 
 STARTUP_TRIALS = 5
 """Trials before the sampler models and the pruner compares."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ck19ml.core.settings import Range
+
 Parameters = dict[str, Any]
 Notes = dict[str, Any]
 Report = Callable[[int, float], None]
@@ -18,15 +20,6 @@ class Watcher(Protocol):
 
     def ended(self, number: int, state: str, error: str | None) -> None:
         """Tell that a trial is now complete, pruned, fail or interrupted."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """A range of numbers; whole ones where both ends are."""
-
-    low: float | int
-    high: float | int
-    log: bool = False
 
 
 Space = Mapping[str, list[Any] | Range]

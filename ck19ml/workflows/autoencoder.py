@@ -3,7 +3,7 @@
 import numpy as np
 
 from ck19ml import plots
-from ck19ml.config import AutoencoderConfig, AutoencoderSettings
+from ck19ml.config import AutoencoderConfig
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks import architectures
 from ck19ml.networks.architectures import Network
@@ -11,6 +11,7 @@ from ck19ml.networks.batches import Batches
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.networks.settings import AutoencoderSettings
 from ck19ml.networks.training import Fit, fit, seed_everything
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
@@ -18,7 +19,7 @@ from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.steps.figures import reconstruction_figure
-from ck19ml.workflows.steps.finish import Trained, card, finish, fit_settings, log_fit
+from ck19ml.workflows.steps.finish import Trained, card, finish, log_fit
 from ck19ml.workflows.steps.resume import checkpoint_of, repair_runs
 from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
 
@@ -93,7 +94,7 @@ def fit_autoencoder(
             network,
             Batches(parts["train"], None, size, rng, augmentation=changed),
             Batches(parts["validation"], None, size),
-            fit_settings(config.fit),
+            config.fit,
             loss="binary_crossentropy",
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
             checkpoint=checkpoint,

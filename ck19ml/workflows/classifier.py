@@ -9,13 +9,13 @@ from ck19ml.config import ClassifierConfig
 from ck19ml.core.scores.classification import fit_temperatures
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
-from ck19ml.networks.heads import HeadSettings, Part, encode, train_classifier
+from ck19ml.networks.heads import Part, encode, train_classifier
 from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.networks.training import Fit
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
 from ck19ml.workflows.outcome import Outcome
-from ck19ml.workflows.steps.finish import card, fit_settings, outcome
+from ck19ml.workflows.steps.finish import card, outcome
 from ck19ml.workflows.steps.fit import (
     find_encoder,
     finish_supervised,
@@ -64,7 +64,7 @@ def classifier_of(
         "classifier",
         encoder,
         (train, held_out),
-        head_settings(config),
+        config,
         classes=len(split.classes),
         seed=config.seed,
         checkpoint=checkpoint,
@@ -110,14 +110,3 @@ def _classifier_parts(
         split.dataset, every, masked=config.masked, memory_gb=config.fit.memory_gb
     )
     return Part(patches, split.labels(every), features), None
-
-
-def head_settings(config: ClassifierConfig) -> HeadSettings:
-    """Take the head and its training from a config."""
-    return HeadSettings(
-        **config.head.model_dump(),
-        fine_tune=config.fine_tune,
-        class_weights=config.class_weights,
-        fit=fit_settings(config.fit),
-        head_fit=None if config.head_fit is None else fit_settings(config.head_fit),
-    )

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ck19ml.config import AutoencoderSettings, ClassifierConfig
+from ck19ml.config import ClassifierConfig
 from ck19ml.core.scores.classification import classifier_scores
 from ck19ml.core.scores.metrics import interaction_scores
 from ck19ml.errors import ConfigError
 from ck19ml.networks.evaluation import Evaluation, evaluate
+from ck19ml.networks.settings import AutoencoderSettings
 from ck19ml.plates.dataset.store import Dataset, open_dataset
 from ck19ml.tracking import runs
 from ck19ml.workflows.autoencoder import fit_autoencoder

@@ -10,25 +10,19 @@ from numpy.typing import NDArray
 
 from ck19ml import plots
 from ck19ml.config import MaskingConfig
-from ck19ml.config.networks import AutoencoderSettings
 from ck19ml.core.scores.metrics import by_well, interval, r2
 from ck19ml.networks.batches import AnyPatches, Patches
 from ck19ml.networks.evaluation import evaluate
-from ck19ml.networks.heads import (
-    HeadSettings,
-    Part,
-    RegressorSettings,
-    train_classifier,
-    train_regressor,
-)
+from ck19ml.networks.heads import Part, train_classifier, train_regressor
 from ck19ml.networks.scorer import Scorer, mask_network_of
+from ck19ml.networks.settings import AutoencoderSettings
 from ck19ml.networks.training import PREDICT_BATCH
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.autoencoder import autoencoder_step
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
-from ck19ml.workflows.steps.finish import card, fit_settings
+from ck19ml.workflows.steps.finish import card
 from ck19ml.workflows.steps.fit import fit_with_bar
 from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
 
@@ -148,12 +142,7 @@ def _head_networks(
         f"{name} classifier",
         encoder,
         answered(split.labels),
-        HeadSettings(
-            **config.classifier.head.model_dump(),
-            fine_tune=config.classifier.fine_tune,
-            class_weights=False,
-            fit=fit_settings(config.classifier.fit),
-        ),
+        config.classifier,
         classes=len(split.classes),
         seed=config.seed,
     )
@@ -162,12 +151,7 @@ def _head_networks(
         f"{name} regressor",
         encoder,
         answered(split.overlap),
-        RegressorSettings(
-            dropout=config.regressor.dropout,
-            local=config.regressor.head == "local",
-            fine_tune=config.regressor.fine_tune,
-            fit=fit_settings(config.regressor.fit),
-        ),
+        config.regressor,
         seed=config.seed,
     )
     return classifier, regressor

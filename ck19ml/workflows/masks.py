@@ -19,7 +19,6 @@ from ck19ml.core.mask_methods import NETWORK, Method, method
 from ck19ml.core.patches import crowded, mosaic, raise_background
 from ck19ml.core.scores.masks import score_masks
 from ck19ml.core.scores.metrics import Score, mean_score
-from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.errors import ConfigError
 from ck19ml.networks.mask_model import MaskNetwork
@@ -97,7 +96,7 @@ def simulate_wells(config: MasksConfig) -> Wells:
                 index,
                 config.size,
                 np.random.default_rng([config.seed, HELD_OUT, index]),
-                Degradation(**condition.model_dump()),
+                condition,
                 clear_views(),
             )
             for index in range(config.wells)

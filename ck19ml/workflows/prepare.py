@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ck19ml.config import MaskingConfig, PrepareConfig, TuneConfig
 from ck19ml.core.mask_methods import NETWORK
-from ck19ml.core.quality import Thresholds
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
 from ck19ml.files.writing import followed, require_apart
@@ -16,7 +15,7 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.preparation.prepare import open_prepared, prepare_plates
 from ck19ml.plates.preparation.runner import Runner, local
-from ck19ml.plates.preparation.settings import Preparation, Source
+from ck19ml.plates.preparation.settings import Source
 from ck19ml.plates.problems import PlateProblems
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
@@ -35,8 +34,7 @@ def prepared(plates: Plates, target: Path, config: PrepareConfig) -> Dataset | N
     """Open the plates' dataset if these parameters made it; None where there is none."""
     sources = _sources(plates, config)
     with _mask_network(config) as network:
-        how = _preparation(config, network)
-        return open_prepared(sources, target, how, skip_bad=config.skip_bad)
+        return open_prepared(sources, target, config, skip_bad=config.skip_bad, network=network)
 
 
 def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
@@ -54,7 +52,7 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
             dataset = prepare_plates(
                 sources,
                 followed(target),
-                _preparation(config, network),
+                config,
                 skip_bad=config.skip_bad,
                 network=network,
                 run=_runner(config),
@@ -100,19 +98,6 @@ def _mask_network(config: PrepareConfig) -> "Iterator[StoredMasks | None]":
 
     with tempfile.TemporaryDirectory() as place:
         yield registry.fetch_masks(config.mask_model, Path(place))
-
-
-def _preparation(config: PrepareConfig, network: "StoredMasks | None") -> Preparation:
-    return Preparation(
-        mask=config.mask,
-        patch_size=config.patch_size,
-        illumination=config.illumination,
-        thresholds=Thresholds(**config.quality.model_dump()),
-        saturated_limit=config.saturated_limit,
-        keep_empty=config.keep_empty,
-        mask_network=network.fingerprint if network else "",
-        chance=config.chance,
-    )
 
 
 def dataset_figures(dataset: Dataset) -> dict[str, float]:

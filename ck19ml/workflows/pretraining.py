@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ck19ml import plots
-from ck19ml.config import AutoencoderSettings, ClassifierConfig, PretrainingConfig
+from ck19ml.config import ClassifierConfig, PretrainingConfig
 from ck19ml.networks import architectures
 from ck19ml.networks.evaluation import Evaluation, evaluate
+from ck19ml.networks.settings import AutoencoderSettings
 from ck19ml.networks.training import seed_everything
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import registry, runs

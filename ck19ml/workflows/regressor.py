@@ -8,12 +8,12 @@ import numpy as np
 from ck19ml.config import RegressorConfig
 from ck19ml.core.scores.interaction import SLIDES_THRESHOLD, best_call
 from ck19ml.networks.evaluation import evaluate
-from ck19ml.networks.heads import RegressorSettings, train_regressor
+from ck19ml.networks.heads import train_regressor
 from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
 from ck19ml.workflows.outcome import Outcome
-from ck19ml.workflows.steps.finish import Trained, card, fit_settings, outcome
+from ck19ml.workflows.steps.finish import Trained, card, outcome
 from ck19ml.workflows.steps.fit import (
     find_encoder,
     finish_supervised,
@@ -29,7 +29,7 @@ def regressor_command(config: RegressorConfig) -> Outcome:
     """Train a regressor of the overlap, and register it."""
     dataset = open_dataset(config.dataset).with_target(config.target)
     split = split_dataset(dataset, config.split)
-    encoder = None if config.head == "masks" else find_encoder(config, split)
+    encoder = find_encoder(config, split) if config.has_encoder else None
     repair_runs()
     return outcome(regressor_step(config, split, encoder))
 
@@ -49,18 +49,10 @@ def regressor_step(
         Fingerprint by which the finished run is found again.
     """
     kind = "fine-tuned" if config.fine_tune else "frozen"
-    kind = "masks" if config.head == "masks" else kind
+    kind = kind if config.has_encoder else "masks"
     with runs.start(
         f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
     ) as run:
-        settings = RegressorSettings(
-            dropout=config.dropout,
-            local=config.head == "local",
-            fine_tune=config.fine_tune,
-            fit=fit_settings(config.fit),
-            masks=config.head == "masks",
-            target=config.target,
-        )
         train, held_out = (
             part_of(split, role, config, labels=False) for role in ("train", "validation")
         )
@@ -70,8 +62,9 @@ def regressor_step(
             "regressor",
             encoder,
             (train, held_out),
-            settings,
+            config,
             seed=config.seed,
+            target=config.target,
             checkpoint=kept,
         )
         known = card(

@@ -30,7 +30,6 @@ from ck19ml.workflows.tuning.study import (
     reconcile,
     repair,
 )
-from ck19ml.workflows.tuning.trials import space_of
 
 RESULT = "result"
 
@@ -152,7 +151,7 @@ def _run_trials(
         if config.workers == 1 and config.scheduler is None:
             trials = Trials(config, material, parent, progress=look)
             added = study.run(
-                config.trials, trials.objective, space_of(config), trials,
+                config.trials, trials.objective, dict(config.space), trials,
                 failures=config.failures, failed_before=failed, until=until,
             )  # fmt: skip
         else:
@@ -259,7 +258,7 @@ def _require_safe(place: str | Path) -> None:
 
 
 def _require_first_in_space(config: TuneConfig) -> None:
-    space = space_of(config)
+    space = dict(config.space)
     for name, value in config.first.items():
         choice = space.get(name)
         if choice is None:

@@ -15,13 +15,7 @@ from ck19ml.core import mask_methods
 from ck19ml.core.patches import PATCH_SIZE, raise_background, rescale
 from ck19ml.core.scores.masks import score_masks
 from ck19ml.core.scores.metrics import Score, mean_score
-from ck19ml.core.simulation.mask_examples import (
-    Conditions,
-    MaskWell,
-    Variation,
-    crops,
-    simulate_well,
-)
+from ck19ml.core.simulation.mask_examples import MaskWell, crops, simulate_well
 from ck19ml.networks import unet
 from ck19ml.networks.mask_model import MaskCard, MaskNetwork
 from ck19ml.networks.training import Fit, fit, seed_everything
@@ -30,7 +24,7 @@ from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
-from ck19ml.workflows.steps.finish import fit_settings, log_fit
+from ck19ml.workflows.steps.finish import log_fit
 
 NAME = "ck19-unet"
 BIT_DEPTH = 12
@@ -84,12 +78,11 @@ def simulate_wells(config: UnetConfig, role: str) -> Wells:
     Training wells vary as `config.conditions` says; so do validation wells, for the network that
     is chosen by them has to do well under all of these conditions.
     """
-    conditions = Conditions(**config.conditions.model_dump())
     count = config.wells if role == "train" else config.validation_wells
     wells = []
     for index in range(count):
         rng = np.random.default_rng([config.seed, ROLES[role], index])
-        degradation, parameters = conditions.draw(rng)
+        degradation, parameters = config.conditions.draw(rng)
         wells.append(simulate_well(index, config.size, rng, degradation, parameters))
     return Wells(wells, [_target(well, config) for well in wells])
 
@@ -114,7 +107,7 @@ def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fi
             ),
             config.fit.batch_size,
             background=config.background,
-            variation=Variation(**config.variation.model_dump()) if role == "train" else None,
+            variation=config.variation if role == "train" else None,
             rng=rng if role == "train" else None,
         )
         for role, part in parts.items()
@@ -124,7 +117,7 @@ def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fi
             network,
             batches["train"],
             batches["validation"],
-            fit_settings(config.fit),
+            config.fit,
             loss=unet.bce_dice,
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
         )

@@ -92,11 +92,12 @@ def test_methods_agree_on_clear_images(image: str, level: int) -> None:
 def test_a_network_that_saw_simulated_wells_only_finds_real_cells(
     workplace: Path, tmp_path: Path
 ) -> None:
-    from ck19ml.config import FitConfig, UnetConfig
+    from ck19ml.config import UnetConfig
+    from ck19ml.networks.settings import FitSettings
     from ck19ml.tracking import registry
     from ck19ml.workflows.unet import unet_command
 
-    fit = FitConfig(epochs=8, batch_size=16, learning_rate=3e-3)
+    fit = FitSettings(epochs=8, batch_size=16, learning_rate=3e-3)
     unet_command(UnetConfig(filters=8, wells=12, validation_wells=3, fit=fit))
     masks_of = method(NETWORK, registry.fetch_masks("models:/ck19-unet@champion", tmp_path / "m"))
     # How much it finds is luck: it was trained for seconds, on cells of half the width. Three seeds

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ck19ml import tuning
+from ck19ml.core.settings import Range
 from ck19ml.tracking import runs, server, trial_runs
 from ck19ml.tracking.runs import Run
-from ck19ml.tuning import Parameters, Range, Report, Study
+from ck19ml.tuning import Parameters, Report, Study
 from ck19ml.workflows.steps.resume import repair_runs
 from ck19ml.workflows.tuning import worker
 from ck19ml.workflows.tuning.study import become_parent, joined, parent_of, reconcile, repair
@@ -24,7 +25,11 @@ from ck19ml.workflows.tuning.worker import Task
 from ck19ml.workflows.tuning.workers import run_here
 
 NAME = "cheap"
-SPACE = {"units": [32, 64, 128], "rate": Range(1e-4, 1e-2, log=True), "depth": Range(1, 3)}
+SPACE = {
+    "units": [32, 64, 128],
+    "rate": Range(low=1e-4, high=1e-2, log=True),
+    "depth": Range(low=1, high=3),
+}
 FIRST = {"units": 64, "rate": 0.001, "depth": 2}
 FAILURES = 10_000
 EPOCHS = 5

@@ -19,7 +19,8 @@ from ck19ml.networks import training
 from ck19ml.networks.batches import Batches, Patches, StoredPatches, stored_bytes
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.scorer import Card, Scorer
-from ck19ml.networks.training import FitSettings, fit
+from ck19ml.networks.settings import FitSettings
+from ck19ml.networks.training import fit
 from ck19ml.plates.dataset.arrays import create_arrays, write_field
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.steps.split import load_patches
@@ -178,7 +179,13 @@ def train_within(folder: Path, fields: int, free: int, by_fit: bool = False) -> 
     def train(patches: Patches | StoredPatches) -> None:
         batches = Batches(patches, None, 16, np.random.default_rng(1))
         if by_fit:
-            fit(network, batches, None, FitSettings(1, 16), loss="binary_crossentropy")
+            fit(
+                network,
+                batches,
+                None,
+                FitSettings(epochs=1, batch_size=16),
+                loss="binary_crossentropy",
+            )
             return
         for index in range(len(batches)):
             network.train_on_batch(*batches[index])

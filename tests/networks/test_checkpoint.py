@@ -17,9 +17,15 @@ from ck19ml.errors import TrialFailed
 from ck19ml.networks import architectures, checkpoint, training
 from ck19ml.networks.batches import Batches, Patches
 from ck19ml.networks.checkpoint import Checkpoint, read_state
-from ck19ml.networks.heads import HeadSettings, Part, RegressorSettings, train_classifier
+from ck19ml.networks.heads import Part, train_classifier
 from ck19ml.networks.heads import train_regressor as train_a_regressor
-from ck19ml.networks.training import Fit, FitSettings, fit
+from ck19ml.networks.settings import (
+    ClassifierSettings,
+    FitSettings,
+    HeadSettings,
+    RegressorSettings,
+)
+from ck19ml.networks.training import Fit, fit
 from tests.places import ROOT
 
 SIZE = 16
@@ -53,7 +59,8 @@ def train_autoencoder(kept: Checkpoint | None, report: Any = None) -> tuple[Any,
     network = architectures.build_autoencoder("compact", SIZE)
     patches = Patches(raw())
     batches = Batches(patches, None, 16, np.random.default_rng(3), augmentation=3)
-    result = fit(network, batches, Batches(Patches(raw(8)), None, 16), FitSettings(4, 16, 1e-2),
+    settings = FitSettings(epochs=4, batch_size=16, learning_rate=1e-2)
+    result = fit(network, batches, Batches(Patches(raw(8)), None, 16), settings,
                  loss="binary_crossentropy", report=report, checkpoint=kept)  # fmt: skip
     return network, result
 
@@ -63,9 +70,12 @@ def train_fine_tuned(kept: Checkpoint | None, report: Any = None) -> tuple[Any, 
     encoder = architectures.build_encoder("compact", SIZE)
     labels = np.arange(48) % 3
     # Small patience: the rate is reduced and the best weights are not the last ones.
-    whole = FitSettings(5, 16, 2e-2, patience=4, reduce_patience=1)
-    head = FitSettings(2, 16, 1e-2)
-    settings = HeadSettings(8, 1, 0.5, True, True, True, True, fit=whole, head_fit=head)
+    whole = FitSettings(epochs=5, batch_size=16, learning_rate=2e-2, patience=4, reduce_patience=1)
+    head = FitSettings(epochs=2, batch_size=16, learning_rate=1e-2)
+    settings = ClassifierSettings(
+        head=HeadSettings(units=8, dropout=0.5, normalise=True, pooled=True), fine_tune=True,
+        class_weights=True, fit=whole, head_fit=head,
+    )  # fmt: skip
     parts = Part(Patches(raw()), labels), Part(Patches(raw(9)), labels[:9])
     return train_classifier(
         encoder, *parts, settings, classes=3, seed=4, report=report, checkpoint=kept
@@ -77,7 +87,9 @@ def train_regressor(kept: Checkpoint | None, report: Any = None) -> tuple[Any, F
     encoder = architectures.build_encoder("compact", SIZE)
     overlap = np.random.default_rng(5).random(48).astype(np.float32)
     settings = RegressorSettings(
-        dropout=0.3, local=True, fine_tune=False, fit=FitSettings(5, 16, 1e-2, reduce_patience=1)
+        head="local",
+        dropout=0.3,
+        fit=FitSettings(epochs=5, batch_size=16, learning_rate=1e-2, reduce_patience=1),
     )
     parts = Part(Patches(raw()), overlap), Part(Patches(raw(9)), overlap[:9])
     return train_a_regressor(encoder, *parts, settings, seed=5, report=report, checkpoint=kept)
@@ -131,7 +143,7 @@ def line() -> Arrays:
 
 
 def fit_line(kept: Checkpoint | None, epochs: int = 3, report: Any = None, **changes: Any) -> Fit:
-    settings = FitSettings(epochs, 8, **changes)
+    settings = FitSettings(epochs=epochs, batch_size=8, **changes)
     return fit(dropout_network(), line(), line(), settings, loss="mse", report=report,
                checkpoint=kept)  # fmt: skip
 
@@ -158,7 +170,9 @@ def test_a_state_of_another_network_or_backend_is_not_used(
     cut_line(kept)
     training.seed_everything(1)
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
-    result = fit(other, line(), line(), FitSettings(1, 8), loss="mse", checkpoint=kept)
+    result = fit(
+        other, line(), line(), FitSettings(epochs=1, batch_size=8), loss="mse", checkpoint=kept
+    )
     assert result.epochs_before == 0
     cut_line(Checkpoint(tmp_path / "more"))
     monkeypatch.setattr(checkpoint, "_made_by", lambda: {"backend": "another"})

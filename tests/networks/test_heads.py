@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,14 +7,18 @@ from numpy.typing import NDArray
 from ck19ml.networks import architectures, training
 from ck19ml.networks.batches import Patches
 from ck19ml.networks.heads import (
-    HeadSettings,
     Part,
-    RegressorSettings,
     encode,
     train_classifier,
     train_regressor,
 )
-from ck19ml.networks.training import FitSettings, predict
+from ck19ml.networks.settings import (
+    ClassifierSettings,
+    FitSettings,
+    HeadSettings,
+    RegressorSettings,
+)
+from ck19ml.networks.training import predict
 
 SIZE = 32
 
@@ -33,14 +39,12 @@ def part(count: int, seed: int) -> Part:
     return Part(Patches(raw), labels)
 
 
-def settings(*, fine_tune: bool, epochs: int = 3, **changes: object) -> HeadSettings:
-    head: dict[str, object] = {"units": 8, "depth": 1, "dropout": 0.0, "normalise": False}
-    head |= {
-        "pooled": False,
-        "class_weights": False,
-        "fit": FitSettings(epochs=epochs, batch_size=8),
-    }
-    return HeadSettings(fine_tune=fine_tune, **(head | changes))  # type: ignore[arg-type]
+SMALL = HeadSettings(units=8)
+
+
+def settings(*, fine_tune: bool, epochs: int = 3, **changes: Any) -> ClassifierSettings:
+    fit = FitSettings(epochs=epochs, batch_size=8)
+    return ClassifierSettings(**({"head": SMALL, "fine_tune": fine_tune, "fit": fit} | changes))
 
 
 def assert_equal(first: list[NDArray[np.floating]], second: list[NDArray[np.floating]]) -> None:
@@ -62,7 +66,7 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
     before = encoder.get_weights()
     train, validation = part(24, 1), part(12, 2)
     fit = FitSettings(epochs=15, batch_size=8, learning_rate=0.01, patience=15)
-    chosen = settings(fine_tune=False, units=32, fit=fit)
+    chosen = settings(fine_tune=False, head=HeadSettings(units=32), fit=fit)
     network, result = train_classifier(encoder, train, validation, chosen, classes=2, seed=1)
     assert_equal(encoder.get_weights(), before)
     assert_equal(network.get_layer("encoder").get_weights(), before)
@@ -143,7 +147,7 @@ def test_class_weights_pull_the_calls_to_the_rare_class(encoder: architectures.N
     for weighted in (False, True):
         chosen = settings(
             fine_tune=False,
-            depth=0,
+            head=HeadSettings(units=8, depth=0),
             class_weights=weighted,
             fit=FitSettings(epochs=4, batch_size=8, learning_rate=0.03),
         )
@@ -177,7 +181,9 @@ def test_the_regressor_learns_overlaps_and_leaves_the_encoder(
         encoder,
         known,
         known,
-        RegressorSettings(0.15, local, fine_tune=False, fit=FitSettings(epochs=25, batch_size=8)),
+        RegressorSettings(
+            head="local" if local else "study", fit=FitSettings(epochs=25, batch_size=8)
+        ),
         seed=2,
     )
     assert_equal(encoder.get_weights(), before)
@@ -192,7 +198,7 @@ def test_a_regressor_that_cuts_channels_itself_needs_no_encoder() -> None:
     train = part(8, 1)
     known = Part(train.patches, np.full(8, 0.3, np.float32))
     fit = FitSettings(epochs=1, batch_size=8)
-    chosen = RegressorSettings(0.15, False, fine_tune=False, fit=fit, masks=True)
+    chosen = RegressorSettings(fit=fit)
     network, result = train_regressor(None, known, known, chosen, seed=2)
     assert predict(network, train.patches).shape == (8, 1)
     assert len(result.history) == 1

@@ -10,7 +10,7 @@ from ck19ml.core import overlap
 from ck19ml.networks import training
 from ck19ml.networks.batches import Patches
 from ck19ml.networks.overlap import _masks, _measures, build_overlap_network, train_overlap_network
-from ck19ml.networks.training import FitSettings
+from ck19ml.networks.settings import FitSettings
 
 SIZE = 32
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ck19ml.errors import TrialFailed
 from ck19ml.networks import architectures, precision, training
 from ck19ml.networks.batches import ArrayBatches, Batches, Patches
-from ck19ml.networks.training import FitSettings, class_weights, fit, predict
+from ck19ml.networks.settings import FitSettings
+from ck19ml.networks.training import class_weights, fit, predict
 from tests.networks.test_batches import raw_patches
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]

@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 
 from ck19ml import tuning
+from ck19ml.core.settings import Range
 from ck19ml.errors import TrialFailed
-from ck19ml.tuning import Notes, Parameters, Range, Report
+from ck19ml.tuning import Notes, Parameters, Report
 
 SPACE = {
     "units": [32, 64, 128],
-    "rate": Range(1e-4, 1e-2, log=True),
-    "depth": Range(1, 3),
+    "rate": Range(low=1e-4, high=1e-2, log=True),
+    "depth": Range(low=1, high=3),
     "normalise": [False, True],
 }
 FIRST = {"units": 64, "rate": 0.001, "depth": 2, "normalise": True}

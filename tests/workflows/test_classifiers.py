@@ -11,7 +11,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, PretrainingConfig, SplitConfig
+from ck19ml.config import ClassifierConfig, PretrainingConfig, SplitConfig
+from ck19ml.networks.settings import FitSettings, HeadSettings
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry
 from ck19ml.workflows.classifier import classifier_command
@@ -22,8 +23,8 @@ from tests.conftest import tracking_store
 
 pytestmark = pytest.mark.slow
 
-ONE_EPOCH = FitConfig(epochs=1, batch_size=32)
-HEAD = HeadConfig(units=16, pooled=True, normalise=True)
+ONE_EPOCH = FitSettings(epochs=1, batch_size=32)
+HEAD = HeadSettings(units=16, pooled=True, normalise=True)
 
 
 def config_of(dataset: Dataset, split: SplitConfig) -> ClassifierConfig:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from ck19ml.config import FitConfig, MaskingConfig, PrepareConfig
-from ck19ml.config.masks import ArmAutoencoder, ArmClassifier, ArmRegressor
+from ck19ml.config import MaskingConfig, PrepareConfig
+from ck19ml.config.masks import ArmAutoencoder, ArmRegressor
 from ck19ml.core.scores.metrics import overlap_scores, r2
+from ck19ml.networks.settings import ClassifierSettings, FitSettings
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows import masking_effect
 from ck19ml.workflows.masking_effect import LOWER_IS_BETTER, Arm, ratio
@@ -83,13 +84,13 @@ def test_losses_within_the_masks_are_those_of_the_same_pixels(
 def test_both_arms_are_compared_in_one_run(
     tiny_plate: Path, tiny_dataset: Dataset, workplace: Path
 ) -> None:
-    one = FitConfig(epochs=1)
+    one = FitSettings(epochs=1)
     config = MaskingConfig(
         plate=tiny_plate,
         dataset=tiny_dataset.path,
         prepare=PrepareConfig(patch_size=192),
         autoencoder=ArmAutoencoder(fit=one),
-        classifier=ArmClassifier(fit=one),
+        classifier=ClassifierSettings(fit=one),
         regressor=ArmRegressor(fit=one),
     )
     outcome = masking_effect.masking_command(config)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from mlflow.artifacts import download_artifacts
 
-from ck19ml.config import FitConfig, RegressorConfig
+from ck19ml.config import RegressorConfig
 from ck19ml.core.scores.interaction import THRESHOLDS
+from ck19ml.networks.settings import FitSettings
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry
 from ck19ml.workflows.outcome import Outcome
@@ -28,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def outcome(place: Path, tiny_dataset: Dataset) -> Outcome:
     config = RegressorConfig(
         dataset=tiny_dataset.path,
-        fit=FitConfig(epochs=2, batch_size=16, learning_rate=0.01),
+        fit=FitSettings(epochs=2, batch_size=16, learning_rate=0.01),
         interaction_threshold="validation",
     )
     return regressor_command(config)

@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from ck19ml.config import (
-    FitConfig,
-    MasksConfig,
-    PrepareConfig,
-    SplitConfig,
-    UnetConfig,
-)
+from ck19ml.config import MasksConfig, PrepareConfig, SplitConfig, UnetConfig
 from ck19ml.errors import ConfigError, PlateError, TrackingError
 from ck19ml.networks import architectures
 from ck19ml.networks.mask_model import MaskNetwork
 from ck19ml.networks.scorer import Scorer, load_scorer, mask_network_of
+from ck19ml.networks.settings import FitSettings
 from ck19ml.plates.dataset.store import Dataset, open_dataset
 from ck19ml.plates.folder import find_plate
 from ck19ml.tracking import registry
@@ -32,7 +27,7 @@ from ck19ml.workflows.steps.split import split_dataset
 pytestmark = pytest.mark.slow
 
 CONFIG = UnetConfig(
-    filters=4, wells=6, validation_wells=3, size=192, fit=FitConfig(epochs=2, batch_size=8)
+    filters=4, wells=6, validation_wells=3, size=192, fit=FitSettings(epochs=2, batch_size=8)
 )
 MASKED = PrepareConfig(mask="unet", workers=2)
 

@@ -8,15 +8,9 @@ from typing import Any
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from ck19ml.config import (
-    AutoencoderSettings,
-    ClassifierConfig,
-    FitConfig,
-    SpaceConfig,
-    TuneConfig,
-    load_config,
-)
+from ck19ml.config import ClassifierConfig, SpaceConfig, TuneConfig, load_config
 from ck19ml.networks.scorer import Card
+from ck19ml.networks.settings import AutoencoderSettings, FitSettings
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.classifier import classifier_command
@@ -34,8 +28,8 @@ def config_of(plate: Path, folder: Path, number: int) -> TuneConfig:
     return TuneConfig(
         plate=plate,
         dataset=folder / "plate.zarr",
-        autoencoder=AutoencoderSettings(fit=FitConfig(epochs=1, batch_size=16)),
-        regressor_fit=FitConfig(epochs=1),
+        autoencoder=AutoencoderSettings(fit=FitSettings(epochs=1, batch_size=16)),
+        regressor_fit=FitSettings(epochs=1),
         trials=number,
         # The first trial trains the encoder too, the others are heads on stored features.
         first=FIRST,

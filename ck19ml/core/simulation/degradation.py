@@ -1,17 +1,18 @@
 """Spoil simulated fields as microscopes do: noise, uneven light, unstained cells that shine."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from ck19ml.core.settings import Frozen
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.simulation.rendering import WHITE, Camera
 
 
-@dataclass(frozen=True)
-class Degradation:
+class Degradation(Frozen):
     """What is worse than in the simulated plate; by default nothing is.
 
     Attributes
@@ -28,10 +29,10 @@ class Degradation:
         stand above 255, the level that images are raised to.
     """
 
-    noise: float = 1.0
-    gradient: float = 0.0
-    unstained_share: float | None = None
-    unstained_brightness: float | None = None
+    noise: float = Field(default=1.0, gt=0)
+    gradient: float = Field(default=0.0, ge=0, lt=1)
+    unstained_share: float | None = Field(default=None, ge=0)
+    unstained_brightness: float | None = Field(default=None, ge=0)
 
     def parameters(self, base: Parameters) -> Parameters:
         """Return the simulator's parameters with this noise and these unstained cells."""

@@ -6,12 +6,14 @@ Droplets are left out: what one hides cannot be seen, and the simulator's truth 
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 
 from ck19ml.core.patches import PATCH_SIZE, cut
+from ck19ml.core.settings import Frozen
 from ck19ml.core.simulation.degradation import Degradation, simulate_degraded
 from ck19ml.core.simulation.field import SimulatedField
 from ck19ml.core.simulation.parameters import Parameters
@@ -20,7 +22,14 @@ from ck19ml.core.simulation.rendering import WHITE
 HAZE, NOISE = 1000.0, 40.0
 """Largest level and largest SD of an image without cells, grey values."""
 
-Span = tuple[float, float]
+
+def _ascending(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError(f"must be [smallest, largest], found {list(span)}")
+    return span
+
+
+Span = Annotated[tuple[float, float], AfterValidator(_ascending)]
 
 
 @dataclass(frozen=True)
@@ -47,9 +56,8 @@ class MaskWell:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """How much training wells differ; each draws from these ranges, evenly.
+class Conditions(Frozen):
+    """Ranges that training wells are drawn from, evenly.
 
     Attributes
     ----------
@@ -145,8 +153,7 @@ def crops(
     return both[0].astype(np.uint16), both[1].astype(np.bool_)
 
 
-@dataclass(frozen=True)
-class Variation:
+class Variation(Frozen):
     """How an example changes each time that it is seen.
 
     Attributes
@@ -162,10 +169,10 @@ class Variation:
         and at any level up to `HAZE`, since light that is everywhere is no cell.
     """
 
-    brightness: float = 0.5
-    background: float = 40.0
-    illumination: float = 0.2
-    empty: float = 0.05
+    brightness: float = Field(default=0.5, ge=0)
+    background: float = Field(default=40.0, ge=0)
+    illumination: float = Field(default=0.2, ge=0, lt=1)
+    empty: float = Field(default=0.05, ge=0, lt=1)
 
     def __call__(
         self, planes: NDArray[np.uint16], masks: NDArray[np.bool_], rng: np.random.Generator

@@ -1,16 +1,15 @@
 """One preparation in its partial folder: the pass over all fields, then the tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ck19ml import __version__
 from ck19ml.core import illumination
-from ck19ml.core.mask_methods import Method
 from ck19ml.core.patches import grid_shape
 from ck19ml.errors import PlateError
 from ck19ml.files.csv_text import to_csv
@@ -25,6 +24,7 @@ from ck19ml.plates.preparation.instrument import instrument_table
 from ck19ml.plates.preparation.runner import Runner
 from ck19ml.plates.preparation.settings import (
     NETWORK_FOLDER,
+    Network,
     Preparation,
     Source,
     folders,
@@ -41,14 +41,6 @@ LIGHT = "light"
 """Name of the note with the estimated illumination of each plate."""
 
 
-class Network(Protocol):
-    """A mask method that lies in files, see `mask_network.StoredMasks`."""
-
-    def copy_to(self, folder: Path) -> Method:
-        """Copy the files into a folder; returns the method that reads them there."""
-        ...
-
-
 class Work:
     """The tasks of a preparation, and what comes of them."""
 
@@ -63,7 +55,7 @@ class Work:
     ) -> None:
         self.sources, self.preparation, self.folder = sources, preparation, folder
         self.network = network
-        self.parameters = parameters(sources[0], preparation)
+        self.parameters = parameters(sources[0], preparation, network)
         pairs = [(s, f) for s, part in zip(sources, checked, strict=True) for f in part.fields]
         self.tasks = [
             Task(index, field, source.plate.description, preparation, shape, folder)
@@ -98,7 +90,7 @@ class Work:
     def _fingerprint(self) -> str:
         fields = [(task.field.plate, task.field.well, task.field.field) for task in self.tasks]
         how = {"format": FORMAT, "software": __version__, **self.parameters}
-        return fingerprint(how, asdict(self.preparation), source_fingerprint(self.sources), fields)
+        return fingerprint(how, self.preparation.own, source_fingerprint(self.sources), fields)
 
     def _with_light(self, runner: Runner) -> list[Task]:
         """Give each task the light of its plate, estimated from all of the plate's fields."""

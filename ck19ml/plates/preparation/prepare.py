@@ -15,9 +15,10 @@ from ck19ml.plates.dataset.store import (
 )
 from ck19ml.plates.folder import Plate
 from ck19ml.plates.preparation.checks import check, require_patches
-from ck19ml.plates.preparation.job import Network, Progress, Say, Work
+from ck19ml.plates.preparation.job import Progress, Say, Work
 from ck19ml.plates.preparation.runner import Runner, Stopped, local
 from ck19ml.plates.preparation.settings import (
+    Network,
     Preparation,
     Source,
     folders,
@@ -29,7 +30,12 @@ from ck19ml.plates.problems import require_none
 
 
 def open_prepared(
-    sources: Sequence[Source], target: Path, preparation: Preparation, *, skip_bad: bool = False
+    sources: Sequence[Source],
+    target: Path,
+    preparation: Preparation,
+    *,
+    skip_bad: bool = False,
+    network: Network | None = None,
 ) -> Dataset | None:
     """Open the dataset at the target if it was made from these plates by these parameters.
 
@@ -48,7 +54,7 @@ def open_prepared(
         return None
     sources = in_order(sources)
     dataset = open_dataset(target)
-    found = _differences(dataset, sources, preparation, skip_bad)
+    found = _differences(dataset, sources, preparation, skip_bad, network)
     if not found and dataset.info["source_fingerprint"] == source_fingerprint(sources):
         return dataset
     raise ConfigError(
@@ -59,10 +65,14 @@ def open_prepared(
 
 
 def _differences(
-    dataset: Dataset, sources: Sequence[Source], preparation: Preparation, skip_bad: bool
+    dataset: Dataset,
+    sources: Sequence[Source],
+    preparation: Preparation,
+    skip_bad: bool,
+    network: Network | None,
 ) -> list[str]:
     held = dataset.parameters | dataset.info.get("preparation", {})
-    wanted = parameters(sources[0], preparation) | preparation.measuring
+    wanted = parameters(sources[0], preparation, network) | preparation.measuring
     skipped = dataset.info.get("skipped", 0)
     if skipped and skip_bad:
         wanted |= preparation.judging
@@ -90,7 +100,7 @@ def prepare_dataset(
     progress: Progress | None = None,
 ) -> Dataset:
     """Write the dataset of one plate with what `Preparation` has by default."""
-    preparation = Preparation(mask, patch_size)
+    preparation = Preparation(mask=mask, patch_size=patch_size)
     return prepare_plates(
         [Source(plate, layout)], target, preparation, run=local(workers), progress=progress
     )

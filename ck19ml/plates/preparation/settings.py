@@ -1,12 +1,16 @@
 """What a preparation is made from and how: plates with their layouts, and its parameters."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol
 
 import pandas as pd
+from pydantic import AfterValidator, Field
 
+from ck19ml.core.mask_methods import NAMES, Method
 from ck19ml.core.quality import Thresholds
+from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share
 from ck19ml.errors import PlateError
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.folder import Plate
@@ -14,8 +18,28 @@ from ck19ml.plates.folder import Plate
 NETWORK_FOLDER = "mask_network"
 """Folder of a dataset, and of a model, with the network that makes its masks, if one does."""
 
-SATURATED_LIMIT = 0.05
-"""Share of saturated pixels from which a field is a problem: what was bright cannot be told."""
+
+def _known(mask: str) -> str:
+    if mask not in NAMES:
+        raise ValueError(f"must be one of {', '.join(NAMES)}, found {mask!r}")
+    return mask
+
+
+Mask = Annotated[str, AfterValidator(_known)]
+"""Name of a mask method."""
+
+
+class Network(Protocol):
+    """A mask method that lies in files, see `networks.mask_model.StoredMasks`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the network's file."""
+        ...
+
+    def copy_to(self, folder: Path) -> Method:
+        """Copy the files into a folder; returns the method that reads them there."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,8 +55,7 @@ class Source:
         return self.layout[self.layout["well"].isin(self.plate.wells)]
 
 
-@dataclass(frozen=True)
-class Preparation:
+class Preparation(Frozen):
     """How fields become patches, masks and numbers.
 
     Attributes
@@ -43,28 +66,30 @@ class Preparation:
         Side of a patch in pixels.
     illumination : bool
         Whether uneven illumination is corrected, see `core.illumination`.
-    thresholds : Thresholds
-        Beyond these a field is flagged.
+    quality : Thresholds
     saturated_limit : float
-        A field with a larger share of saturated pixels in a channel is a problem.
+        A field with a larger share of pixels at the camera's maximum in a channel is a problem:
+        what was bright cannot be told.
     keep_empty : bool
         Whether a field without anything above the background in a channel is kept as faulty;
         otherwise it is a problem.
-    mask_network : str
-        Fingerprint of the network's file where the mask is made by one.
     chance : bool
         Whether overlaps are compared with those under all shifts, see `core.chance.by_chance`: it
         takes longer than all the rest.
     """
 
-    mask: str = "otsu"
-    patch_size: int = 192
+    mask: Mask = "otsu"
+    patch_size: int = Field(default=192, ge=16, le=LARGEST_FIELD, multiple_of=16)
     illumination: bool = False
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    saturated_limit: float = SATURATED_LIMIT
+    quality: Thresholds = Thresholds()
+    saturated_limit: Share = 0.05
     keep_empty: bool = True
-    mask_network: str = ""
     chance: bool = False
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """All of these settings, without those that a command adds."""
+        return self.model_dump(include=set(Preparation.model_fields))
 
     @property
     def judging(self) -> dict[str, Any]:
@@ -74,12 +99,12 @@ class Preparation:
     @property
     def measuring(self) -> dict[str, Any]:
         """What the numbers depend on beside `parameters`."""
-        known = {"illumination": self.illumination, "thresholds": asdict(self.thresholds)}
+        known = {"illumination": self.illumination, "thresholds": self.quality.model_dump()}
         # A dataset that holds more than is asked for will do.
         return known | ({"chance": True} if self.chance else {})
 
 
-def parameters(source: Source, preparation: Preparation) -> dict[str, Any]:
+def parameters(source: Source, preparation: Preparation, network: Network | None) -> dict[str, Any]:
     """How raw fields become patches and masks: mask, patch_size, background, bit_depth.
 
     Where a network makes the masks, also mask_network, its fingerprint.
@@ -91,8 +116,7 @@ def parameters(source: Source, preparation: Preparation) -> dict[str, Any]:
         "background": description.level,
         "bit_depth": description.bit_depth,
     }
-    network = preparation.mask_network
-    return known | {"mask_network": network} if network else known
+    return known if network is None else known | {"mask_network": network.fingerprint}
 
 
 def in_order(sources: Sequence[Source]) -> list[Source]:

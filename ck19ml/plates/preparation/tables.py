@@ -55,7 +55,7 @@ def describe(
     each["flagged"] = ""
     maximum = 2 ** sources[0].plate.description.bit_depth - 1
     for _, group in each.groupby("plate"):
-        each.loc[group.index, "flagged"] = quality.flags(group, preparation.thresholds, maximum)
+        each.loc[group.index, "flagged"] = quality.flags(group, preparation.quality, maximum)
     labels = _labels(sources, each)
     table = pd.concat(map(_patch_rows, fields, records), ignore_index=True)
     table = _with_chance(table, pixels)

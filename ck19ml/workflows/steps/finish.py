@@ -3,12 +3,11 @@
 from dataclasses import asdict, dataclass
 
 from ck19ml import __version__
-from ck19ml.config import FitConfig
 from ck19ml.core.scores.classification import BASELINE
 from ck19ml.networks.card import Card
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.scorer import Scorer
-from ck19ml.networks.training import Fit, FitSettings
+from ck19ml.networks.training import Fit
 from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
@@ -215,11 +214,6 @@ def card(
         baselines={} if kind == "autoencoder" else asdict(split.baselines(*roles)),
         **dataset.parameters,
     )
-
-
-def fit_settings(config: FitConfig) -> FitSettings:
-    """Take the training from a config."""
-    return FitSettings(**config.model_dump(exclude={"memory_gb"}))
 
 
 def log_fit(run: Run, result: Fit, planned: int) -> None:

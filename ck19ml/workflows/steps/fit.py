@@ -11,8 +11,9 @@ from ck19ml.errors import ConfigError
 from ck19ml.networks import architectures
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
-from ck19ml.networks.heads import HeadSettings, Part, RegressorSettings
+from ck19ml.networks.heads import Part
 from ck19ml.networks.scorer import Scorer
+from ck19ml.networks.settings import OnEncoder
 from ck19ml.networks.training import Fit, seed_everything
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
@@ -37,7 +38,7 @@ def fit_with_bar(
     what: str,
     encoder: Any,
     parts: tuple[Part, Part | None],
-    settings: HeadSettings | RegressorSettings,
+    settings: OnEncoder,
     **arguments: Any,
 ) -> tuple[Any, Fit]:
     """Train on training and validation patches, with a bar of the epochs.

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.config import MEMORY_GB, SplitConfig
+from ck19ml.config import SplitConfig
 from ck19ml.core.scores.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
 from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.networks.batches import AnyPatches, Patches, StoredPatches, stored_bytes
 from ck19ml.networks.card import FAULTY
 from ck19ml.networks.evaluation import class_labels, rows_of, with_counts
+from ck19ml.networks.settings import MEMORY_GB
 from ck19ml.plates.dataset.store import Dataset
 
 SAME_WELLS = "same_wells"

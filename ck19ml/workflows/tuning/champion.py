@@ -1,18 +1,18 @@
 """Refit the best trial, evaluate it once on the test wells, and register it."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ck19ml.config import ClassifierConfig, FitConfig, HeadConfig, RegressorConfig, TuneConfig
+from ck19ml.config import ClassifierConfig, RegressorConfig, TuneConfig
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks.evaluation import Evaluation
-from ck19ml.networks.heads import HeadSettings, train_classifier
+from ck19ml.networks.heads import train_classifier
 from ck19ml.networks.scorer import Scorer, mask_network_of
-from ck19ml.networks.training import FitSettings
+from ck19ml.networks.settings import ClassifierSettings
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Trial
@@ -79,11 +79,19 @@ def refit(
         always=config.promote == "always",
     )
     evaluations = trained.evaluations
-    again = config_of(config, split, settings, encoder_run).model_copy(
-        update={
-            "temperature": known.temperature,
-            "well_temperature": known.well_temperature,
-        }
+    again = ClassifierConfig(
+        **dict(settings),
+        dataset=config.dataset,
+        encoder=registry.model_uri(encoder_run),
+        architecture=config.autoencoder.architecture,
+        masked=config.autoencoder.masked,
+        refit=True,
+        classes=split.classes,
+        temperature=known.temperature,
+        well_temperature=known.well_temperature,
+        interaction_threshold=config.interaction_threshold,
+        split=config.split,
+        seed=config.seed,
     )
     seconds = time.monotonic() - started
     return {
@@ -94,40 +102,6 @@ def refit(
         "metrics": evaluations["train"].metrics("train") | evaluations["test"].metrics("test"),
         "champion": as_yaml(again, evaluations["test"], seconds),
     }
-
-
-def config_of(
-    config: TuneConfig, split: Split, settings: HeadSettings, encoder_run: Run
-) -> ClassifierConfig:
-    """Write down how ``ck19ml classifier`` trains the same model again."""
-    head = settings.head_fit
-    return ClassifierConfig(
-        dataset=config.dataset,
-        encoder=registry.model_uri(encoder_run),
-        architecture=config.autoencoder.architecture,
-        masked=config.autoencoder.masked,
-        fine_tune=settings.fine_tune,
-        refit=True,
-        classes=split.classes,
-        class_weights=settings.class_weights,
-        head=HeadConfig(
-            units=settings.units,
-            depth=settings.depth,
-            dropout=settings.dropout,
-            normalise=settings.normalise,
-            pooled=settings.pooled,
-        ),
-        fit=_fit_config(settings.fit),
-        head_fit=None if head is None else _fit_config(head),
-        interaction_threshold=config.interaction_threshold,
-        split=config.split,
-        seed=config.seed,
-    )
-
-
-def _fit_config(settings: FitSettings) -> FitConfig:
-    known = asdict(settings)
-    return FitConfig(**{name: known[name] for name in FitConfig.model_fields if name in known})
 
 
 def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:
@@ -141,11 +115,13 @@ def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:
     )
 
 
-def _settings(config: TuneConfig, best: Trial) -> HeadSettings:
-    settings = settings_of(config, best.parameters)
-    whole = replace(settings.fit, epochs=best.notes["best_epoch"])
-    head = settings.head_fit and replace(settings.head_fit, epochs=best.notes["head_epochs"])
-    return replace(settings, fit=whole, head_fit=head)
+def _settings(config: TuneConfig, best: Trial) -> ClassifierSettings:
+    """Return the settings of a trial, with as many epochs as were best."""
+    settings, head = settings_of(config, best.parameters), None
+    whole = settings.fit.model_copy(update={"epochs": best.notes["best_epoch"]})
+    if settings.head_fit is not None:
+        head = settings.head_fit.model_copy(update={"epochs": best.notes["head_epochs"]})
+    return settings.model_copy(update={"fit": whole, "head_fit": head})
 
 
 def _train_regressor(config: TuneConfig, split: Split, encoder: Any, encoder_run: Run) -> None:

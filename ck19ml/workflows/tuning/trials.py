@@ -1,23 +1,23 @@
 """The trials of a study: each one a head (or a fine-tuned network) and an MLflow run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml import tuning
 from ck19ml.config import TuneConfig
 from ck19ml.core.scores.classification import fit_temperatures
 from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.networks.architectures import Network
 from ck19ml.networks.evaluation import evaluate_classifier, with_counts
-from ck19ml.networks.heads import HeadSettings, Part, train_classifier
-from ck19ml.networks.training import Fit, FitSettings, predict, predict_features
+from ck19ml.networks.heads import Part, train_classifier
+from ck19ml.networks.settings import ClassifierSettings, FitSettings, HeadSettings
+from ck19ml.networks.training import Fit, predict, predict_features
 from ck19ml.tracking import trial_runs
 from ck19ml.tracking.runs import Run
-from ck19ml.tuning import Parameters, Report, Space
+from ck19ml.tuning import Parameters, Report
 from ck19ml.workflows.steps.finish import card
 from ck19ml.workflows.steps.gate import well_losses
 from ck19ml.workflows.tuning.features import Material
@@ -26,25 +26,22 @@ EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
 """What the backends of Keras call it when a network is too large for the memory."""
 
 
-def settings_of(config: TuneConfig, parameters: Parameters) -> HeadSettings:
+def settings_of(config: TuneConfig, parameters: Parameters) -> ClassifierSettings:
     """Turn a trial's parameters into the settings of its head and training."""
-    fine_tune = bool(parameters["fine_tune"])
+    fine_tune = parameters["fine_tune"]
     head = FitSettings(
         epochs=config.epochs,
-        batch_size=int(parameters["batch_size"]),
-        learning_rate=float(parameters["learning_rate"]),
+        batch_size=parameters["batch_size"],
+        learning_rate=parameters["learning_rate"],
         patience=config.patience,
     )
     # The whole network at a tenth of the rate: encoder and head have both been trained.
-    whole = replace(head, epochs=config.fine_tune_epochs, learning_rate=head.learning_rate / 10)
-    return HeadSettings(
-        units=int(parameters["units"]),
-        depth=int(parameters["depth"]),
-        dropout=float(parameters["dropout"]),
-        normalise=bool(parameters["normalise"]),
-        pooled=bool(parameters["pooled"]),
+    changes = {"epochs": config.fine_tune_epochs, "learning_rate": head.learning_rate / 10}
+    whole = head.model_copy(update=changes)
+    return ClassifierSettings(
+        head=HeadSettings(**{name: parameters[name] for name in HeadSettings.model_fields}),
         fine_tune=fine_tune,
-        class_weights=bool(parameters["class_weights"]),
+        class_weights=parameters["class_weights"],
         fit=whole if fine_tune else head,
         head_fit=head if fine_tune else None,
     )
@@ -100,7 +97,7 @@ class Trials:
             run.curve(curve, tags)
         return value, notes
 
-    def _train(self, settings: HeadSettings, watch: Any) -> tuple[Network, Fit]:
+    def _train(self, settings: ClassifierSettings, watch: Any) -> tuple[Network, Fit]:
         """Train; what is the fault of the parameters fails the trial, and not the study."""
         try:
             return train_classifier(
@@ -122,7 +119,7 @@ class Trials:
             raise
 
     def _evaluate(
-        self, network: Network, result: Fit, settings: HeadSettings
+        self, network: Network, result: Fit, settings: ClassifierSettings
     ) -> tuple[float, dict[str, Any], dict[str, float]]:
         """Return the value, the notes and the metrics of a trained trial."""
         part = self.material.part("validation", pixels=settings.fine_tune)
@@ -148,7 +145,7 @@ class Trials:
         return evaluation.scores["log_loss"].value, notes, evaluation.metrics("validation") | epochs
 
 
-def _predict(network: Any, part: Part, settings: HeadSettings) -> NDArray[np.float32]:
+def _predict(network: Any, part: Part, settings: ClassifierSettings) -> NDArray[np.float32]:
     if settings.fine_tune:
         return predict(network, part.patches)
     assert part.features is not None  # noqa: S101 (the encoder is as it was: they are known)
@@ -157,11 +154,3 @@ def _predict(network: Any, part: Part, settings: HeadSettings) -> NDArray[np.flo
 
 def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def space_of(config: TuneConfig) -> Space:
-    """Turn the config's search space into the study's."""
-    return {
-        name: value if isinstance(value, list) else tuning.Range(value.low, value.high, value.log)
-        for name, value in config.space
-    }

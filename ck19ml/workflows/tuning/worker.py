@@ -66,7 +66,7 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
     from ck19ml.plates.dataset.store import open_dataset
     from ck19ml.workflows.steps.split import split_dataset
     from ck19ml.workflows.tuning.features import Material, load_material
-    from ck19ml.workflows.tuning.trials import Trials, space_of
+    from ck19ml.workflows.tuning.trials import Trials
 
     config = TuneConfig.model_validate(task.config)
     split = split_dataset(open_dataset(config.dataset), config.split, config.classes)
@@ -93,7 +93,7 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
         return study.run(
             config.trials,
             trials.objective,
-            space_of(config),
+            dict(config.space),
             trials,
             failures=config.failures,
             failed_before=task.failed_before,

@@ -56,6 +56,9 @@ def test_the_electronic_offset_is_no_light() -> None:
 def test_the_same_cells_are_seen_under_every_condition() -> None:
     masks = [
         simulate_degraded("ConA", PLATE, 256, np.random.default_rng(4), worse).dc_mask
-        for worse in (Degradation(), Degradation(2.0, 0.4, 1.0, 120.0))
+        for worse in (
+            Degradation(),
+            Degradation(noise=2, gradient=0.4, unstained_share=1, unstained_brightness=120),
+        )
     ]
     np.testing.assert_array_equal(masks[0], masks[1])

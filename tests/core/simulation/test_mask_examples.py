@@ -32,9 +32,15 @@ def test_a_well_is_known_by_its_pixels() -> None:
 
 
 def test_conditions_are_drawn_from_their_ranges() -> None:
-    narrow = Conditions((2, 2), (0.3, 0.3), (1, 1), (90, 90), (np.log(2), np.log(2)))
+    narrow = Conditions(
+        noise=(2, 2), gradient=(0.3, 0.3), unstained_share=(1, 1), unstained_brightness=(90, 90),
+        staining=(np.log(2), np.log(2)),
+    )  # fmt: skip
+
     degradation, parameters = narrow.draw(np.random.default_rng(0))
-    assert degradation == Degradation(2, 0.3, 1, 90)
+    assert degradation == Degradation(
+        noise=2, gradient=0.3, unstained_share=1, unstained_brightness=90
+    )
     assert parameters.tcell_brightness[0] == pytest.approx(1000)
     assert parameters.dc_brightness[0] == pytest.approx(1400)
 

@@ -118,7 +118,7 @@ def test_nothing_but_a_dataset_is_ever_replaced(plate: Plate, tmp_path: Path, ta
     with pytest.raises(ConfigError, match="expected a dataset or nothing"):
         prepared(plate, tmp_path / target)
     with pytest.raises(ConfigError, match="expected a dataset or nothing"):
-        open_prepared([Source(plate, LAYOUT)], tmp_path / target, Preparation("otsu", 16))
+        open_prepared([Source(plate, LAYOUT)], tmp_path / target, Preparation(patch_size=16))
     assert contents(tmp_path) == before
 
 

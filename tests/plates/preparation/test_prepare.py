@@ -48,7 +48,7 @@ def prepared(plate: Plate, target: Path, layout: pd.DataFrame = LAYOUT, **change
 
 def found(plate: Plate, target: Path, layout: pd.DataFrame = LAYOUT, size: int = 16) -> str:
     """What `open_prepared` says: the path of the dataset, nothing, or why it refuses."""
-    dataset = open_prepared([Source(plate, layout)], target, Preparation("otsu", size))
+    dataset = open_prepared([Source(plate, layout)], target, Preparation(patch_size=size))
     return str(dataset.path) if dataset else "nothing"
 
 

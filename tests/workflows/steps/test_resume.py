@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ck19ml.config import AutoencoderConfig, FitConfig
+from ck19ml.config import AutoencoderConfig
 from ck19ml.networks import checkpoint
+from ck19ml.networks.settings import FitSettings
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows import autoencoder
 from ck19ml.workflows.steps import resume
@@ -32,7 +33,7 @@ def test_the_same_command_goes_on_at_the_epoch_it_reached(
     monkeypatch.setattr(checkpoint, "SHARE", float("inf"))
     said: list[str] = []
     monkeypatch.setattr(resume, "say", said.append)
-    config = AutoencoderConfig(dataset=tiny_dataset.path, fit=FitConfig(epochs=2, batch_size=64))
+    config = AutoencoderConfig(dataset=tiny_dataset.path, fit=FitSettings(epochs=2, batch_size=64))
     place = tiny_dataset.path.parent / FOLDER / "checkpoints"
     with monkeypatch.context() as patch:
         patch.setattr(autoencoder, "bar", _interrupted)

@@ -1,0 +1,72 @@
+"""Settings: frozen, with ranges that pydantic checks, and their errors in one line."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+LARGEST_FIELD = 2**14
+"""Largest side of a field in pixels: a mistyped number must not fill the memory."""
+
+UNION_PARTS = ("choices", "range", "float", "int", "bool", "str")
+"""Parts that pydantic adds to a key to say which member of a union it tried."""
+
+
+class Frozen(BaseModel):
+    """Base of all settings: values cannot change, unknown keys and infinite numbers are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Range(Frozen):
+    """A range of a search space; whole numbers where both ends are."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def low_is_below_high(self) -> Self:
+        """Refuse an empty range, and a logarithm of what is not positive."""
+        if not self.low < self.high or (self.log and self.low <= 0):
+            needed = "low must be below high" + (" and above 0 with log" if self.log else "")
+            raise ValueError(f"{needed}, found low {self.low}, high {self.high}")
+        return self
+
+
+def explain(kind: type[BaseModel], error: ValidationError) -> str:
+    """Say in one line what is wrong with the content of a `kind`, and name the key.
+
+    Of several errors an unknown key comes first: misspelt, it is why another one is missing.
+    """
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    where = [str(part) for part in first["loc"] if part not in UNION_PARTS]
+    key = ".".join(where)[:80]
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(kind, where[:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
+        return f"unknown key '{key}'; {hint}"
+    says_it = first["type"] in ("missing", "value_error")
+    found = "" if says_it else f", found {str(first['input'])[:80]!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}{found}" if key else f"{message}{found}"
+
+
+def _known_keys(kind: type[BaseModel], where: Sequence[str]) -> list[str]:
+    for part in where:
+        field = kind.model_fields.get(part)
+        kind = next(_models(field.annotation if field else None), kind)
+    return list(kind.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Find the settings inside an annotation such as ``Choices | Range`` or ``Range | None``."""
+    inner = get_args(annotation)
+    if not inner and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in inner:
+        yield from _models(part)

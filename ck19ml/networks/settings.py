@@ -1,0 +1,156 @@
+"""Settings of the networks and their training; without Keras, for configs are made of them."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ck19ml.core.settings import Frozen
+
+MEMORY_GB = 1.0
+
+Architecture = Literal["compact", "slides", "dissertation"]
+Mode = Literal["auto", "on", "off"]
+
+
+class FitSettings(Frozen):
+    """How a network is fitted.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Adam's; reduced to a fifth after `reduce_patience` epochs without improvement.
+    patience : int
+        Epochs without improvement of the validation loss before training stops.
+    reduce_patience : int
+    early_stopping : bool
+        Whether the validation loss ends the training, lowers the learning rate and chooses the
+        weights; otherwise all epochs are run and the last weights are kept.
+    augment : bool
+        Whether training patches are changed anew each epoch (`core.augmentation`); heads on
+        stored features are trained without.
+    mixed_precision : {'auto', 'on', 'off'}
+        See `precision.mixed_precision`.
+    memory_gb : float
+        Memory for the patches of a training. Where those of the dataset take more, they are
+        streamed from the disk and shuffled within as many fields as fit.
+    """
+
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    patience: int = Field(default=5, ge=1)
+    reduce_patience: int = Field(default=3, ge=1)
+    early_stopping: bool = True
+    augment: bool = False
+    mixed_precision: Mode = "auto"
+    memory_gb: float = Field(default=MEMORY_GB, gt=0)
+
+
+class AutoencoderSettings(Frozen):
+    """An autoencoder and its training."""
+
+    architecture: Architecture = "compact"
+    masked: bool = False
+    fit: FitSettings = FitSettings()
+
+
+class HeadSettings(Frozen):
+    """The layers on top of the encoder; the defaults are the slides' classifier.
+
+    Attributes
+    ----------
+    units, depth : int
+        Width and number of the hidden layers.
+    dropout : float
+    normalise, pooled : bool
+        See `architectures.build_classifier_head`.
+    """
+
+    units: int = Field(default=128, ge=1)
+    depth: int = Field(default=1, ge=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    normalise: bool = False
+    pooled: bool = False
+
+
+class OnEncoder(Frozen):
+    """What the training of every head on an encoder has.
+
+    Attributes
+    ----------
+    fine_tune : bool
+        Whether the encoder is trained too.
+    """
+
+    fine_tune: bool = False
+    fit: FitSettings = FitSettings()
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network starts with an encoder."""
+        return True
+
+    @property
+    def on_features(self) -> FitSettings | None:
+        """How the head is trained on the stored features of a frozen encoder, if it is."""
+        return None if self.fine_tune else self.fit
+
+    @model_validator(mode="after")
+    def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
+        """Refuse to change patches whose features are stored."""
+        if self.fit.augment and not self.fine_tune:
+            raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
+        return self
+
+
+class ClassifierSettings(OnEncoder):
+    """A classifier's head and its training; the tuning searches over them.
+
+    Attributes
+    ----------
+    class_weights : bool
+        Whether each class weighs the same, whatever its number of patches.
+    head_fit : FitSettings, optional
+        With `fine_tune`: how the head is trained on the stored features before the encoder is
+        trained too. A random head would first distort what the encoder knows [1]_.
+
+    References
+    ----------
+    .. [1] Kumar et al., "Fine-tuning can distort pretrained features", ICLR (2022).
+    """
+
+    class_weights: bool = False
+    head: HeadSettings = HeadSettings()
+    fit: FitSettings = FitSettings(epochs=10, batch_size=64)
+    head_fit: FitSettings | None = None
+
+    @property
+    def on_features(self) -> FitSettings | None:
+        """How the head is trained on the stored features of a frozen encoder, if it is."""
+        return self.head_fit if self.fine_tune else self.fit
+
+
+class RegressorSettings(OnEncoder):
+    """A regressor's head and its training.
+
+    Attributes
+    ----------
+    head : {'masks', 'local', 'study'}
+        ``masks`` learns where to cut each channel and measures the overlap of what is left; it
+        has no encoder (`networks.overlap`). For the others see
+        `architectures.build_regressor_head`.
+    dropout : float
+        Of the heads ``local`` and ``study``.
+    """
+
+    head: Literal["masks", "local", "study"] = "masks"
+    dropout: float = Field(default=0.15, ge=0, lt=1)
+    fit: FitSettings = FitSettings(
+        epochs=30, batch_size=32, learning_rate=0.01, patience=8, reduce_patience=4
+    )
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network starts with an encoder."""
+        return self.head != "masks"
