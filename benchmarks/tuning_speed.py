@@ -16,7 +16,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str
     from ck19ml import tuning
     from ck19ml.tracking.server import client
     from ck19ml.workflows.tuning.features import load_material
-    from ck19ml.workflows.tuning.trials import Trials, space_of
+    from ck19ml.workflows.tuning.trials import Trials
 
     clock, known = Clock(), client()
     for name in ("create_run", "log_batch", "get_run", "set_terminated"):
@@ -134,7 +133,7 @@ def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str
     clock.seconds = 0.0
     with tuning.open_study(Path("study/journal"), "ours", seed=config.seed, first={}) as study:
         trials = Trials(config, material, parent)
-        study.run(config.trials, trials.objective, space_of(config), trials, failures=0)
+        study.run(config.trials, trials.objective, dict(config.space), trials, failures=0)
         best, pruned = study.best.value, int((study.table()["state"] == "pruned").sum())
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
     return {
@@ -170,13 +169,13 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
         drawn = {name: draw(trial, name, choice) for name, choice in config.space}
         settings = settings_of(config, drawn)
         # One stage of all epochs: who writes the plain loop does not train the head first.
-        fit = replace(settings.fit, epochs=config.epochs, learning_rate=drawn["learning_rate"])
+        fit = settings.fit.changed(epochs=config.epochs, learning_rate=drawn["learning_rate"])
         training.seed_everything(config.seed)
         head = architectures.build_classifier_head(
-            architectures.feature_shape(encoder), classes=len(split.classes), units=settings.units,
-            depth=settings.depth, dropout=settings.dropout, normalise=settings.normalise,
-            pooled=settings.pooled,
-        )  # fmt: skip
+            architectures.feature_shape(encoder),
+            classes=len(split.classes),
+            **settings.head.model_dump(),
+        )
         body = architectures.copy(encoder)
         body.trainable = settings.fine_tune
         network = architectures.join(body, head)

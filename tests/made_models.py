@@ -1,6 +1,5 @@
 """Models for the tests, with the weights that they were born with."""
 
-from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +16,7 @@ from ck19ml.workflows.steps.split import Split
 def untrained_classifier(split: Split, **changes: Any) -> Scorer:
     """A small classifier whose card names the split's wells; changes are the card's."""
     training.seed_everything(6)
-    card = replace(_card(split, "classifier"), **changes)
+    card = _card(split, "classifier").changed(**changes)
     encoder = architectures.build_encoder("compact", card.patch_size)
     head = architectures.build_classifier_head(
         architectures.feature_shape(encoder), classes=len(card.classes), units=4, depth=1,
@@ -43,7 +42,10 @@ def untrained_regressor(split: Split) -> Scorer:
 def untrained_masks() -> MaskNetwork:
     """A small mask network."""
     training.seed_everything(6)
-    card = MaskCard("compact", "truth", 192, 255, 12, {}, seed=6, software="ck19ml 0")
+    card = MaskCard(
+        architecture="compact", target="truth", patch_size=192, background=255, bit_depth=12,
+        wells={}, seed=6, software="ck19ml 0",
+    )  # fmt: skip
     return MaskNetwork(build_unet("compact", filters=2), card)
 
 
@@ -57,7 +59,7 @@ def _card(split: Split, kind: str) -> Card:
         dataset={"name": "tiny", "content_hash": split.dataset.content_hash},
         seed=6,
         software="ck19ml 0",
-        baselines=asdict(split.baselines("train")),
+        baselines=split.baselines("train"),
         **split.dataset.parameters,
     )
 

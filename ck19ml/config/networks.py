@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from ck19ml.config.base import SEED, Classes, Seed
 from ck19ml.config.data import SplitConfig
+from ck19ml.networks.card import Target
 from ck19ml.networks.settings import (
     Architecture,
     AutoencoderSettings,
@@ -89,5 +90,5 @@ class RegressorConfig(RegressorSettings, Supervised):
         predicted overlap that finds them best (F1) in the validation wells.
     """
 
-    target: Literal["overlap", "tcell_overlap", "dc_overlap", "overlap_excess"] = "overlap"
+    target: Target = "overlap"
     interaction_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["validation"] = 0.2

@@ -1,10 +1,10 @@
 """Settings: frozen, with ranges that pydantic checks, and their errors in one line."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -19,6 +19,22 @@ class Frozen(BaseModel):
     """Base of all settings: values cannot change, unknown keys and infinite numbers are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with these values, which are checked like those of a new one."""
+        return type(self).model_validate(dict(self) | values)
+
+
+def one_of(names: Iterable[str]) -> AfterValidator:
+    """Refuse a text that is none of these names."""
+    known = tuple(names)
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"must be one of {', '.join(known)}, found {name!r}")
+        return name
+
+    return AfterValidator(check)
 
 
 class Range(Frozen):

@@ -1,15 +1,20 @@
 """The card of a model: what it is and what it has seen, in the registry beside the network."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from ck19ml.core.mask_methods import NAMES
 from ck19ml.core.overlap import TARGETS
+from ck19ml.core.scores.baselines import Baselines
+from ck19ml.core.settings import Frozen, explain, one_of
+from ck19ml.errors import PlateError
+from ck19ml.files.reading import read_json
+from ck19ml.plates.preparation.settings import Mask
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
+CARD = "card.json"
 
 FAULTY = "Faulty"
 """Name of the quality flag where it is a class (the four-class model of the slides)."""
@@ -19,102 +24,138 @@ def each_once(names: list[str]) -> list[str]:
     """Return the names; raises ValueError where one stands there twice."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"expected each class once, found {twice[0]} twice")
+        raise ValueError(f"must name each class once, found {twice[0]} twice")
     return names
 
 
-def _one_of(known: Sequence[str]) -> Callable[[str], str]:
-    def check(name: str) -> str:
-        if name not in known:
-            raise ValueError(f"expected one of {', '.join(known)}, found {name!r}")
-        return name
+Kind = Literal["autoencoder", "classifier", "regressor"]
 
-    return check
+Target = Annotated[str, one_of(TARGETS)]
+"""A measure of overlap."""
 
-
-Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Temperature = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a model is and what it has seen.
+class BaseCard(Frozen):
+    """Keys that the cards of all models have.
 
     Attributes
     ----------
-    kind : {'autoencoder', 'classifier', 'regressor'}
-    classes : list of str
-        In the order of the network's outputs; of the training data for the other kinds.
-    patch_size, background, bit_depth, mask : int, int, int, str
-        How raw fields become patches, see `plates.preparation.parameters`.
-    masked : bool
-        Whether everything outside the masks is set to 0.
-    interaction_threshold : float
-        Overlap at or above which cells count as interacting.
-    interaction_call : float, optional
-        Predicted overlap at or above which a regressor says that they do; by default the same.
+    kind : str
+    patch_size, background, bit_depth : int
+        How raw fields become patches, see `plates.preparation.settings.parameters`.
     wells : dict
-        For each role, the fingerprints (`Dataset.wells`) of its wells.
-    illumination : bool
-        Whether the fields were corrected for uneven illumination, which takes a whole plate:
-        such a model scores prepared datasets only.
-    mask_network : str
-        Fingerprint of the network that makes the masks, where one does.
-    baselines : dict
-        `baselines.Baselines` of the training wells, as JSON.
-    dataset : dict
-        Name and content hash of the training dataset.
+        For each role, the fingerprints of its wells.
     seed : int
     software : str
-    target : str
-        The measure of overlap that a regressor predicts, see `core.overlap.TARGETS`: what is called
-        overlap in its scores and figures.
-    temperature, well_temperature : float
-        By which a classifier's log-probabilities of patches, and then of wells, are divided:
-        fitted on validation wells, see `core.calibration`.
     """
 
-    kind: Annotated[str, Field(pattern="^(autoencoder|classifier|regressor)$")]
-    classes: Annotated[list[str], Field(min_length=1), AfterValidator(each_once)]
-    patch_size: Annotated[int, Field(ge=1)]
-    background: Annotated[int, Field(ge=0)]
-    bit_depth: Annotated[int, Field(ge=1, le=16)]
-    mask: Annotated[str, AfterValidator(_one_of(NAMES))]
-    masked: bool
-    interaction_threshold: Annotated[float, Field(gt=0, lt=1)]
+    kind: str
+    patch_size: int = Field(ge=1)
+    background: int = Field(ge=0)
+    bit_depth: int = Field(ge=1, le=16)
     wells: dict[str, list[str]]
-    dataset: dict[str, str]
     seed: int
     software: str
-    illumination: bool = False
-    mask_network: str = ""
-    target: Annotated[str, AfterValidator(_one_of(tuple(TARGETS)))] = "overlap"
-    interaction_call: float | None = None
-    baselines: dict[str, Any] = field(default_factory=dict)
-    temperature: Temperature = 1.0
-    well_temperature: Temperature = 1.0
-    format: int = FORMAT
+    format: Literal[1] = FORMAT
 
     @property
     def seen(self) -> frozenset[str]:
         """Fingerprints of the wells that the model or its tuning has seen."""
         return frozenset(self.wells.get("train", [])) | frozenset(self.wells.get("validation", []))
 
+    def write(self, folder: Path) -> None:
+        """Write ``card.json`` into a folder."""
+        text = json.dumps(self.model_dump(mode="json"), indent=2)
+        (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
-def check_card(card: Card) -> Card:
-    """Hold a card that was read to the types and ranges that `Card` states.
+
+C = TypeVar("C", bound=BaseCard)
+
+
+def read_card(card: type[C], folder: Path) -> C:
+    """Read ``card.json`` from a folder.
 
     Raises
     ------
+    OSError
+        If there is none.
     ValueError
-        If a value is another one; the message names the key.
+        If it is of another kind or format, or a value is wrong; the message names the key.
     """
+    content = read_json(folder / CARD)
+    if content.get("format") != FORMAT:
+        raise ValueError(
+            f"{CARD} is of format {content.get('format')}, this version of ck19ml reads {FORMAT}"
+        )
+    kinds = get_args(card.model_fields["kind"].annotation)
+    if content.get("kind") not in kinds:
+        raise ValueError(f"{CARD}: kind must be {' or '.join(kinds)}, found {content.get('kind')}")
     try:
-        return TypeAdapter(Card).validate_python(asdict(card))
+        return card.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"card.json, {key}: {message}") from error
+        raise ValueError(f"{CARD}: {explain(card, error)}") from error
+
+
+class Card(BaseCard):
+    """What a model is and what it has seen.
+
+    Attributes
+    ----------
+    classes : list of str
+        In the order of the network's outputs; of the training data for the other kinds.
+    mask : str
+        Mask method.
+    masked : bool
+        Whether everything outside the masks is set to 0.
+    interaction_threshold : float
+        Overlap at or above which cells count as interacting.
+    interaction_call : float, optional
+        Predicted overlap at or above which a regressor says that they do; by default the same.
+    illumination : bool
+        Whether the fields were corrected for uneven illumination, which takes a whole plate:
+        such a model scores prepared datasets only.
+    mask_network : str
+        Fingerprint of the network that makes the masks, where one does.
+    baselines : Baselines, optional
+        Of the training wells; an autoencoder has none.
+    dataset : dict
+        Name and content hash of the training dataset.
+    target : str
+        The measure of overlap that a regressor predicts, see `core.overlap.TARGETS`: what is called
+        overlap in its scores and figures.
+    temperature, well_temperature : float
+        By which a classifier's log-probabilities of patches, and then of wells, are divided:
+        fitted on validation wells, see `core.scores.calibration`.
+    """
+
+    kind: Kind
+    classes: Annotated[list[str], Field(min_length=1), AfterValidator(each_once)]
+    mask: Mask
+    masked: bool
+    interaction_threshold: float = Field(gt=0, lt=1)
+    dataset: dict[str, str]
+    illumination: bool = False
+    mask_network: str = ""
+    target: Target = "overlap"
+    interaction_call: float | None = None
+    # Cards of earlier versions have {} for none.
+    baselines: Annotated[Baselines | None, BeforeValidator(lambda found: found or None)] = None
+    temperature: Temperature = 1.0
+    well_temperature: Temperature = 1.0
+
+    @property
+    def rules(self) -> Baselines:
+        """The baselines of a classifier or a regressor.
+
+        Raises
+        ------
+        PlateError
+            If the card has none.
+        """
+        if self.baselines is None:
+            raise PlateError(f"the card of this {self.kind} has no baselines; train it again")
+        return self.baselines
 
 
 def require_outputs(network: Any, card: Card) -> None:

@@ -156,7 +156,7 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     well, wells = _wells(table)
     rng = np.random.default_rng(card.seed)
     true = table["overlap"].to_numpy(np.float64)
-    mean = Baselines.from_json(card.baselines).mean_overlap
+    mean = card.rules.mean_overlap
     field = table.groupby(["plate", "well", "field"], sort=True).ngroup().to_numpy(np.intp)
     stimulation = table["stimulation"].to_numpy(str)
     scores = regression_scores(true, predicted, well, field, stimulation, rng)
@@ -191,7 +191,7 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     labels = class_labels(table, card.classes)
     usable = ~table["faulty"].to_numpy(bool)
     kept = usable if FAULTY not in card.classes else np.ones(len(table), bool)
-    baselines = Baselines.from_json(card.baselines)
+    baselines = card.rules
     names = np.asarray(card.classes)
     overlap = table["overlap"].to_numpy(np.float64)
     predicted_overlap = probabilities @ np.asarray(baselines.class_overlap)

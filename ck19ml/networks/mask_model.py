@@ -1,36 +1,37 @@
 """A trained mask network with its card: what the registry holds, and a mask method by itself."""
 
 import hashlib
-import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from ck19ml.core.patches import cut, origins, raise_background
 from ck19ml.errors import PlateError
-from ck19ml.files.reading import read_json
 from ck19ml.networks.architectures import Network
+from ck19ml.networks.card import CARD, BaseCard, read_card
 from ck19ml.networks.unet import find_cells
 
-FORMAT = 1
 WEIGHTS = "network.keras"
-CARD = "card.json"
 
 _ONE_AT_A_TIME = Lock()
 """Threads that prepare fields share a network; it uses all cores by itself."""
 
 
-@dataclass(frozen=True)
-class MaskCard:
+class MaskCard(BaseCard):
     """What a mask network is and what it has seen.
+
+    The network sees each patch by its own brightness, so on patches of another camera it needs to
+    be told the background only. Its wells (`mask_examples.MaskWell`) are simulated; it has seen no
+    others.
 
     Attributes
     ----------
@@ -38,34 +39,14 @@ class MaskCard:
         See `unet.build_unet`.
     target : str
         ``truth``: the true masks of simulated wells; else the mask method that it imitates.
-    patch_size, background, bit_depth : int
-        How raw fields become patches. The network sees each by its own brightness, so on patches
-        of another camera it needs to be told the background only.
-    wells : dict
-        For each role, train and validation, the fingerprints (`mask_examples.MaskWell`) of the
-        simulated wells: it has seen no other.
-    seed : int
-    software : str
     scores : dict
         On the validation wells.
     """
 
+    kind: Literal["unet"] = "unet"
     architecture: str
     target: str
-    patch_size: int
-    background: int
-    bit_depth: int
-    wells: dict[str, list[str]]
-    seed: int
-    software: str
-    scores: dict[str, float] = field(default_factory=dict)
-    kind: str = "unet"
-    format: int = FORMAT
-
-    @property
-    def seen(self) -> frozenset[str]:
-        """Fingerprints of the wells that the network has seen."""
-        return frozenset(well for wells in self.wells.values() for well in wells)
+    scores: dict[str, float] = Field(default={})
 
 
 class MaskNetwork:
@@ -83,8 +64,7 @@ class MaskNetwork:
         """Write the network and ``card.json`` into a new folder."""
         folder.mkdir(parents=True)
         self.network.save(folder / WEIGHTS)
-        text = json.dumps(asdict(self.card), indent=2)
-        (folder / CARD).write_text(text + "\n", encoding="utf-8")
+        self.card.write(folder)
         return folder
 
     def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
@@ -172,11 +152,9 @@ def load_mask_network(folder: Path) -> MaskNetwork:
         If the folder was made by another version or is damaged.
     """
     try:
-        content = read_json(folder / CARD)
-        if content.get("format") != FORMAT or content.get("kind") != "unet":
-            raise ValueError(f"a {content.get('kind')} of format {content.get('format')}")
+        card = read_card(MaskCard, folder)
         network = keras.models.load_model(folder / WEIGHTS, compile=False, safe_mode=True)
-        return MaskNetwork(network, MaskCard(**content))
+        return MaskNetwork(network, card)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise PlateError(

@@ -1,8 +1,6 @@
 """A trained network with everything it needs to score raw fields, as it lies in the registry."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,10 +15,9 @@ from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.core.scores.calibration import tempered
 from ck19ml.core.scores.metrics import well_probabilities
 from ck19ml.errors import PlateError
-from ck19ml.files.reading import read_json
 from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import Patches
-from ck19ml.networks.card import FAULTY, FORMAT, Card, check_card, require_outputs
+from ck19ml.networks.card import FAULTY, Card, read_card, require_outputs
 from ck19ml.networks.mask_model import MaskNetwork, load_mask_network
 from ck19ml.networks.training import PREDICT_BATCH, predict
 from ck19ml.plates.dataset.store import Dataset
@@ -54,8 +51,7 @@ class Scorer:
         if self.mask_network is not None:
             self.mask_network.save(folder / NETWORK_FOLDER)
         self.network.save(folder / "network.keras")
-        text = json.dumps(asdict(self.card), indent=2)
-        (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+        self.card.write(folder)
         return folder
 
     def predict_patches(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
@@ -224,14 +220,8 @@ def load_scorer(folder: Path) -> Scorer:
         If the folder was made by another version or is damaged.
     """
     try:
-        content = read_json(folder / "card.json")
-        if content.get("format") != FORMAT:
-            raise PlateError(
-                f"expected a model of format {FORMAT}, found {content.get('format')} in {folder}; "
-                "train it again"
-            )
+        card = read_card(Card, folder)
         network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
-        card = check_card(Card(**content))
         require_outputs(network, card)
         return Scorer(network, card, _mask_network(card.mask, folder))
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:

@@ -1,6 +1,5 @@
 """Train a classifier on an encoder as a tracked run."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +88,7 @@ def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer
         found = evaluate(scorer, split.dataset, rows)
         fitted = fit_temperatures(found.patches, found.wells, split.classes)
         first, second = first or fitted[0], second or fitted[1]
-    known = replace(scorer.card, temperature=first or 1.0, well_temperature=second or 1.0)
+    known = scorer.card.changed(temperature=first or 1.0, well_temperature=second or 1.0)
     return Scorer(scorer.network, known, scorer.mask_network)
 
 

@@ -83,7 +83,7 @@ def joined(folds: list[Evaluation], classes: list[str], config: ClassifierConfig
 
 
 def _split(dataset: Dataset, config: ClassifierConfig, fold: int) -> Split:
-    settings = config.split.model_copy(update={"fold": fold})
+    settings = config.split.changed(fold=fold)
     return split_dataset(
         dataset, settings, config.classes, faulty_class=config.faulty_class, fewest=2
     )

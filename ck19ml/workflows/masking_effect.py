@@ -12,6 +12,7 @@ from ck19ml import plots
 from ck19ml.config import MaskingConfig
 from ck19ml.core.scores.metrics import by_well, interval, r2
 from ck19ml.networks.batches import AnyPatches, Patches
+from ck19ml.networks.card import Kind
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.heads import Part, train_classifier, train_regressor
 from ck19ml.networks.scorer import Scorer, mask_network_of
@@ -157,7 +158,7 @@ def _head_networks(
     return classifier, regressor
 
 
-def _scorer(kind: str, network: Any, split: Split, seed: int, *, masked: bool) -> Scorer:
+def _scorer(kind: Kind, network: Any, split: Split, seed: int, *, masked: bool) -> Scorer:
     known = card(kind, split, masked=masked, seed=seed)
     return Scorer(network, known, mask_network_of(split.dataset))
 

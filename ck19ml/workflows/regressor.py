@@ -1,6 +1,5 @@
 """Train a regressor of the overlap as a tracked run."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,7 +90,7 @@ def with_call(scorer: Scorer, split: Split, config: RegressorConfig) -> Scorer:
     call = best_call(
         found["overlap"].to_numpy(np.float64), found["predicted_overlap"].to_numpy(np.float64)
     )
-    known = replace(scorer.card, interaction_call=call)
+    known = scorer.card.changed(interaction_call=call)
     return Scorer(scorer.network, known, scorer.mask_network)
 
 

@@ -156,9 +156,7 @@ def _run_trials(
             )  # fmt: skip
         else:
             task = Task(
-                config=config.model_copy(update={"dataset": config.dataset.resolve()}).model_dump(
-                    mode="json"
-                ),
+                config=config.changed(dataset=config.dataset.resolve()).model_dump(mode="json"),
                 storage=places.from_everywhere,
                 tracking=server.location(),
                 study=study.name,

@@ -187,10 +187,10 @@ def _lines(config: UnetConfig, scores: dict[str, Score]) -> list[str]:
 def _register(
     run: Run, masks: MaskNetwork, scores: dict[str, Score], table: pd.DataFrame
 ) -> Version:
-    masks.card.scores.update({key: score.value for key, score in scores.items()})
+    known = masks.card.changed(scores={key: score.value for key, score in scores.items()})
     tags = {"architecture": masks.card.architecture, "target": masks.card.target}
     text = f"Masks of stained cells; mask IoU {scores['iou']} on {len(table)} simulated wells."
-    return registry.log_model(run, masks, NAME, tags, text)
+    return registry.log_model(run, MaskNetwork(masks.network, known), NAME, tags, text)
 
 
 def _gate(

@@ -35,7 +35,7 @@ DAMAGED: dict[str, tuple[Spoil, str]] = {
     "has an empty card": (write(CARD, ""), "train it again"),
     "has a card that is a list": (write(CARD, "[]"), "train it again"),
     "has a card in UTF-16": (write(CARD, "{}".encode("utf-16")), "train it again"),
-    "is of a later format": (card(format=99), "format 1, found 99"),
+    "is of a later format": (card(format=99), "format 99, this version of ck19ml reads 1"),
     "lacks a key of its card": (card(background=...), "background"),
     "has a key of its card too many": (card(colour="red"), "colour"),
     "has a kind that is none": (card(kind="oracle"), "kind"),

@@ -58,7 +58,10 @@ def bright_is_cell(tmp_path_factory: pytest.TempPathFactory) -> StoredMasks:
     pixel = keras.layers.Conv2D(1, 1, activation="sigmoid")
     network = keras.Model(inputs, pixel(inputs))
     pixel.set_weights([np.full((1, 1, 1, 1), 50.0), np.array([-40.0])])
-    card = MaskCard("pixel", "truth", SIZE, LEVEL, 12, {}, seed=0, software="test")
+    card = MaskCard(
+        architecture="pixel", target="truth", patch_size=SIZE, background=LEVEL, bit_depth=12,
+        wells={}, seed=0, software="test",
+    )  # fmt: skip
     folder = tmp_path_factory.mktemp("pixel") / "network"
     return StoredMasks(MaskNetwork(network, card).save(folder))
 

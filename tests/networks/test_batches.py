@@ -166,7 +166,11 @@ def train_within(folder: Path, fields: int, free: int, by_fit: bool = False) -> 
     to take 300 MB.
     """
     dataset = made_dataset(folder, fields, **LARGE)
-    card = Card("autoencoder", ["OVA"], LARGE["size"], 255, 12, "otsu", False, 0.2, {}, {}, 1, "")
+    card = Card(
+        kind="autoencoder", classes=["OVA"], patch_size=LARGE["size"], background=255, bit_depth=12,
+        mask="otsu", masked=False, interaction_threshold=0.2, wells={}, dataset={}, seed=1,
+        software="",
+    )  # fmt: skip
     training.seed_everything(1)
     network = keras.Sequential(
         [

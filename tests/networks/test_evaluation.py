@@ -1,4 +1,3 @@
-from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,8 @@ BASELINES = Baselines(
     majority=1,
     mean_overlap=0.1,
     class_overlap=[0.0, 0.2],
-    patch_rule=OverlapRule([0.05], [0, 1]),
-    well_rule=OverlapRule([0.04], [0, 1]),
+    patch_rule=OverlapRule(cuts=[0.05], classes=[0, 1]),
+    well_rule=OverlapRule(cuts=[0.04], classes=[0, 1]),
 )
 STIMULATION = {"A01": "Unstimulated", "A02": "ConA", "A03": "ConA"}
 OVERLAP = {"A01": [0.0, 0.0, 0.1, 0.0], "A02": [0.2, 0.3, 0.0, 0.1], "A03": [0.0, 0.0, 0.04, 0.0]}
@@ -48,9 +47,9 @@ def card(kind: str = "classifier", **changes: Any) -> Card:
         dataset={"name": "tiny", "content_hash": "0123"},
         seed=7,
         software="ck19ml 0",
-        baselines=asdict(BASELINES),
+        baselines=BASELINES,
     )
-    return replace(known, **changes)
+    return known.changed(**changes)
 
 
 @pytest.fixture
@@ -170,9 +169,7 @@ def test_faulty_patches_are_left_out_where_faulty_is_no_class(
 def test_faulty_is_a_fourth_class_of_patches_but_not_of_wells(table: pd.DataFrame) -> None:
     classes = [*CLASSES, "Faulty"]
     table.loc[[0, 4], "faulty"] = True
-    known = card(
-        classes=classes, baselines=asdict(replace(BASELINES, class_overlap=[0.0, 0.2, 0.1]))
-    )
+    known = card(classes=classes, baselines=BASELINES.changed(class_overlap=[0.0, 0.2, 0.1]))
     labels = class_labels(table, classes)
     assert labels.tolist() == [2, 0, 0, 0, 2, 1, 1, 1, 1, 1, 1, 1]
     sure = np.full((12, 3), 0.05)
@@ -271,7 +268,7 @@ def test_evaluate_runs_the_network_on_the_rows_asked_for(tiny_dataset: Dataset) 
         normalise=False, pooled=False,
     )  # fmt: skip
     classes = ["Unstimulated", "OVA", "ConA"]
-    three = asdict(replace(BASELINES, class_overlap=[0.0, 0.1, 0.2]))
+    three = BASELINES.changed(class_overlap=[0.0, 0.1, 0.2])
     scorer = Scorer(architectures.join(encoder, head), card(classes=classes, baselines=three))
     evaluation = evaluate(scorer, tiny_dataset, rows)
     made = scorer.predict_patches(tiny_dataset.read(rows))

@@ -1,6 +1,5 @@
 import json
 import shutil
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ CARD = Card(
 
 def scorer_of(kind: str, **changes: Any) -> Scorer:
     training.seed_everything(13)
-    card = replace(CARD, kind=kind, **changes)
+    card = CARD.changed(kind=kind, **changes)
     if kind == "autoencoder":
         return Scorer(architectures.build_autoencoder("compact", SIZE), card)
     encoder = architectures.build_encoder("compact", SIZE)
@@ -217,7 +216,7 @@ def test_eight_bit_models_take_eight_bit_values() -> None:
 
 def test_seen_wells_are_those_of_training_and_tuning() -> None:
     assert CARD.seen == {"a", "b", "c"}
-    assert replace(CARD, wells={}).seen == frozenset()
+    assert CARD.changed(wells={}).seen == frozenset()
 
 
 @pytest.fixture
@@ -254,9 +253,9 @@ def test_a_card_with_an_unknown_key_is_refused(folder: Path) -> None:
 
 
 def test_another_format_is_named(folder: Path) -> None:
-    content = asdict(CARD) | {"format": 99}
+    content = CARD.model_dump() | {"format": 99}
     (folder / "card.json").write_text(json.dumps(content))
-    refused(folder, "expected a model of format 1, found 99")
+    refused(folder, "card.json is of format 99, this version of ck19ml reads 1")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

@@ -1,5 +1,4 @@
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
@@ -199,10 +198,10 @@ def test_regressors_and_autoencoders_are_logged_too() -> None:
             architectures.build_encoder("compact", SIZE),
             architectures.build_regressor_head((SIZE // 16, SIZE // 16, 16)),
         ),
-        replace(CARD, kind="regressor"),
+        CARD.changed(kind="regressor"),
     )
     autoencoder = Scorer(
-        architectures.build_autoencoder("compact", SIZE), replace(CARD, kind="autoencoder")
+        architectures.build_autoencoder("compact", SIZE), CARD.changed(kind="autoencoder")
     )
     for scorer in (regressor, autoencoder):
         version = log(scorer, f"ck19-{scorer.card.kind}")
@@ -215,4 +214,4 @@ def test_nothing_of_the_caller_s_modules_is_replaced_by_loading(version: Version
     before = sys.modules["ck19ml.networks.scorer"], keras.__version__
     mlflow.pyfunc.load_model(version.uri)
     assert (sys.modules["ck19ml.networks.scorer"], keras.__version__) == before
-    assert asdict(registry.load_model(version.uri).card) == asdict(CARD)
+    assert registry.load_model(version.uri).card == CARD

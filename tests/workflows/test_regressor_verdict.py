@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,14 +28,14 @@ def test_the_first_line_says_whether_the_mean_is_beaten(
     mse: float, low: float, beats: bool
 ) -> None:
     test = evaluation(mse, low)
-    first = describe(replace(CARD, kind="regressor"), test).splitlines()[0]
+    first = describe(CARD.changed(kind="regressor"), test).splitlines()[0]
     assert first == regressor_verdict(test)
     assert ("does NOT beat" not in first) is beats
     assert f"{mse:.5f} against 0.00200" in first
 
 
 def test_the_rest_says_what_interaction_is_worth_and_whether_there_is_a_truth() -> None:
-    card = replace(CARD, kind="regressor")
+    card = CARD.changed(kind="regressor")
     text = describe(card, evaluation(0.001, 0.3))
     assert "prevalence 0.3333, average precision 1.000" in text
     assert "where 'never' has 0.6667" in text

@@ -1,6 +1,6 @@
 """A small network from simulated wells to the masks of a dataset, told once and looked at often."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
@@ -186,7 +186,7 @@ class TestComparison:
         self, told: Told, champion: MaskNetwork, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen = comparison.simulate_wells(self.CONFIG)["degraded"][1].sha256
-        leaky = MaskNetwork(champion.network, replace(champion.card, wells={"validation": [seen]}))
+        leaky = MaskNetwork(champion.network, champion.card.changed(wells={"validation": [seen]}))
         stored = type("Stored", (), {"loaded": leaky})()
         monkeypatch.setattr(registry, "fetch_masks", lambda uri, place: stored)
         with pytest.raises(ConfigError, match="has not seen"):

@@ -1,7 +1,6 @@
 """What a model must beat: simple rules fitted on the training wells alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from ck19ml.core.settings import Frozen
+
 COUNTS = ("cells_dc", "cells_tcell")
 """Columns of the cells counted in a patch's field."""
 
@@ -17,8 +18,7 @@ MEASURED = ("overlap", "tcell_overlap", "tcell_area_px", "dc_area_px", "overlap_
 """Columns whose means over a well's patches are its measurements."""
 
 
-@dataclass(frozen=True)
-class OverlapRule:
+class OverlapRule(Frozen):
     """Thresholds on the overlap, and the class between them.
 
     Attributes
@@ -61,11 +61,12 @@ def fit_overlap_rule(
     cuts = sorted(float(t) for t in tree.tree_.threshold[tree.tree_.children_left != -1])
     edges = np.array([-1.0, *cuts, 2.0])
     middles = (edges[:-1] + edges[1:]) / 2
-    return OverlapRule(cuts, [int(label) for label in tree.predict(middles.reshape(-1, 1))])
+    return OverlapRule(
+        cuts=cuts, classes=[int(label) for label in tree.predict(middles.reshape(-1, 1))]
+    )
 
 
-@dataclass(frozen=True)
-class LogisticRule:
+class LogisticRule(Frozen):
     """Logistic regression on a well's measurements: overlap, areas and counts.
 
     Attributes
@@ -140,8 +141,7 @@ def fit_logistic_rule(
     )
 
 
-@dataclass(frozen=True)
-class Baselines:
+class Baselines(Frozen):
     """Everything that the simple rules learnt from the training wells.
 
     Attributes
@@ -162,14 +162,6 @@ class Baselines:
     patch_rule: OverlapRule
     well_rule: OverlapRule
     logistic: LogisticRule | None = None
-
-    @classmethod
-    def from_json(cls, content: dict[str, object]) -> "Baselines":
-        """Rebuild from `dataclasses.asdict`."""
-        rules = {name: OverlapRule(**content[name]) for name in ("patch_rule", "well_rule")}  # type: ignore[arg-type]
-        logistic = content.get("logistic")
-        known = LogisticRule(**logistic) if logistic else None  # type: ignore[arg-type]
-        return cls(**{**content, **rules, "logistic": known})  # type: ignore[arg-type]
 
 
 def fit_baselines(

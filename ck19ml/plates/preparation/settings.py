@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from ck19ml.core.mask_methods import NAMES, Method
 from ck19ml.core.quality import Thresholds
-from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share
+from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
 from ck19ml.errors import PlateError
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.folder import Plate
@@ -18,14 +18,7 @@ from ck19ml.plates.folder import Plate
 NETWORK_FOLDER = "mask_network"
 """Folder of a dataset, and of a model, with the network that makes its masks, if one does."""
 
-
-def _known(mask: str) -> str:
-    if mask not in NAMES:
-        raise ValueError(f"must be one of {', '.join(NAMES)}, found {mask!r}")
-    return mask
-
-
-Mask = Annotated[str, AfterValidator(_known)]
+Mask = Annotated[str, one_of(NAMES)]
 """Name of a mask method."""
 
 

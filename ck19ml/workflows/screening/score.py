@@ -57,7 +57,7 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
             f"expected a classifier or a regressor, found the {card.kind} of {card.dataset['name']}"
             "; 'ck19ml features' writes what it sees"
         )
-    overlap = dict(zip(card.classes, card.baselines["class_overlap"], strict=True))
+    overlap = dict(zip(card.classes, card.rules.class_overlap, strict=True))
     names = sorted(stimulations(card.classes), key=lambda name: overlap[name])
     names.sort(key=lambda name: name != UNSTIMULATED)  # the others stay in their order
     reference, strongest = names[0], target or names[-1]

@@ -1,10 +1,10 @@
 """What every training ends with: figures, a registered model, the gate, and a few lines on it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ck19ml import __version__
 from ck19ml.core.scores.classification import BASELINE
-from ck19ml.networks.card import Card
+from ck19ml.networks.card import Card, Kind
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.scorer import Scorer
 from ck19ml.networks.training import Fit
@@ -182,7 +182,7 @@ def outcome(trained: Trained) -> Outcome:
 
 
 def card(
-    kind: str,
+    kind: Kind,
     split: Split,
     *,
     masked: bool,
@@ -211,7 +211,7 @@ def card(
         software=f"ck19ml {__version__}",
         illumination=dataset.illumination,
         target=target,
-        baselines={} if kind == "autoencoder" else asdict(split.baselines(*roles)),
+        baselines=None if kind == "autoencoder" else split.baselines(*roles),
         **dataset.parameters,
     )
 

@@ -1,6 +1,6 @@
 """Which wells a step may see: the split of a dataset, and its patches in memory."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -104,8 +104,7 @@ class Split:
         # A faulty patch has overlap 0 by definition (DOMAIN.md), and none is among these rows.
         by_class = zip(self.classes, fitted.class_overlap, strict=True)
         labels = self.labels(rows)[np.unique(well, return_index=True)[1]]
-        return replace(
-            fitted,
+        return fitted.changed(
             class_overlap=[0.0 if name == FAULTY else value for name, value in by_class],
             logistic=fit_logistic_rule(well_measures(table), labels),
         )

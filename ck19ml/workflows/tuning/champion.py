@@ -1,7 +1,6 @@
 """Refit the best trial, evaluate it once on the test wells, and register it."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +60,7 @@ def refit(
         threshold=config.interaction_threshold,
         refit=True,
     )
-    known = replace(
-        known,
+    known = known.changed(
         temperature=best.notes.get("temperature", 1.0),
         well_temperature=best.notes.get("well_temperature", 1.0),
     )
@@ -117,11 +115,10 @@ def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:
 
 def _settings(config: TuneConfig, best: Trial) -> ClassifierSettings:
     """Return the settings of a trial, with as many epochs as were best."""
-    settings, head = settings_of(config, best.parameters), None
-    whole = settings.fit.model_copy(update={"epochs": best.notes["best_epoch"]})
-    if settings.head_fit is not None:
-        head = settings.head_fit.model_copy(update={"epochs": best.notes["head_epochs"]})
-    return settings.model_copy(update={"fit": whole, "head_fit": head})
+    settings = settings_of(config, best.parameters)
+    whole = settings.fit.changed(epochs=best.notes["best_epoch"])
+    head = settings.head_fit and settings.head_fit.changed(epochs=best.notes["head_epochs"])
+    return settings.changed(fit=whole, head_fit=head)
 
 
 def _train_regressor(config: TuneConfig, split: Split, encoder: Any, encoder_run: Run) -> None:

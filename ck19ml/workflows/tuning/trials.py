@@ -36,8 +36,7 @@ def settings_of(config: TuneConfig, parameters: Parameters) -> ClassifierSetting
         patience=config.patience,
     )
     # The whole network at a tenth of the rate: encoder and head have both been trained.
-    changes = {"epochs": config.fine_tune_epochs, "learning_rate": head.learning_rate / 10}
-    whole = head.model_copy(update=changes)
+    whole = head.changed(epochs=config.fine_tune_epochs, learning_rate=head.learning_rate / 10)
     return ClassifierSettings(
         head=HeadSettings(**{name: parameters[name] for name in HeadSettings.model_fields}),
         fine_tune=fine_tune,

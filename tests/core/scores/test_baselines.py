@@ -1,6 +1,3 @@
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,7 +97,7 @@ class TestFitBaselines:
         assert baselines.class_overlap == pytest.approx([0.3, 0.3])
 
     def test_they_come_back_from_json(self) -> None:
-        again = Baselines.from_json(json.loads(json.dumps(asdict(fitted()))))
+        again = Baselines.model_validate_json(fitted().model_dump_json())
         assert again == fitted()
         overlap = np.linspace(0, 1, 11)
         np.testing.assert_array_equal(
@@ -127,7 +124,7 @@ class TestLogisticRule:
         measures[:, 2] += 1000 * labels
         rule = fit_logistic_rule(measures, labels)
         assert rule is not None
-        again = LogisticRule(**json.loads(json.dumps(asdict(rule))))
+        again = LogisticRule.model_validate_json(rule.model_dump_json())
         assert (again.predict(measures) == labels).all()
 
     def test_one_class_has_none(self) -> None:

@@ -1,7 +1,6 @@
 """The command on a real dataset, a real store and real files; the network is not trained."""
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def split(tiny_dataset: Dataset) -> Split:
 @pytest.fixture(scope="module")
 def scorer(split: Split) -> Scorer:
     # Of so few wells the overlap of OVA is at times below that of Unstimulated.
-    learnt = asdict(split.baselines("train")) | {"class_overlap": [0.02, 0.01, 0.04]}
+    learnt = split.baselines("train").changed(class_overlap=[0.02, 0.01, 0.04])
     return untrained_classifier(split, baselines=learnt)
 
 
@@ -38,9 +37,9 @@ def test_the_score_lies_between_the_least_and_the_most_overlap(scorer: Scorer) -
     meaning = score_meaning(scorer.card, "")
     assert (meaning.reference, meaning.target) == ("Unstimulated", "ConA")
     assert score_meaning(scorer.card, "OVA").label.startswith("log-odds of OVA")
-    renamed = replace(scorer.card, classes=["none", "weak", "strong"])
+    renamed = scorer.card.changed(classes=["none", "weak", "strong"])
     assert score_meaning(renamed, "").reference == "weak"  # of the lowest overlap
-    regressor = score_meaning(replace(scorer.card, kind="regressor"), "")
+    regressor = score_meaning(scorer.card.changed(kind="regressor"), "")
     assert regressor.percent
 
 
@@ -57,7 +56,7 @@ def test_targets_that_make_no_score(
     scorer: Scorer, changes: dict[str, Any], target: str, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        score_meaning(replace(scorer.card, **changes), target)
+        score_meaning(scorer.card.changed(**changes), target)
 
 
 def test_a_classifier_s_score_is_the_log_odds(scorer: Scorer, tiny_dataset: Dataset) -> None:

@@ -1,7 +1,5 @@
 """The map of an evaluation, of an untrained network on a real dataset."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 
@@ -22,7 +20,7 @@ def scorer(tiny_dataset: Dataset) -> Scorer:
     card = Card(
         kind="regressor", classes=split.classes, masked=False, interaction_threshold=0.2,
         wells=split.fingerprints(), dataset={"name": "tiny", "content_hash": "x"}, seed=6,
-        software="ck19ml 0", baselines=asdict(split.baselines("train")),
+        software="ck19ml 0", baselines=split.baselines("train"),
         **split.dataset.parameters,
     )  # fmt: skip
     return Scorer(architectures.join(encoder, head), card)
