@@ -153,8 +153,8 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
     import optuna
 
     from ck19ml.networks import architectures, training
+    from ck19ml.networks.batches import load_patches
     from ck19ml.tracking import registry
-    from ck19ml.workflows.steps.split import load_patches
     from ck19ml.workflows.tuning.trials import settings_of
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

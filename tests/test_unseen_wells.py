@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from ck19ml.errors import PlateError
-from ck19ml.networks.evaluation import rows_of, unseen_rows
+from ck19ml.networks.evaluation import unseen_rows
 from ck19ml.plates.dataset.store import Dataset
 from tests.networks.test_evaluation import card
 
 
 def test_rows_of_wells_are_all_of_theirs_and_no_others(tiny_dataset: Dataset) -> None:
     wells = tiny_dataset.wells.iloc[[5, 2]]
-    rows = rows_of(tiny_dataset, wells)
+    rows = tiny_dataset.rows_of(wells)
     assert np.all(np.diff(rows) > 0)
     assert set(tiny_dataset.table.iloc[rows]["well"]) == set(wells["well"])
     assert len(rows) == 8

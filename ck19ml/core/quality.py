@@ -18,6 +18,9 @@ MEASURES = (
 )
 """Names of all numbers that a field's quality consists of."""
 
+COUNTS = tuple(f"cells_{channel}" for channel in CHANNELS)
+"""Those of the cells counted."""
+
 BACKGROUND_PERCENTILE = 10
 """Low enough to lie between the cells even where these cover most of a field."""
 

@@ -3,6 +3,13 @@
 import re
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+WELL = ["plate", "well"]
+"""Columns by which a table knows its wells."""
+
 ROWS = "ABCDEFGHIJKLMNOP"
 COLUMN_COUNT = 24
 
@@ -115,3 +122,15 @@ def plate_format(wells: Iterable[str]) -> tuple[int, int]:
         raise ValueError("a plate's format follows from its wells, found none")
     small = all(name[0] <= "H" and int(name[1:]) <= 12 for name in names)
     return (8, 12) if small else (16, 24)
+
+
+def well_index(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Index of each row's well, (n,): 0, 1 ... in the order of plate and well.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"plate": "P", "well": ["B02", "A01", "B02"]})
+    >>> well_index(table).tolist()
+    [1, 0, 1]
+    """
+    return np.asarray(table.groupby(WELL, sort=True).ngroup(), dtype=np.intp)

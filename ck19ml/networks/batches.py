@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from ck19ml.core.augmentation import augment
 from ck19ml.core.patches import rescale
+from ck19ml.networks.settings import MEMORY_GB
 from ck19ml.plates.dataset.store import Dataset
 
+GB = 1_000_000_000
 Rows = NDArray[np.integer] | slice
 
 
@@ -132,6 +134,25 @@ def stored_bytes(dataset: Dataset, *, masked: bool) -> int:
     """Bytes that all patches of a dataset take in memory, with their masks if `masked`."""
     per_field, size = _field_size(dataset.path, masked=masked)
     return math.ceil(len(dataset.table) / per_field) * size
+
+
+def load_patches(
+    dataset: Dataset, rows: NDArray[np.integer], *, masked: bool, memory_gb: float = MEMORY_GB
+) -> AnyPatches:
+    """Take patches, with their masks where the model sees masked images.
+
+    Parameters
+    ----------
+    rows : ndarray of int, (n,)
+        Of the dataset.
+    memory_gb : float
+        They are read into memory where those of the whole dataset fit into it. Otherwise they
+        stay on disk, and as many fields as fit are in memory at a time.
+    """
+    memory = int(memory_gb * GB)
+    if stored_bytes(dataset, masked=masked) > memory:
+        return StoredPatches(dataset, rows, masked=masked, memory=memory)
+    return Patches(dataset.read(rows), dataset.read_masks(rows) if masked else None)
 
 
 class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from ck19ml.core.overlap import TARGETS
@@ -156,6 +159,37 @@ class Card(BaseCard):
         if self.baselines is None:
             raise PlateError(f"the card of this {self.kind} has no baselines; train it again")
         return self.baselines
+
+    @property
+    def stimulations(self) -> list[str]:
+        """The classes without the quality flag."""
+        return stimulations(self.classes)
+
+
+def stimulations(classes: list[str]) -> list[str]:
+    """Return the classes without the quality flag."""
+    return [name for name in classes if name != FAULTY]
+
+
+def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
+    """Class index of each patch, (n,); faulty patches are ``Faulty`` where that is a class.
+
+    Raises
+    ------
+    PlateError
+        If a stimulation is not among the classes.
+    """
+    names = table["stimulation"].astype(str)
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        raise PlateError(
+            f"expected the stimulations {', '.join(stimulations(classes))}, found "
+            f"{', '.join(unknown)}; correct the layout, or train a model with these classes"
+        )
+    labels = names.map({name: index for index, name in enumerate(classes)}).to_numpy(np.intp)
+    if FAULTY in classes:
+        labels = np.where(table["faulty"], classes.index(FAULTY), labels)
+    return np.asarray(labels, dtype=np.intp)
 
 
 def require_outputs(network: Any, card: Card) -> None:

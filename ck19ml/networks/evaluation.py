@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core.scores.baselines import COUNTS, Baselines, well_measures
+from ck19ml.core.scores.baselines import Baselines, well_measures
 from ck19ml.core.scores.calibration import tempered
 from ck19ml.core.scores.classification import MEAN_OVERLAP, classifier_scores
 from ck19ml.core.scores.interaction import call_scores
@@ -19,9 +19,10 @@ from ck19ml.core.scores.metrics import (
     well_probabilities,
 )
 from ck19ml.core.scores.regression import against_truth, regression_scores
+from ck19ml.core.wells import WELL
 from ck19ml.errors import PlateError
-from ck19ml.networks.card import FAULTY, Card
-from ck19ml.networks.scorer import Scorer, in_portions, stimulations, without_faulty
+from ck19ml.networks.card import FAULTY, Card, class_labels
+from ck19ml.networks.scorer import Scorer, in_portions, without_faulty
 from ck19ml.networks.training import reconstruction_losses
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.dataset.truth import true_overlap
@@ -59,7 +60,7 @@ class Evaluation:
         """
         flat = dict(self.numbers)
         for name, score in self.scores.items():
-            flat |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+            flat |= score.flat(name)
         return {f"{prefix}/{key}": value for key, value in flat.items() if np.isfinite(value)}
 
 
@@ -81,7 +82,7 @@ def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
             f"expected wells in {dataset.path} that the model has not seen, found none; give a "
             "dataset of other wells"
         )
-    return rows_of(dataset, unseen)
+    return dataset.rows_of(unseen)
 
 
 def require_fitting(dataset: Dataset, card: Card) -> None:
@@ -105,24 +106,10 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
         )
 
 
-def rows_of(dataset: Dataset, wells: pd.DataFrame) -> NDArray[np.intp]:
-    """Rows of all patches of these wells (columns plate and well), (n,), ascending."""
-    wanted = pd.MultiIndex.from_frame(wells[["plate", "well"]])
-    own = pd.MultiIndex.from_frame(dataset.table[["plate", "well"]])
-    return np.flatnonzero(own.isin(wanted))
-
-
-def with_counts(dataset: Dataset, rows: NDArray[np.integer]) -> pd.DataFrame:
-    """Rows, (n,), of the dataset's table, with the cells counted in each patch's field."""
-    keys = ["plate", "well", "field"]
-    counts = dataset.fields[[*keys, *COUNTS]]
-    return dataset.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
-
-
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
     """Evaluate a model of any kind on the patches with these rows of the dataset, (n,)."""
     dataset = dataset.with_target(scorer.card.target)
-    table = with_counts(dataset, rows)
+    table = dataset.with_counts(rows)
     if scorer.card.kind == "autoencoder":
         losses = in_portions(
             lambda raw: reconstruction_losses(scorer.network, scorer.patches(raw)), dataset, rows
@@ -216,27 +203,6 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     )
 
 
-def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
-    """Class index of each patch, (n,); faulty patches are ``Faulty`` where that is a class.
-
-    Raises
-    ------
-    PlateError
-        If a stimulation is not among the classes.
-    """
-    names = table["stimulation"].astype(str)
-    unknown = sorted(set(names) - set(classes))
-    if unknown:
-        raise PlateError(
-            f"expected the stimulations {', '.join(stimulations(classes))}, found "
-            f"{', '.join(unknown)}; correct the layout, or train a model with these classes"
-        )
-    labels = names.map({name: index for index, name in enumerate(classes)}).to_numpy(np.intp)
-    if FAULTY in classes:
-        labels = np.where(table["faulty"], classes.index(FAULTY), labels)
-    return np.asarray(labels, dtype=np.intp)
-
-
 def _classified_wells(
     probabilities: Floats,
     table: pd.DataFrame,
@@ -246,7 +212,7 @@ def _classified_wells(
 ) -> pd.DataFrame:
     """One row a well: what the model answers, and what the rules do."""
     well, wells = _wells(table)
-    names = np.asarray(stimulations(card.classes))
+    names = np.asarray(card.stimulations)
     combined = well_probabilities(without_faulty(probabilities, card.classes), well)
     combined = tempered(combined, card.well_temperature)
     rules = {
@@ -265,7 +231,7 @@ def _classified_wells(
 
 def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:
     """Index the wells of these patches: (n,) indices, and a table with one row a well."""
-    grouped = table.groupby(["plate", "well"], sort=True)
+    grouped = table.groupby(WELL, sort=True)
     wells = grouped.agg(
         stimulation=("stimulation", "first"),
         compound=("compound", "first"),

@@ -1,6 +1,6 @@
 """A trained network with everything it needs to score raw fields, as it lies in the registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -90,7 +90,7 @@ class Scorer:
     def columns(self) -> list[str]:
         """Name the columns of `predict`."""
         if self.card.kind == "classifier":
-            names = [f"probability_{name}" for name in stimulations(self.card.classes)]
+            names = [f"probability_{name}" for name in self.card.stimulations]
             return ["patches", "faulty_share", "stimulation", *names]
         return ["patches", "faulty_share", *self.output_names()]
 
@@ -177,7 +177,7 @@ class Scorer:
         return row | dict(zip(self.output_names(), mean.tolist(), strict=True))
 
     def _probabilities(self, good: NDArray[np.float64]) -> dict[str, Any]:
-        names = stimulations(self.card.classes)
+        names = self.card.stimulations
         if not len(good):
             return {"stimulation": None, **{f"probability_{name}": np.nan for name in names}}
         combined = well_probabilities(
@@ -188,19 +188,35 @@ class Scorer:
         return {"stimulation": names[int(combined.argmax())], **columns}
 
 
+Progress = Callable[[int, int], None]
+"""Takes the number of patches done and to do."""
+
+
+def portions(
+    dataset: Dataset, rows: NDArray[np.integer], progress: Progress | None = None
+) -> Iterator[tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]]:
+    """Read a dataset's patches without having them all in memory.
+
+    Yields
+    ------
+    rows : ndarray, (at most `PORTION`,)
+    patches : ndarray, (rows, size, size, 2)
+    """
+    for start in range(0, len(rows), PORTION):
+        part = rows[start : start + PORTION]
+        yield part, dataset.read(part)
+        if progress:
+            progress(start + len(part), len(rows))
+
+
 def in_portions(
     work: Callable[[NDArray[np.unsignedinteger]], NDArray[Any]],
     dataset: Dataset,
     rows: NDArray[np.integer],
+    progress: Progress | None = None,
 ) -> NDArray[Any]:
-    """Work on a dataset's patches without having them all in memory; results, (rows, ...)."""
-    parts = range(0, len(rows), PORTION)
-    return np.concatenate([work(dataset.read(rows[i : i + PORTION])) for i in parts])
-
-
-def stimulations(classes: list[str]) -> list[str]:
-    """Return the classes without the quality flag."""
-    return [name for name in classes if name != FAULTY]
+    """Work on a dataset's patches portion by portion; results, (rows, ...)."""
+    return np.concatenate([work(raw) for _, raw in portions(dataset, rows, progress)])
 
 
 def without_faulty(probabilities: NDArray[np.float64], classes: list[str]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from mlflow.entities import Metric, Param, RunTag
 from ck19ml import __version__
 from ck19ml.errors import TrackingError, without_secrets
 from ck19ml.files.csv_text import to_csv
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plots.style import to_bytes
 from ck19ml.tracking import dead_runs
 from ck19ml.tracking.provenance import commit, environment, flatten
@@ -115,12 +116,14 @@ class Run:
         """Save a text as an artifact of this name."""
         client().log_text(self.id, text, name)
 
-    def dataset(self, table: pd.DataFrame, *, name: str, source: str, digest: str) -> None:
+    def dataset(self, made: Dataset) -> None:
         """Say which dataset the active run was made from."""
         with warnings.catch_warnings():
             # Hints on schema inference, which say nothing about a stored dataset.
             warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
-            found = mlflow.data.from_pandas(table, source=source, name=name, digest=digest)
+            found = mlflow.data.from_pandas(
+                made.table, source=str(made.path), name=made.name, digest=made.content_hash
+            )
             mlflow.log_input(found, context="training")
 
     def file(self, path: Path, folder: str | None = None) -> None:

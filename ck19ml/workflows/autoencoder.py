@@ -7,7 +7,7 @@ from ck19ml.config import AutoencoderConfig
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks import architectures
 from ck19ml.networks.architectures import Network
-from ck19ml.networks.batches import Batches
+from ck19ml.networks.batches import Batches, load_patches
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.scorer import Scorer, mask_network_of
@@ -21,7 +21,7 @@ from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.steps.figures import reconstruction_figure
 from ck19ml.workflows.steps.finish import Trained, card, finish, log_fit
 from ck19ml.workflows.steps.resume import checkpoint_of, repair_runs
-from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
+from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def autoencoder_command(config: AutoencoderConfig) -> Outcome:
@@ -81,10 +81,11 @@ def fit_autoencoder(
     dataset = split.dataset
     seed_everything(seed)
     network = architectures.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
-    rows = {role: split.rows(role) for role in ("train", "validation")}
-    memory_gb = config.fit.memory_gb
     parts = {
-        r: load_patches(dataset, rows[r], masked=config.masked, memory_gb=memory_gb) for r in rows
+        role: load_patches(
+            split.dataset, split.rows(role), masked=config.masked, memory_gb=config.fit.memory_gb
+        )
+        for role in ("train", "validation")
     }
     size = config.fit.batch_size
     rng = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ck19ml.config import ClassifierConfig
 from ck19ml.core.scores.classification import fit_temperatures
+from ck19ml.networks.batches import load_patches
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.heads import Part, encode, train_classifier
@@ -23,7 +24,7 @@ from ck19ml.workflows.steps.fit import (
     training_checkpoint,
 )
 from ck19ml.workflows.steps.resume import repair_runs
-from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
+from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def classifier_command(config: ClassifierConfig) -> Outcome:

@@ -53,9 +53,7 @@ def folds_command(config: ClassifierConfig) -> Outcome:
                 child.metrics(found[-1].metrics("test"))
         whole = joined(found, split.classes, config)
         metrics = whole.metrics("test")
-        run.dataset(
-            dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
-        )
+        run.dataset(dataset)
         run.metrics(metrics | _spread(found))
         run.table("out_of_fold_wells", whole.wells)
         run.table("out_of_fold_patches", whole.patches)

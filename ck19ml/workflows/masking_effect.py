@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ck19ml import plots
 from ck19ml.config import MaskingConfig
 from ck19ml.core.scores.metrics import by_well, interval, r2
-from ck19ml.networks.batches import AnyPatches, Patches
+from ck19ml.networks.batches import AnyPatches, Patches, load_patches
 from ck19ml.networks.card import Kind
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.heads import Part, train_classifier, train_regressor
@@ -25,7 +25,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
 from ck19ml.workflows.steps.finish import card
 from ck19ml.workflows.steps.fit import fit_with_bar
-from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
+from ck19ml.workflows.steps.split import Split, split_dataset
 
 Wells = NDArray[np.intp]
 Statistic = Callable[[Wells], float]
@@ -52,9 +52,7 @@ def masking_command(config: MaskingConfig) -> Outcome:
         if dataset is None:
             dataset = prepare_step(plates, config.dataset, config.prepare)
         split = split_dataset(dataset, config.split, fewest=2)
-        run.dataset(
-            dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
-        )
+        run.dataset(dataset)
         arms = {name: train_arm(config, split, masked=name == "masked") for name in ARMS}
         wells = len(next(iter(arms.values())).labels)
         table = compare(arms["normal"], arms["masked"], config.seed)
@@ -90,7 +88,9 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     autoencoder = registry.load_model(registry.model_uri(step))
     dataset, name = split.dataset, ARMS[masked]
     rows = {role: split.rows(role) for role in ("train", "validation", "test")}
-    parts = {r: load_patches(dataset, rows[r], masked=masked) for r in ("train", "validation")}
+    parts = {
+        r: load_patches(split.dataset, rows[r], masked=masked) for r in ("train", "validation")
+    }
     encoder = autoencoder.encoder
     classifier, regressor = _head_networks(config, split, encoder, parts, rows, name)
     test = dataset.table.iloc[rows["test"]]
@@ -226,7 +226,7 @@ def compare(normal: Arm, masked: Arm, seed: int) -> pd.DataFrame:
         for name, statistic in (("normal", one), ("masked", other), ("difference", difference)):
             # The same draws of wells for all three.
             score = interval(statistic, len(normal.labels), np.random.default_rng(seed))
-            row |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+            row |= score.flat(name)
         rows.append(row | {"verdict": verdict(row, lower)})
     return pd.DataFrame(rows)
 

@@ -200,8 +200,7 @@ def summary(table: pd.DataFrame, seconds: dict[str, Seconds], seed: int) -> pd.D
         row: dict[str, Any] = {"condition": condition, "method": name}
         for measure in MEASURES:
             score = _over_wells(group[measure], seed)
-            row |= {measure: score.value, f"{measure}_low": score.low}
-            row |= {f"{measure}_high": score.high}
+            row |= score.flat(measure)
         took = seconds[str(name)]
         row["patches_per_second"] = took.patches / max(took.wall, 1e-9)
         row["cpu_seconds_per_1000"] = 1000 * took.cpu / took.patches

@@ -150,9 +150,7 @@ def prepare_command(
 
 def describe_dataset(run: Any, dataset: Dataset) -> None:
     """Log the dataset's description and key figures."""
-    run.dataset(
-        dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
-    )
+    run.dataset(dataset)
     run.metrics(dataset_figures(dataset))
     run.json("dataset", dataset.info)
     run.table("fields", dataset.fields)

@@ -45,9 +45,7 @@ def pretraining_command(config: PretrainingConfig) -> Outcome:
                     rows += scores_of(found, arm, share, repeat, part)
         table = pd.DataFrame(rows).drop_duplicates(["arm", "share", "repeat", "level"])
         dataset = split.dataset
-        run.dataset(
-            dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
-        )
+        run.dataset(dataset)
         run.table("pretraining", table)
         run.metrics(_metrics(table))
         run.figure("pretraining", plots.pretraining(table))

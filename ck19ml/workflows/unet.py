@@ -168,10 +168,7 @@ def summary(table: pd.DataFrame, seed: int) -> dict[str, Score]:
 
 
 def _flat(scores: dict[str, Score]) -> dict[str, float]:
-    flat: dict[str, float] = {}
-    for key, score in scores.items():
-        flat |= {key: score.value, f"{key}_low": score.low, f"{key}_high": score.high}
-    return flat
+    return {key: value for name, score in scores.items() for key, value in score.flat(name).items()}
 
 
 def _lines(config: UnetConfig, scores: dict[str, Score]) -> list[str]:

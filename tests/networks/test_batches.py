@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from ck19ml.core.scores.baselines import COUNTS
 from ck19ml.networks import training
-from ck19ml.networks.batches import Batches, Patches, StoredPatches, stored_bytes
+from ck19ml.networks.batches import Batches, Patches, StoredPatches, load_patches, stored_bytes
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.scorer import Card, Scorer
 from ck19ml.networks.settings import FitSettings
 from ck19ml.networks.training import fit
 from ck19ml.plates.dataset.arrays import create_arrays, write_field
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.workflows.steps.split import load_patches
 from tests.places import ROOT
 
 FIELDS, PER_FIELD, SIZE = 12, 5, 16

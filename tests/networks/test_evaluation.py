@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from ck19ml.core.scores.baselines import Baselines, OverlapRule
 from ck19ml.errors import PlateError
 from ck19ml.networks import architectures, training
+from ck19ml.networks.card import class_labels
 from ck19ml.networks.evaluation import (
     Evaluation,
-    class_labels,
     evaluate,
     evaluate_classifier,
     evaluate_reconstruction,

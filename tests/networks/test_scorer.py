@@ -13,7 +13,8 @@ from ck19ml.core.patches import cut, raise_background
 from ck19ml.core.scores.metrics import well_probabilities
 from ck19ml.errors import PlateError
 from ck19ml.networks import architectures, training
-from ck19ml.networks.scorer import Card, Scorer, load_scorer, stimulations, without_faulty
+from ck19ml.networks.card import Card, stimulations
+from ck19ml.networks.scorer import Scorer, load_scorer, without_faulty
 
 SIZE = 32
 CLASSES = ["Unstimulated", "OVA", "ConA"]

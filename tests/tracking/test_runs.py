@@ -156,10 +156,10 @@ def test_artifacts_come_back(tmp_path: Path) -> None:
 
 def test_the_dataset_of_a_run_is_named_with_its_hash(tiny_dataset: Dataset) -> None:
     with runs.start("a", "kind", {}) as run:
-        run.dataset(tiny_dataset.table, name="tiny", source="tiny.zarr", digest="0123456789abcdef")
+        run.dataset(tiny_dataset)
     found = stored(run).inputs.dataset_inputs
     assert [(each.dataset.name, each.dataset.digest) for each in found] == [
-        ("tiny", "0123456789abcdef")
+        ("tiny", tiny_dataset.content_hash)
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ck19ml.errors import PlateError, TrackingError
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.report import report_command
@@ -52,7 +53,7 @@ def evaluated(dataset: Path) -> Run:
     config = {"model": MODEL, "dataset": str(dataset), "seed": 2211}
     with runs.start("evaluate classifier", "evaluate", config) as run:
         table = pd.DataFrame({"well": ["A03"]})
-        run.dataset(table, name="plate", source=str(dataset), digest="0123456789abcdef")
+        run.dataset(Dataset(dataset, table, table, {"content_hash": "0123456789abcdef"}))
         run.metrics(
             {
                 "test/well_accuracy": 0.76667,

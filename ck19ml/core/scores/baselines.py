@@ -9,10 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from ck19ml.core.quality import COUNTS
 from ck19ml.core.settings import Frozen
-
-COUNTS = ("cells_dc", "cells_tcell")
-"""Columns of the cells counted in a patch's field."""
 
 MEASURED = ("overlap", "tcell_overlap", "tcell_area_px", "dc_area_px", "overlap_area_px", *COUNTS)
 """Columns whose means over a well's patches are its measurements."""

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from ck19ml.core.scores.calibration import calibration_error, fit_temperature
 from ck19ml.core.scores.metrics import Score, by_well, label_scores, mean_score, overlap_scores
+from ck19ml.core.wells import well_index
 
 BASELINE = "baseline_"
 """How the columns of the answers of simple rules start."""
@@ -39,7 +40,7 @@ def classifier_scores(
         baseline_RULE_accuracy; the same of wells, starting with ``well_``.
     """
     rng = np.random.default_rng(seed)
-    well = patches.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
+    well = well_index(patches)
     overlap = patches["overlap"].to_numpy(np.float64)
     scores = _label_scores(patches, patches["label"], classes, well, rng)
     scores |= overlap_scores(overlap, patches["predicted_overlap"].to_numpy(), well, rng)
@@ -88,7 +89,27 @@ def _label_scores(
     well: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> dict[str, Score]:
-    probabilities, labels = _answers(table, names, classes)
+    return answer_scores(*_answers(table, names, classes), well, rng)
+
+
+def answer_scores(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.integer],
+    well: NDArray[np.integer],
+    rng: np.random.Generator,
+) -> dict[str, Score]:
+    """Score class probabilities, with 95 % intervals over wells.
+
+    Parameters
+    ----------
+    probabilities : ndarray, (n, classes)
+    labels, well : ndarray of int, (n,)
+
+    Returns
+    -------
+    dict
+        What `metrics.label_scores` gives, and calibration_error.
+    """
     scores = label_scores(probabilities, labels, well, rng)
     return scores | {"calibration_error": calibration_error(probabilities, labels, well, rng)}
 

@@ -34,6 +34,10 @@ class Score:
     low: float
     high: float
 
+    def flat(self, name: str) -> dict[str, float]:
+        """Return the value under a name, and its interval under ``NAME_low`` and ``NAME_high``."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 

@@ -10,6 +10,8 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
+from ck19ml.core.quality import COUNTS
+from ck19ml.core.wells import WELL
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.files.writing import restore
@@ -114,9 +116,30 @@ class Dataset:
     @property
     def wells(self) -> pd.DataFrame:
         """One row a well: plate, well, stimulation, sha256 over its fields' hashes."""
-        hashes = self.fields.groupby(["plate", "well"], sort=True)["sha256"].agg("+".join)
-        labels = self.table.groupby(["plate", "well"], sort=True)["stimulation"].first()
+        hashes = self.fields.groupby(WELL, sort=True)["sha256"].agg("+".join)
+        labels = self.table.groupby(WELL, sort=True)["stimulation"].first()
         return pd.concat([labels, hashes], axis=1).reset_index()
+
+    def rows_of(self, wells: pd.DataFrame) -> NDArray[np.intp]:
+        """Rows of all patches of these wells (columns plate and well), (n,), ascending."""
+        wanted = pd.MultiIndex.from_frame(wells[WELL])
+        return np.flatnonzero(pd.MultiIndex.from_frame(self.table[WELL]).isin(wanted))
+
+    def usable(self, rows: NDArray[np.integer] | None = None) -> NDArray[np.intp]:
+        """Those of these rows, or of all, whose patches are not faulty, (n,)."""
+        faulty = self.table["faulty"].to_numpy(bool)
+        return np.flatnonzero(~faulty) if rows is None else np.asarray(rows[~faulty[rows]])
+
+    def with_counts(self, rows: NDArray[np.integer]) -> pd.DataFrame:
+        """Rows, (n,), of the table, with the cells counted in each patch's field."""
+        keys = [*WELL, "field"]
+        counts = self.fields[[*keys, *COUNTS]]
+        return self.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
+
+    def seen(self, table: pd.DataFrame, hashes: frozenset[str]) -> NDArray[np.bool_]:
+        """Whether the wells of a table's rows (plate, well), (n,), have one of these hashes."""
+        own = self.wells.set_index(WELL)["sha256"].reindex(pd.MultiIndex.from_frame(table[WELL]))
+        return np.asarray(own.isin(hashes), dtype=np.bool_)
 
 
 def open_dataset(path: Path) -> Dataset:

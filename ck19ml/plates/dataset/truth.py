@@ -11,6 +11,19 @@ from ck19ml.plates.dataset.store import Dataset
 KEYS = ["plate", "well", "field", "patch"]
 
 
+def beside_plates(dataset: Dataset, name: str) -> list[Path | None]:
+    """Find a file of each plate that a dataset was made from; None where it is not there.
+
+    The plates' folders are looked for where ``dataset.json`` says, as they were given to
+    `prepare`, and beside the dataset.
+    """
+    found = []
+    for source in str(dataset.info["source"]).split(", "):
+        places = [Path(source) / name, dataset.path.parent / Path(source).name / name]
+        found.append(next((place for place in places if place.is_file()), None))
+    return found
+
+
 def true_overlap(dataset: Dataset, target: str = "overlap") -> NDArray[np.float64] | None:
     """Overlap of the cells as they were simulated, of each patch of a dataset.
 
@@ -23,13 +36,9 @@ def true_overlap(dataset: Dataset, target: str = "overlap") -> NDArray[np.float6
     -------
     ndarray, (n,), or None
         NaN for patches of plates without a truth; None where there is none at all: the plates
-        were not simulated, are no longer where ``dataset.json`` says, or were cut otherwise.
+        were not simulated, are not found any more, or were cut otherwise.
     """
-    found = []
-    for source in str(dataset.info["source"]).split(", "):
-        path = Path(source) / "truth.parquet"
-        if path.is_file():
-            found.append(pd.read_parquet(path))
+    found = [pd.read_parquet(path) for path in beside_plates(dataset, "truth.parquet") if path]
     if not found or target not in found[0]:
         return None
     truth = pd.concat(found, ignore_index=True)

@@ -98,5 +98,5 @@ def screen_metrics(screen: Screen) -> dict[str, float]:
     for judgement in screen.judged:
         scores |= judgement.scores
     for name, score in scores.items():
-        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+        found |= score.flat(name)
     return {f"screen/{safe_name(key)}": value for key, value in found.items() if np.isfinite(value)}

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from ck19ml.errors import PlateError
 from ck19ml.files.writing import write_csv
 from ck19ml.plates.dataset.store import Dataset
@@ -37,11 +35,10 @@ def screen_model(
         with bar(f"scoring {dataset.name}") as progress:
             scores = patch_scores(scorer, dataset, meaning, progress)
         wells = well_table(dataset.table, scores)
-        wells.insert(7, "seen", _seen(wells, dataset, scorer.card.seen))
+        wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
         screen = analyse(wells, meaning, fdr, find_truth(dataset), scorer.card.seed)
         metrics = screen_metrics(screen)
-        run.dataset(dataset.table, name=dataset.name, source=str(dataset.path),
-                    digest=dataset.content_hash)  # fmt: skip
+        run.dataset(dataset)
         run.metrics(metrics)
         for table_name, table in screen.tables.items():
             run.table(table_name, table)
@@ -58,12 +55,6 @@ def screen_model(
 
 def _in(folder: Path | None, name: str) -> Path:
     return (folder or Path()) / name
-
-
-def _seen(wells: pd.DataFrame, dataset: Dataset, seen: frozenset[str]) -> Any:
-    hashes = dataset.wells.set_index(["plate", "well"])["sha256"]
-    own = hashes.reindex(pd.MultiIndex.from_frame(wells[["plate", "well"]]))
-    return own.isin(seen).to_numpy(bool)
 
 
 def _called(screen: Screen) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The score of a patch in a screen: how strongly the cells seem to interact, by a model."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +9,8 @@ from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY
 from ck19ml.errors import ConfigError
 from ck19ml.networks.card import Card
 from ck19ml.networks.evaluation import require_fitting
-from ck19ml.networks.scorer import Scorer, stimulations
+from ck19ml.networks.scorer import Progress, Scorer, in_portions
 from ck19ml.plates.dataset.store import Dataset
-
-BATCH = 500
-"""Patches in memory at a time: 74 MB of 192 x 192 x 2 at 16 bits."""
 
 UNSTIMULATED = "Unstimulated"
 """The field's word for wells without a stimulus; few wells' mean overlap may say otherwise."""
@@ -58,7 +54,7 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
             "; 'ck19ml features' writes what it sees"
         )
     overlap = dict(zip(card.classes, card.rules.class_overlap, strict=True))
-    names = sorted(stimulations(card.classes), key=lambda name: overlap[name])
+    names = sorted(card.stimulations, key=lambda name: overlap[name])
     names.sort(key=lambda name: name != UNSTIMULATED)  # the others stay in their order
     reference, strongest = names[0], target or names[-1]
     if card.kind == "regressor":
@@ -80,7 +76,7 @@ def patch_scores(
     scorer: Scorer,
     dataset: Dataset,
     meaning: ScoreMeaning,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> NDArray[np.float64]:
     """Score every usable patch of a dataset.
 
@@ -96,13 +92,10 @@ def patch_scores(
         If the dataset's patches are not like the model's.
     """
     require_fitting(dataset, scorer.card)
-    rows = np.flatnonzero(~dataset.table["faulty"].to_numpy(bool))
+    rows = dataset.usable()
     scores = np.full(len(dataset.table), np.nan)
-    for start in range(0, len(rows), BATCH):
-        part = rows[start : start + BATCH]
-        scores[part] = _scores(scorer.predict_patches(dataset.read(part)), scorer.card, meaning)
-        if progress:
-            progress(min(start + BATCH, len(rows)), len(rows))
+    outputs = in_portions(scorer.predict_patches, dataset, rows, progress)
+    scores[rows] = _scores(outputs, scorer.card, meaning)
     return scores
 
 

@@ -153,7 +153,7 @@ def control_table(wells: pd.DataFrame, reference: str, rng: np.random.Generator)
                 row["measure"] = measure
                 for name, statistic in (("z_prime", z_prime), ("ssmd", ssmd)):
                     score = with_interval(statistic, first, second, rng)
-                    row |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+                    row |= score.flat(name)
                 rows.append(row)
     return pd.DataFrame(rows)
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ck19ml.core.screening.hit_lists import (
     log_error,
 )
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.truth import beside_plates
 from ck19ml.plates.simulation import RECORD
 from ck19ml.workflows.screening.tables import MEASURES
 
@@ -47,15 +47,9 @@ class Truth:
 
 
 def find_truth(dataset: Dataset) -> Truth | None:
-    """Find the records of simulated plates; None unless every plate of the dataset has one.
-
-    The plates' folders stand in the dataset's description, as they were given to `prepare`:
-    they are looked for from here, and from the dataset.
-    """
+    """Find the records of simulated plates; None unless every plate of the dataset has one."""
     effects: dict[tuple[str, str], tuple[float, float]] = {}
-    for name in str(dataset.info["source"]).split(", "):
-        places = [Path(name) / RECORD, dataset.path.parent / Path(name).name / RECORD]
-        found = next((place for place in places if place.is_file()), None)
+    for found in beside_plates(dataset, RECORD):
         if found is None:
             return None
         try:

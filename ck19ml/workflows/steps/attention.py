@@ -5,16 +5,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core.scores.calibration import calibration_error
-from ck19ml.core.scores.metrics import label_scores
+from ck19ml.core.scores.classification import answer_scores
+from ck19ml.core.wells import well_index
 from ck19ml.networks import attention
 from ck19ml.networks.architectures import feature_shape
+from ck19ml.networks.card import stimulations
 from ck19ml.networks.evaluation import Evaluation
-from ck19ml.networks.scorer import Scorer, stimulations
+from ck19ml.networks.scorer import Scorer, in_portions
 from ck19ml.workflows.steps.split import Split
-
-AT_ONCE = 512
-"""Patches that are read and encoded together."""
 
 
 def with_attention(scorer: Scorer, split: Split, test: Evaluation, seed: int) -> Evaluation:
@@ -34,8 +32,7 @@ def with_attention(scorer: Scorer, split: Split, test: Evaluation, seed: int) ->
     wells, labels = known["test"]
     answers = attention.answer_wells(network, wells, mean, scale)
     rng, each = np.random.default_rng(seed), np.arange(len(labels))
-    scores = label_scores(answers, labels, each, rng)
-    scores["calibration_error"] = calibration_error(answers, labels, each, rng)
+    scores = answer_scores(answers, labels, each, rng)
     columns = {f"attention_{name}": p for name, p in zip(names, answers.T, strict=True)}
     return replace(
         test,
@@ -48,11 +45,9 @@ def _bags(scorer: Scorer, split: Split, role: str) -> tuple[attention.Bags, NDAr
     """Patches and labels of a role's wells, in the order of plate and well."""
     rows = split.rows(role)
     shape = feature_shape(scorer.encoder)
-    features = [
-        attention.pooled_features(scorer.features(split.dataset.read(part)), shape)
-        for part in np.split(rows, range(AT_ONCE, len(rows), AT_ONCE))
-    ]
-    table = split.dataset.table.iloc[rows]
-    well = table.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
+    features = in_portions(
+        lambda raw: attention.pooled_features(scorer.features(raw), shape), split.dataset, rows
+    )
+    well = well_index(split.dataset.table.iloc[rows])
     labels = split.labels(rows)[np.unique(well, return_index=True)[1]]
-    return attention.bags(np.concatenate(features), well), labels
+    return attention.bags(features, well), labels

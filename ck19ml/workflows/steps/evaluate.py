@@ -29,7 +29,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
     scorer = registry.load_model(uri)
     rows = unseen_rows(dataset, scorer.card)
     if FAULTY not in scorer.card.classes:
-        rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
+        rows = dataset.usable(rows)
     if not len(rows):
         raise PlateError(
             f"expected usable patches in {path}, found faulty ones only; prepare other wells"
@@ -41,7 +41,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
     ):
         evaluation = evaluate(scorer, dataset, rows)
         progress(1, 3)
-        run.dataset(dataset.table, name=dataset.name, source=str(path), digest=dataset.content_hash)
+        run.dataset(dataset)
         metrics = evaluation.metrics("test")
         run.metrics(metrics)
         run.table("test_wells", evaluation.wells)

@@ -12,9 +12,10 @@ from sklearn.metrics import confusion_matrix
 from ck19ml import plots
 from ck19ml.core.scores.interaction import interaction_curve
 from ck19ml.files.writing import make_folder, replacing
+from ck19ml.networks.card import stimulations
 from ck19ml.networks.embedding import MOST_POINTS, embed
 from ck19ml.networks.evaluation import Evaluation
-from ck19ml.networks.scorer import Scorer, in_portions, stimulations
+from ck19ml.networks.scorer import Scorer, in_portions
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking.runs import Run
 

@@ -52,9 +52,7 @@ def finish(
     kind, dataset = scorer.card.kind, split.dataset
     if losses is None:
         losses = well_losses(kind, evaluations["validation"], split.wells)
-    run.dataset(
-        dataset.table, name=dataset.name, source=str(dataset.path), digest=dataset.content_hash
-    )
+    run.dataset(dataset)
     metrics: dict[str, float] = {}
     for role, evaluation in evaluations.items():
         metrics |= evaluation.metrics(role)

@@ -9,6 +9,7 @@ from ck19ml import plots
 from ck19ml.config import ClassifierConfig, RegressorConfig
 from ck19ml.errors import ConfigError
 from ck19ml.networks import architectures
+from ck19ml.networks.batches import load_patches
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.heads import Part
@@ -27,7 +28,7 @@ from ck19ml.workflows.steps.figures import (
 )
 from ck19ml.workflows.steps.finish import Trained, finish, log_fit
 from ck19ml.workflows.steps.resume import checkpoint_of, weights_mark
-from ck19ml.workflows.steps.split import SAME_WELLS, Split, load_patches
+from ck19ml.workflows.steps.split import SAME_WELLS, Split
 
 REFIT_ROLES = {"train": ("train", "validation"), "test": ("test",)}
 """What the scores of a model are called that was trained on the validation wells too."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.scores.metrics import Score, interval
-from ck19ml.networks.evaluation import Evaluation, evaluate, rows_of
+from ck19ml.networks.evaluation import Evaluation, evaluate
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plots.gate import paired_losses
@@ -286,8 +286,7 @@ def _losses_of(
 
 
 def _measure(scorer: Scorer, kind: str, dataset: Dataset, wells: pd.DataFrame) -> dict[str, float]:
-    rows = rows_of(dataset, wells)
-    rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
+    rows = dataset.usable(dataset.rows_of(wells))
     return well_losses(kind, evaluate(scorer, dataset, rows), wells) if len(rows) else {}
 
 

@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.writing import replacing
 from ck19ml.networks.evaluation import require_fitting
-from ck19ml.networks.scorer import Scorer
+from ck19ml.networks.scorer import Scorer, portions
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
-
-BATCH = 500
-"""Patches in memory at a time."""
 
 PREFIX = "Cells_Encoder_"
 """pycytominer takes columns that begin with Cells for features without being told."""
@@ -56,7 +53,7 @@ def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> O
     scorer = registry.load_model(uri)
     count = _feature_count(scorer)
     require_fitting(dataset, scorer.card)
-    rows = np.flatnonzero(~dataset.table["faulty"].to_numpy(bool))
+    rows = dataset.usable()
     if not len(rows):
         raise PlateError(
             f"expected usable patches in {dataset.path}, found faulty ones only; prepare other "
@@ -96,19 +93,15 @@ def _metadata(dataset: Dataset, seen: frozenset[str]) -> pd.DataFrame:
     table = dataset.table[list(COLUMNS)].rename(columns=COLUMNS)
     for name in ("Metadata_Compound", "Metadata_Control"):
         table[name] = table[name].fillna("").astype(str)
-    hashes = dataset.wells.set_index(["plate", "well"])["sha256"]
-    own = pd.MultiIndex.from_frame(dataset.table[["plate", "well"]])
-    return table.assign(Metadata_Seen=hashes.reindex(own).isin(seen).to_numpy(bool))
+    return table.assign(Metadata_Seen=dataset.seen(dataset.table, seen))
 
 
 def _batches(
     scorer: Scorer, dataset: Dataset, rows: NDArray[np.intp]
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+) -> Iterator[tuple[NDArray[np.integer], NDArray[np.float32]]]:
     with bar(f"features of {dataset.name}") as progress:
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            yield part, scorer.features(dataset.read(part)).reshape(len(part), -1)
-            progress(min(start + BATCH, len(rows)), len(rows))
+        for part, raw in portions(dataset, rows, progress):
+            yield part, scorer.features(raw).reshape(len(part), -1)
 
 
 def well_profiles(

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 from ck19ml.config import SplitConfig
 from ck19ml.core.scores.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
 from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
+from ck19ml.core.wells import WELL, well_index
 from ck19ml.errors import ConfigError
-from ck19ml.networks.batches import AnyPatches, Patches, StoredPatches, stored_bytes
-from ck19ml.networks.card import FAULTY
-from ck19ml.networks.evaluation import class_labels, rows_of, with_counts
-from ck19ml.networks.settings import MEMORY_GB
+from ck19ml.networks.card import FAULTY, class_labels
 from ck19ml.plates.dataset.store import Dataset
 
 SAME_WELLS = "same_wells"
@@ -51,10 +49,9 @@ class Split:
             If there are none.
         """
         wanted = ["train" if role == SAME_WELLS else role for role in roles]
-        rows = rows_of(self.dataset, self.wells[self.wells["role"].isin(wanted)])
+        rows = self.dataset.rows_of(self.wells[self.wells["role"].isin(wanted)])
         rows = rows[self.held_out[rows] == (SAME_WELLS in roles)]
-        usable = ~self.dataset.table["faulty"].to_numpy(bool)[rows]
-        rows = np.asarray(rows if faulty else rows[usable])
+        rows = rows if faulty else self.dataset.usable(rows)
         if not len(rows):
             raise ConfigError(
                 f"expected usable patches in the {' and '.join(roles)} wells of "
@@ -96,8 +93,8 @@ class Split:
     def baselines(self, *roles: str) -> Baselines:
         """Fit the baselines on the usable patches of these roles."""
         rows = self.rows(*roles)
-        table = with_counts(self.dataset, rows)
-        well = table.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.intp)
+        table = self.dataset.with_counts(rows)
+        well = well_index(table)
         fitted = fit_baselines(
             table["overlap"].to_numpy(np.float64), self.labels(rows), well, self.classes
         )
@@ -147,9 +144,8 @@ def split_dataset(
             f"expected {fewest} stimulations or more in {dataset.path} to tell apart, found "
             f"{', '.join(chosen)} only; prepare a plate that has others"
         )
-    usable = dataset.table.groupby(["plate", "well"])["faulty"].min()
-    keys = pd.MultiIndex.from_frame(wells[["plate", "well"]])
-    kept = wells["stimulation"].isin(chosen) & ~usable.reindex(keys).to_numpy(bool)
+    usable = pd.MultiIndex.from_frame(dataset.table.iloc[dataset.usable()][WELL])
+    kept = wells["stimulation"].isin(chosen) & pd.MultiIndex.from_frame(wells[WELL]).isin(usable)
     wells = wells[kept].reset_index(drop=True)
     try:
         roles = _roles(wells, config)
@@ -160,7 +156,7 @@ def split_dataset(
     if not config.audit:
         return split
     rows = split.rows("train", faulty=True)
-    well = dataset.table.iloc[rows].groupby(["plate", "well"], sort=True).ngroup().to_numpy()
+    well = well_index(dataset.table.iloc[rows])
     chosen_rows = rows[hold_out(well, config.audit, np.random.default_rng(config.seed))]
     split.held_out[chosen_rows] = True
     return split
@@ -187,28 +183,6 @@ def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
         fold=config.fold or 0,
         seed=config.seed,
     )
-
-
-GB = 1_000_000_000
-
-
-def load_patches(
-    dataset: Dataset, rows: NDArray[np.integer], *, masked: bool, memory_gb: float = MEMORY_GB
-) -> AnyPatches:
-    """Take patches, with their masks where the model sees masked images.
-
-    Parameters
-    ----------
-    rows : ndarray of int, (n,)
-        Of the dataset.
-    memory_gb : float
-        They are read into memory where those of the whole dataset fit into it. Otherwise they
-        stay on disk, and as many fields as fit are in memory at a time.
-    """
-    memory = int(memory_gb * GB)
-    if stored_bytes(dataset, masked=masked) > memory:
-        return StoredPatches(dataset, rows, masked=masked, memory=memory)
-    return Patches(dataset.read(rows), dataset.read_masks(rows) if masked else None)
 
 
 def _order(name: str) -> tuple[float, str]:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.files.writing import make_folder, replacing
 from ck19ml.networks.architectures import Network
-from ck19ml.networks.batches import AnyPatches, Patches
+from ck19ml.networks.batches import AnyPatches, Patches, load_patches
 from ck19ml.networks.heads import Part
 from ck19ml.networks.training import predict
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.steps.split import Split, load_patches
+from ck19ml.workflows.steps.split import Split
 
 ROLES = ("train", "validation")
 NO_PIXELS = Patches(np.zeros((0, 1, 1, 2), np.uint16))

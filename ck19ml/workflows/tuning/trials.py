@@ -11,7 +11,7 @@ from ck19ml.config import TuneConfig
 from ck19ml.core.scores.classification import fit_temperatures
 from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.networks.architectures import Network
-from ck19ml.networks.evaluation import evaluate_classifier, with_counts
+from ck19ml.networks.evaluation import evaluate_classifier
 from ck19ml.networks.heads import Part, train_classifier
 from ck19ml.networks.settings import ClassifierSettings, FitSettings, HeadSettings
 from ck19ml.networks.training import Fit, predict, predict_features
@@ -125,7 +125,7 @@ class Trials:
         probabilities = _predict(network, part, settings).astype(np.float64)
         split = self.material.split
         rows = split.rows("validation")
-        table = with_counts(split.dataset, rows)
+        table = split.dataset.with_counts(rows)
         known = card(
             "classifier",
             split,

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -73,7 +71,7 @@ def test_masks_turn_with_their_images(examples) -> None:
 
 def test_variation_changes_the_light_and_leaves_its_input(examples) -> None:
     before = examples[0].copy()
-    planes, _ = replace(STILL, brightness=0.7)(*examples, np.random.default_rng(0))
+    planes, _ = STILL.changed(brightness=0.7)(*examples, np.random.default_rng(0))
     np.testing.assert_array_equal(examples[0], before)
     brightest = planes.max(axis=(1, 2))
     assert brightest.min() < 600
@@ -81,7 +79,7 @@ def test_variation_changes_the_light_and_leaves_its_input(examples) -> None:
 
 
 def test_an_image_without_cells_has_an_empty_mask(examples) -> None:
-    planes, masks = replace(STILL, empty=1.0)(*examples, np.random.default_rng(0))
+    planes, masks = STILL.changed(empty=1.0)(*examples, np.random.default_rng(0))
     assert not masks.any()
     assert planes.reshape(40, -1).std(axis=1).max() < 60
     assert np.ptp(planes.mean(axis=(1, 2))) > 300

@@ -11,6 +11,7 @@ import pytest
 
 from ck19ml.config import SplitConfig
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.networks import scorer as scorer_module
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
@@ -183,9 +184,7 @@ def test_patch_profiles_have_one_row_a_usable_patch(
     model: str, scorer: Scorer, tiny_dataset: Dataset, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from ck19ml.workflows.steps import profiles as workflow
-
-    monkeypatch.setattr(workflow, "BATCH", 50)  # several row groups
+    monkeypatch.setattr(scorer_module, "PORTION", 50)  # several row groups
     out = tmp_path / "patches.parquet"
     features_command(model, tiny_dataset.path, out, patches=True, overwrite=False)
     table = pd.read_parquet(out)

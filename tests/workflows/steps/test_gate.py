@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ck19ml.config import SplitConfig
-from ck19ml.networks.evaluation import evaluate, rows_of
+from ck19ml.networks.evaluation import evaluate
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
@@ -214,8 +214,8 @@ def test_a_champion_of_another_split_is_measured_on_the_wells_that_it_has_not_se
     seen = set(split.hashes("train")) | set(split.hashes("validation"))
     fresh = dataset.wells[dataset.wells["sha256"].isin(set(other.hashes("validation")) - seen)]
     scorer = untrained_classifier(split)
-    rows = rows_of(dataset, fresh)
-    rows = rows[~dataset.table["faulty"].to_numpy(bool)[rows]]
+    rows = dataset.rows_of(fresh)
+    rows = dataset.usable(rows)
     theirs = well_losses("classifier", evaluate(scorer, dataset, rows), fresh)
     losses = dict.fromkeys(other.hashes("validation"), 0.0)  # on seen wells it does not count
     losses |= {mark: value * factor for mark, value in theirs.items()}

@@ -7,8 +7,9 @@ import pytest
 
 from ck19ml.config import SplitConfig
 from ck19ml.errors import ConfigError
+from ck19ml.networks.batches import load_patches
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.workflows.steps.split import Split, load_patches, split_dataset
+from ck19ml.workflows.steps.split import Split, split_dataset
 
 ROLES = ("train", "validation", "test")
 
