@@ -26,7 +26,7 @@ class Frozen(BaseModel):
 
 
 def one_of(names: Iterable[str]) -> AfterValidator:
-    """Refuse a text that is none of these names."""
+    """Return a validator that raises ValueError for a text that is none of these names."""
     known = tuple(names)
 
     def check(name: str) -> str:
@@ -46,7 +46,7 @@ class Range(Frozen):
 
     @model_validator(mode="after")
     def low_is_below_high(self) -> Self:
-        """Refuse an empty range, and a logarithm of what is not positive."""
+        """Raise ValueError for an empty range, and for a logarithm from 0 or below."""
         if not self.low < self.high or (self.log and self.low <= 0):
             needed = "low must be below high" + (" and above 0 with log" if self.log else "")
             raise ValueError(f"{needed}, found low {self.low}, high {self.high}")

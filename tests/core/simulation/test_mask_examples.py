@@ -79,7 +79,7 @@ def test_variation_changes_the_light_and_leaves_its_input(examples) -> None:
 
 
 def test_an_image_without_cells_has_an_empty_mask(examples) -> None:
-    planes, masks = STILL.changed(empty=1.0)(*examples, np.random.default_rng(0))
+    planes, masks = STILL.model_copy(update={"empty": 1.0})(*examples, np.random.default_rng(0))
     assert not masks.any()
     assert planes.reshape(40, -1).std(axis=1).max() < 60
     assert np.ptp(planes.mean(axis=(1, 2))) > 300
