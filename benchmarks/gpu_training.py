@@ -29,8 +29,7 @@ from keras import ops
 from limits import forward_operations, matmul
 
 from ck19ml.networks import architectures
-from ck19ml.networks.precision import has_accelerator, mixed_precision
-from ck19ml.networks.training import seed_everything
+from ck19ml.networks.training import has_accelerator, mixed_precision, seed_everything
 
 SIZE = 192
 STUDY = {"slides classifier": 560.0}

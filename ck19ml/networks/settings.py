@@ -30,7 +30,7 @@ class FitSettings(Frozen):
         Whether training patches are changed anew each epoch (`core.augmentation`); heads on
         stored features are trained without.
     mixed_precision : {'auto', 'on', 'off'}
-        See `precision.mixed_precision`.
+        See `training.mixed_precision`.
     memory_gb : float
         Memory for the patches of a training. Where those of the dataset take more, they are
         streamed from the disk and shuffled within as many fields as fit.

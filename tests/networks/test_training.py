@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ck19ml.errors import TrialFailed
-from ck19ml.networks import architectures, precision, training
+from ck19ml.networks import architectures, training
 from ck19ml.networks.batches import ArrayBatches, Batches, Patches
 from ck19ml.networks.settings import FitSettings
 from ck19ml.networks.training import class_weights, fit, predict
@@ -251,11 +251,11 @@ def test_half_precision_is_for_training_only_and_the_output_stays_whole() -> Non
 
 
 def test_half_precision_is_off_on_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "has_accelerator", lambda: False)
-    with precision.mixed_precision(linear(), "auto") as on:
+    monkeypatch.setattr(training, "has_accelerator", lambda: False)
+    with training.mixed_precision(linear(), "auto") as on:
         assert not on
-    monkeypatch.setattr(precision, "has_accelerator", lambda: True)
-    with precision.mixed_precision(linear(), "auto") as on:
+    monkeypatch.setattr(training, "has_accelerator", lambda: True)
+    with training.mixed_precision(linear(), "auto") as on:
         assert on
-    with precision.mixed_precision(linear(), "off") as on:
+    with training.mixed_precision(linear(), "off") as on:
         assert not on
