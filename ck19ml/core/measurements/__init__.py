@@ -1,0 +1,1 @@
+"""General measurements of an image: objects, intensities and texture, by channel and region."""
