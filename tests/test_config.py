@@ -232,12 +232,12 @@ class TestOverrides:
     @pytest.mark.parametrize(
         ("override", "says"),
         [
-            ("trials", "expected -s key.path=value, found 'trials'"),
-            ("=3", "expected -s key.path=value"),
-            ("split..test=1", "expected -s key.path=value"),
-            ("trials.x=3", "expected keys below 'trials'"),
-            ("simulate.wells=9", "expected keys below 'simulate'"),
-            ("trials=[", "expected a value as in YAML in 'trials=['"),
+            ("trials", "must be -s key.path=value, found 'trials'"),
+            ("=3", "must be -s key.path=value"),
+            ("split..test=1", "must be -s key.path=value"),
+            ("trials.x=3", "'trials' holds a value and no keys"),
+            ("simulate.wells=9", "'simulate' holds a value and no keys"),
+            ("trials=[", "the value in 'trials=[' is not valid YAML"),
             ("trails=3", "did you mean 'trials'?"),
             ("autoencoder.fit.epoch=3", "did you mean 'epochs'?"),
             ("trials=0", "trials: "),
@@ -253,13 +253,13 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            ("trials: [", "expected YAML in"),
-            ("trials: 3\n\tseed: 1", "expected YAML in"),
+            ("trials: [", "is not valid YAML"),
+            ("trials: 3\n\tseed: 1", "is not valid YAML"),
             ("- a\n- b", "found a list"),
             ("just text", "found a str"),
             ("", "found nothing"),
             ("3: 4", "Keys should be strings"),
-            ("seed: !!python/object/apply:os.getcwd []", "expected YAML in"),
+            ("seed: !!python/object/apply:os.getcwd []", "is not valid YAML"),
         ],
     )
     def test_a_file_that_is_no_config_is_refused_by_name(
@@ -274,16 +274,16 @@ class TestFiles:
         assert "\n" not in message
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"expected a config at .*nosuch\.yaml"):
+        with pytest.raises(ConfigError, match=r"cannot read the config .*nosuch\.yaml"):
             load_config(TuneConfig, tmp_path / "nosuch.yaml")
 
     def test_a_folder_is_no_config(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="expected a config at"):
+        with pytest.raises(ConfigError, match="cannot read the config"):
             load_config(TuneConfig, tmp_path)
 
     def test_another_encoding_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "c.yaml").write_bytes("plate: Übersicht".encode("latin-1"))
-        with pytest.raises(ConfigError, match=r"expected YAML in .*c\.yaml"):
+        with pytest.raises(ConfigError, match=r"c\.yaml is not valid YAML"):
             load_config(TuneConfig, tmp_path / "c.yaml")
 
 

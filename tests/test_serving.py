@@ -180,4 +180,4 @@ def test_the_server_answers_well_after_all_of_them(server: int) -> None:
 
 def test_what_is_wrong_with_the_values_stands_in_the_answer(server: int) -> None:
     _, text = ask(server, malformed(SIZE)["13 bits"])
-    assert "expected grey values from 0 to 4095, found 4096 to 4096; pass raw camera" in text
+    assert "grey values must lie between 0 and 4095, found 4096 to 4096; pass raw camera" in text

@@ -27,7 +27,7 @@ Address = Annotated[str, AfterValidator(without_a_user)]
 
 
 def with_a_name(path: Path) -> Path:
-    """Refuse a folder like ``.``: other things are written beside it, under its name."""
+    """Refuse a folder like ``.``: other files are written beside it, under its name."""
     if not has_name(path):
         raise ValueError(f"must be a folder with a name of its own, found {str(path)!r}")
     return path

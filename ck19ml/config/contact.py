@@ -1,4 +1,4 @@
-"""Config of the study of overlap and contact."""
+"""Config of the command ``contact``, the study of overlap and contact."""
 
 from typing import Annotated
 
@@ -15,22 +15,25 @@ Density = Annotated[float, Field(gt=0, le=100)]
 
 
 class ContactConfig(Frozen):
-    """The command ``contact``: what each measure of overlap tells of true contacts.
+    """Settings of the command ``contact``.
 
     Attributes
     ----------
     masks : list of str
-        ``truth``: the simulator's true masks; else names of `masking.NAMES`.
+        ``truth``, the simulator's true masks, or names of `mask_methods.NAMES`.
     mask_model : str
-        MLflow URI of the network behind ``unet``.
+        MLflow URI of the network for the mask method ``unet``.
     densities : dict of str to float
-        Name to the number of cells, as a multiple of the plate's.
+        Name of each condition and its number of cells, as a multiple of the plate's.
     controls : int
-        Wells of Unstimulated and of ConA at each density, of which Z' is made.
+        Wells of Unstimulated and of ConA at each density; Z' is computed from them.
     graded : int
-        More wells at each density, of stimulations by turns, inhibited from not at all to wholly.
+        Additional wells at each density, alternating between stimulations, with inhibition rising
+        from 0 to 1.
     size : int
         Side of a well's field in pixels.
+    background : int
+        Level that grey values are raised to.
     """
 
     masks: list[Annotated[str, one_of((TRUTH, *NAMES))]] = Field(
@@ -46,5 +49,5 @@ class ContactConfig(Frozen):
 
     @property
     def needs_network(self) -> bool:
-        """Whether a trained network makes some of the masks."""
+        """Whether a trained network makes any of the masks."""
         return NETWORK in self.masks

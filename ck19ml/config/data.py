@@ -1,4 +1,4 @@
-"""Configs of plates and datasets: simulate, prepare, split."""
+"""Configs of the commands ``simulate`` and ``prepare``, and of the split into roles."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,18 +21,18 @@ def _shown(plates: list[Path]) -> str | list[str]:
 Plates = Annotated[
     list[Path], Field(min_length=1), BeforeValidator(_listed), PlainSerializer(_shown)
 ]
-"""Folder of a plate, or of several that become one dataset."""
+"""Plate folder, or several that become one dataset."""
 
 
 class SimulateConfig(Frozen):
-    """A plate to simulate where there is none.
+    """A plate to simulate if it does not exist.
 
     Attributes
     ----------
     layout : str
-        ck19, ck21, ck22, or a layout file.
+        ck19, ck21, ck22 or a layout file.
     wells : int, optional
-        Number of wells, about the same for each stimulation; all by default.
+        Number of wells, about equally many of each stimulation; all by default.
     size : int
         Side of a field in pixels.
     """
@@ -50,15 +50,15 @@ class PrepareConfig(Preparation):
     Attributes
     ----------
     mask_model : str
-        MLflow URI of the network behind the mask ``unet``.
+        MLflow URI of the network for the mask method ``unet``.
     layout : Path, optional
-        Replaces the plate folder's own.
+        Layout file to use in place of the one in the plate folder.
     skip_bad : bool
-        Whether fields with problems are left out.
+        Whether to leave out fields with problems.
     workers : int
-        Fields worked on at a time.
+        Fields prepared at the same time.
     scheduler : str, optional
-        Address of a Dask scheduler whose workers do the work.
+        Address of a Dask scheduler whose workers prepare the fields.
     """
 
     mask_model: str = "models:/ck19-unet@champion"
@@ -69,21 +69,22 @@ class PrepareConfig(Preparation):
 
 
 class SplitConfig(Frozen):
-    """Which wells are trained on, and which are kept for the choice and for the test.
+    """Split of the wells into training, validation and test wells.
 
     Attributes
     ----------
     by : {'well', 'column', 'plate'}
-        What is kept together: each well for itself, all wells of a plate's column, or a plate.
+        Unit that is never divided between roles: a well, a column of a plate, or a plate.
     validation, test : float
-        Fractions of the wells of each stimulation.
+        Fraction of the wells of each stimulation.
     folds : int, optional
-        Cross-validation: each well is tested once, by a model that has not seen its group.
+        Number of folds of a cross-validation: each well is tested once, by a model that has not
+        seen its group.
     fold : int, optional
-        The fold that is tested; all, one after the other, by default.
+        The fold to test; by default all folds, one after the other.
     audit : float
-        Share of the training wells' patches that is held out, to show beside the score on unseen
-        wells what a split by patch would have claimed for the same model.
+        Share of the training wells' patches to hold out. The score on them, reported beside the
+        score on unseen wells, shows what a split by patch would have claimed for the same model.
     """
 
     by: Literal["well", "column", "plate"] = "well"
@@ -96,14 +97,14 @@ class SplitConfig(Frozen):
 
     @model_validator(mode="after")
     def a_fold_is_one_of_the_folds(self) -> Self:
-        """Refuse a fold that is not there."""
+        """Refuse a fold that does not exist."""
         if self.fold is not None and (self.folds is None or self.fold >= self.folds):
             raise ValueError(f"fold must be below folds, found {self.fold} of {self.folds}")
         return self
 
     @model_validator(mode="after")
     def fractions_leave_training_wells(self) -> Self:
-        """Refuse fractions that leave nothing to train on."""
+        """Refuse fractions that leave no wells for training."""
         if self.validation + self.test >= 1:
             raise ValueError(
                 f"validation + test must be below 1, found {self.validation + self.test}"

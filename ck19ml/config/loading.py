@@ -1,4 +1,4 @@
-"""Read configs: YAML, overrides, and errors in words."""
+"""Read configs from YAML and apply overrides."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,21 +20,21 @@ def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
     Raises
     ------
     ConfigError
-        If the file cannot be read, a key is unknown (the nearest known one is named), or a
-        value is out of range.
+        If the file cannot be read, a key is unknown (the message names the nearest known key),
+        or a value is out of range.
     """
     try:
         content = read_yaml(path)
     except OSError as error:
         raise ConfigError(
-            f"expected a config at {path}, found: {error.strerror}; check the path"
+            f"cannot read the config {path}: {error.strerror}; check the path"
         ) from error
     except ValueError as error:
-        raise ConfigError(f"expected YAML in {path}, found: {error}; correct it") from error
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise ConfigError(
-            f"expected keys and values in {path}, found {found}; write it as in experiments/"
+            f"{path} must hold keys and values, found {found}; see the files in experiments/"
         )
     for override in overrides:
         _apply(content, override)
@@ -42,7 +42,7 @@ def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
 
 
 def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
-    """Validate a config's content; see `load_config`."""
+    """Build a config from its content; `source` names it in errors, see `load_config`."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -50,12 +50,12 @@ def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
 
 
 def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
-    """Build the config of ``prepare`` from its options; `quality` is a mapping in YAML."""
+    """Build the config of ``prepare`` from its options; `quality` is a YAML mapping."""
     try:
         thresholds = parse_yaml(quality) or {}
     except ValueError as error:
         raise ConfigError(
-            f"expected YAML in --quality, found: {error}; write it as {{focus: 0.3}}"
+            f"--quality is not valid YAML: {error}; write it like {{focus: 0.3}}"
         ) from error
     return build_config(PrepareConfig, content | {"quality": thresholds}, "prepare")
 
@@ -64,17 +64,15 @@ def _apply(content: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
-        raise ConfigError(f"expected -s key.path=value, found '{override}'; write for example "
+        raise ConfigError(f"an override must be -s key.path=value, found '{override}'; for example "
                           "-s fit.epochs=3")  # fmt: skip
     try:
         value = parse_yaml(text)
     except ValueError as error:
-        raise ConfigError(
-            f"expected a value as in YAML in '{override[:80]}', found: {error}; correct it"
-        ) from error
+        raise ConfigError(f"the value in '{override[:80]}' is not valid YAML: {error}") from error
     inner = content
     for key in keys[:-1]:
         inner = inner.setdefault(key, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"expected keys below '{key}', found a value; check '{override}'")
+            raise ConfigError(f"'{key}' holds a value and no keys; check the override '{override}'")
     inner[keys[-1]] = value

@@ -1,4 +1,4 @@
-"""Configs of the masks: the network that makes them, and the comparisons of methods."""
+"""Configs of the commands ``unet``, ``masks`` and ``masking``."""
 
 from typing import Annotated, Literal
 
@@ -23,22 +23,26 @@ CHAMPION = "models:/ck19-unet@champion"
 
 
 class UnetConfig(Frozen):
-    """The command ``unet``: a mask network, trained on simulated wells of its own seed.
+    """Settings of the command ``unet``: a mask network trained on simulated wells.
 
     Attributes
     ----------
     architecture : {'compact', 'study'}
         See `unet.build_unet`.
     target : str
-        ``truth``: the true masks; else the mask method to imitate.
+        ``truth`` for the true masks, or the mask method to imitate.
     wells, validation_wells : int
-        Simulated wells, the stimulations by turns.
+        Number of simulated wells, alternating between stimulations.
     size : int
         Side of a well's field in pixels.
     crop : int
         Side of a training example in pixels.
     background : int
-        Level that the grey values are raised to.
+        Level that grey values are raised to.
+    conditions : Conditions
+        Ranges that the wells' imaging conditions are drawn from.
+    variation : Variation
+        How a training example changes each time it is used.
     """
 
     architecture: Literal["compact", "study"] = "compact"
@@ -65,20 +69,20 @@ WORSE = {
 
 
 class MasksConfig(Frozen):
-    """The command ``masks``: all methods on the same held-out simulated wells.
+    """Settings of the command ``masks``: all methods on the same held-out simulated wells.
 
     Attributes
     ----------
     methods : list of str
-        See `masking.NAMES`; all by default.
+        Names of `mask_methods.NAMES`; all by default.
     mask_model : str
-        MLflow URI of the network behind ``unet``.
+        MLflow URI of the network for the mask method ``unet``.
     wells : int
-        Wells of each condition: the same cells, seen under each.
+        Wells of each condition: the same cells, imaged under each.
     size : int
         Side of a well's field in pixels.
     conditions : dict of str to Degradation
-        The first is shown first.
+        Name of each condition and how it degrades the images, in the order of the figures.
     """
 
     methods: list[Mask] = Field(default=list(NAMES), min_length=1)
@@ -91,28 +95,28 @@ class MasksConfig(Frozen):
 
 
 class ArmAutoencoder(Frozen):
-    """The autoencoder of both arms of ``masking``."""
+    """Autoencoder of both arms of ``masking``."""
 
     architecture: Architecture = "compact"
     fit: FitSettings = FitSettings(epochs=6, learning_rate=2e-3)
 
 
 class ArmRegressor(RegressorSettings):
-    """The regressor of both arms of ``masking``; its encoder is the arm's autoencoder's."""
+    """Regressor of both arms of ``masking``; its encoder is that of the arm's autoencoder."""
 
     head: Literal["local", "study"] = "local"
     fit: FitSettings = FitSettings(epochs=30, batch_size=64, learning_rate=3e-3)
 
 
 class MaskingConfig(Frozen):
-    """The command ``masking``: autoencoder, classifier and regressor, on whole and masked images.
+    """Settings of the command ``masking``: the same networks on whole and on masked images.
 
     Attributes
     ----------
     plate, simulate, dataset, prepare
-        As in `TuneConfig`: the dataset is made where there is none.
+        As in `TuneConfig`: the dataset is prepared if it does not exist.
     autoencoder, classifier, regressor
-        The settings of both arms: only what the networks see differs.
+        Settings of both arms, which differ only in the images that the networks see.
     """
 
     plate: Plates

@@ -1,4 +1,4 @@
-"""Configs of the networks: autoencoder, classifier, regressor."""
+"""Configs of the commands ``autoencoder``, ``classifier`` and ``regressor``."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -18,7 +18,7 @@ from ck19ml.networks.settings import (
 
 
 class AutoencoderConfig(AutoencoderSettings):
-    """The command ``autoencoder``."""
+    """Settings of the command ``autoencoder``."""
 
     dataset: Path
     split: SplitConfig = SplitConfig()
@@ -26,13 +26,13 @@ class AutoencoderConfig(AutoencoderSettings):
 
 
 class Supervised(OnEncoder):
-    """Keys that a classifier and a regressor share.
+    """Settings that the commands ``classifier`` and ``regressor`` share.
 
     Attributes
     ----------
     encoder : str, optional
-        MLflow URI of an autoencoder; by default that of the champion. Null stands for a fresh
-        encoder of `architecture`, which is trained together with the head.
+        MLflow URI of an autoencoder, by default the champion. With null, a new encoder of
+        `architecture` is trained together with the head.
     """
 
     dataset: Path
@@ -44,29 +44,30 @@ class Supervised(OnEncoder):
 
     @model_validator(mode="after")
     def a_fresh_encoder_is_trained(self) -> Self:
-        """Refuse to freeze an encoder that nothing has trained."""
+        """Refuse to freeze an untrained encoder."""
         if self.has_encoder and self.encoder is None and not self.fine_tune:
-            raise ValueError("fine_tune must be true where encoder is null (nothing trained it)")
+            raise ValueError(
+                "fine_tune must be true if encoder is null: a new encoder is untrained"
+            )
         return self
 
 
 class ClassifierConfig(ClassifierSettings, Supervised):
-    """The command ``classifier``; see `ClassifierSettings` and `Supervised`.
+    """Settings of the command ``classifier``; see also `ClassifierSettings` and `Supervised`.
 
     Attributes
     ----------
     classes : list of str, optional
-        Stimulations to tell apart; all of the dataset by default. Wells of others are left out.
+        Stimulations to distinguish, by default all in the dataset. Wells of others are left out.
     faulty_class : bool
-        Whether ``Faulty`` is a class of its own (the slides) or left out.
+        Whether faulty patches are a class of their own, as in the slides, or left out.
     refit : bool
-        Whether the validation wells are trained on too, and all epochs are run: how a tuned
-        champion is trained.
+        Whether to train on the validation wells too and to run all epochs, as for a tuned
+        champion.
     temperature, well_temperature : float, optional
-        See `networks.card.Card`; fitted on the validation wells by default, where these were not
-        trained on.
+        See `networks.card.Card`; by default fitted on the validation wells, unless `refit`.
     interaction_threshold : float
-        Overlap from which cells count as interacting; 0.2 in the slides.
+        Overlap at or above which cells count as interacting; 0.2 in the slides.
     """
 
     refit: bool = False
@@ -78,16 +79,16 @@ class ClassifierConfig(ClassifierSettings, Supervised):
 
 
 class RegressorConfig(RegressorSettings, Supervised):
-    """The command ``regressor``; see `RegressorSettings` and `Supervised`.
+    """Settings of the command ``regressor``; see also `RegressorSettings` and `Supervised`.
 
     Attributes
     ----------
     target : str
         Measure of overlap to predict: a name of `core.overlap.TARGETS`.
     interaction_threshold : float or 'validation'
-        Overlap from which cells interact, and predicted overlap from which they are said to. With
-        'validation' cells interact from 0.2 as in the slides, and they are said to from the
-        predicted overlap that finds them best (F1) in the validation wells.
+        Overlap, true or predicted, at or above which cells count as interacting. With
+        'validation' the threshold on the true overlap is 0.2 as in the slides, and that on the
+        predicted overlap is the one with the best F1 on the validation wells.
     """
 
     target: Target = "overlap"

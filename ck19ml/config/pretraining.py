@@ -1,4 +1,4 @@
-"""Config of the comparison that shows what the autoencoder brings."""
+"""Config of the command ``pretraining``, which measures the benefit of the autoencoder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +14,16 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class PretrainingConfig(Frozen):
-    """The command ``pretraining``.
+    """Settings of the command ``pretraining``.
 
     Attributes
     ----------
     shares : list of float
-        Of the training wells: so many have a label. The autoencoder sees all of them.
+        Shares of the training wells that are labelled. The autoencoder sees all of them.
     repeats : int
-        Times that each is trained, with other labelled wells and another seed.
+        Number of trainings per share, each with other labelled wells and another seed.
     autoencoder_fit, fit : FitSettings
-        Of the autoencoder, and of every classifier: the budget is the same for all.
+        Training of the autoencoder, and of every classifier: all have the same budget.
     """
 
     dataset: Path

@@ -1,4 +1,4 @@
-"""Config of the tuning: its search space and its budget."""
+"""Config of the command ``tune``: search space and budget."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +17,7 @@ def _choices_or_range(value: Any) -> str:
     return "range" if isinstance(value, dict | Range) else "choices"
 
 
-# Told apart before they are checked, so that an error speaks of the one that was meant.
+# The kind is decided before validation, so that an error refers to the kind that was meant.
 ChoicesOrRange = Annotated[
     Annotated[Choices, Tag("choices")] | Annotated[Range, Tag("range")],
     Discriminator(_choices_or_range),
@@ -34,7 +34,7 @@ TRIAL_LIMITS: dict[str, tuple[float, float]] = {
 
 
 class SpaceConfig(Frozen):
-    """What the tuning searches over: for each, choices or a range."""
+    """Search space of the tuning: choices or a range for each parameter."""
 
     units: ChoicesOrRange = [32, 64, 128, 256]
     depth: ChoicesOrRange = [1, 2]
@@ -48,48 +48,50 @@ class SpaceConfig(Frozen):
 
     @model_validator(mode="after")
     def every_trial_can_be_built(self) -> Self:
-        """Refuse values that no head or training takes."""
+        """Refuse values that a head or its training cannot take."""
         for name, (low, high) in TRIAL_LIMITS.items():
             value = getattr(self, name)
             values = [value.low, value.high] if isinstance(value, Range) else value
             wrong = [v for v in values if not low <= v < high]
             if wrong:
                 raise ValueError(
-                    f"{name}: expected values from {low} to below {high}, found {wrong[0]}"
+                    f"{name} must be at least {low} and below {high}, found {wrong[0]}"
                 )
         return self
 
 
 class TuneConfig(Frozen):
-    """The command ``tune``: from a plate folder to a registered champion.
+    """Settings of the command ``tune``: from a plate folder to a registered champion.
 
     Attributes
     ----------
     plate : list of Path, or one
-        Plate folder; where it does not exist, `simulate` makes it. Several plates are one dataset.
+        Plate folder, simulated by `simulate` if it does not exist. Several plates become one
+        dataset.
     dataset : Path
-        Where the plates' dataset is or will be.
+        Dataset of the plates, prepared if it does not exist.
     trials : int
-        Trials that the study has when it ends, complete and pruned.
+        Number of trials, complete and pruned, at which the study ends.
     failures : int
-        Failed trials after which the study stops.
+        Number of failed trials above which the study stops.
     timeout : float, optional
-        Seconds after which no trial is started any more.
+        Seconds after which no further trial is started.
     workers : int
-        Processes that run trials on this machine.
+        Number of processes that run trials on this machine.
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://HOST:8786``, whose workers run the trials.
     heartbeat : int
-        Seconds between two signs of life of a trial in a database; after four that fail to
-        come the trial is given to another process.
+        Seconds between two heartbeats of a trial in a database; after four missed ones the trial
+        is given to another process.
     pruner : {'median', 'hyperband', 'none'}
-        What ends hopeless trials.
+        Rule that stops unpromising trials early.
     first : dict
-        Parameters of the first trial: the slides' classifier.
+        Parameters of the first trial, such as those of the slides' classifier.
     epochs, fine_tune_epochs : int
-        At most, of a trial on stored features and of one that trains the encoder too.
+        Largest number of epochs of a trial on stored features, and of one that trains the encoder
+        too.
     promote : {'better', 'always'}
-        Whether the champion is replaced only by a better model.
+        Whether the champion is replaced by a better model only, or by any.
     """
 
     plate: Plates = [Path("data/plate")]

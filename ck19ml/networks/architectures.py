@@ -1,4 +1,4 @@
-"""Keras networks from plain arguments; every one takes patches scaled to [0, 1]."""
+"""Keras networks built from plain arguments; all take patches scaled to [0, 1]."""
 
 import math
 from typing import Any
@@ -8,22 +8,22 @@ from keras import layers, ops
 
 ARCHITECTURES = ("compact", "slides", "dissertation")
 COMPRESSION = 30.0
-"""Factor in the logarithm of ``compact``: 1/30 of the brightest pixel comes out at a fifth."""
+"""Factor in the logarithm of ``compact``: 1/30 of the largest brightness becomes a fifth."""
 
 DARK = -5.0
-"""Logit of 0.7 %: about the mean of a scaled patch (0.3 % on simulated plates)."""
+"""Logit of 0.7 %, about the mean of a scaled patch (0.3 % on simulated plates)."""
 
 Network = Any
-"""A keras.Model; Keras ships no types."""
+"""A keras.Model; Keras has no type hints."""
 
 
 def build_encoder(architecture: str, patch_size: int) -> Network:
-    """Build an encoder that turns patches, (n, patch_size, patch_size, 2), into features.
+    """Build an encoder from patches, (n, patch_size, patch_size, 2), to features.
 
-    ``slides`` and ``dissertation`` are the study's (DOMAIN.md): three colour planes, of which
-    blue is empty, and one PReLU slope per element. ``compact`` sees 4 x 4 pixels as one
-    position from the first layer on, compresses the brightness, and shares the slopes of a
-    feature map, so it costs a fraction of the study's at the same number of features.
+    ``slides`` and ``dissertation`` are those of the study (DOMAIN.md): three colour planes, of
+    which blue is empty, and one PReLU slope per element. ``compact`` treats 4 x 4 pixels as one
+    position from the first layer on, compresses the brightness, and shares one slope per feature
+    map. It has as many features at a fraction of the cost.
 
     Parameters
     ----------
@@ -34,23 +34,23 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
     Returns
     -------
     keras.Model
-        At 192 pixels: ``compact`` and ``slides`` give 2,304 features, ``dissertation`` 1,152;
+        At 192 pixels ``compact`` and ``slides`` have 2,304 features and ``dissertation`` 1,152;
         ``slides`` has 2,764,368 parameters.
 
     Raises
     ------
     ValueError
-        If the architecture is unknown or the patch size does not divide.
+        If the architecture is unknown or cannot take the patch size.
     """
     step = 32 if architecture == "dissertation" else 16
     if architecture not in ARCHITECTURES or patch_size % step:
         raise ValueError(
-            f"expected one of {', '.join(ARCHITECTURES)} and a patch size divisible by {step}, "
-            f"found {architecture} and {patch_size}"
+            f"the architecture must be one of {', '.join(ARCHITECTURES)}, and its patch size a "
+            f"multiple of {step}, found {architecture} and {patch_size}"
         )
     inputs = keras.Input((patch_size, patch_size, 2), name="patches")
     if architecture == "compact":
-        # Brightness is heavy-tailed: on a linear scale all but the brightest cells look black.
+        # Brightness is heavy-tailed: on a linear scale, all but the brightest cells are black.
         x = ops.log1p(inputs * COMPRESSION) / math.log1p(COMPRESSION)
         for filters, kernel, stride in ((32, 4, 4), (32, 3, 1), (48, 3, 2), (16, 3, 2)):
             x = layers.Conv2D(filters, kernel, strides=stride, padding="same")(x)
@@ -70,10 +70,10 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
 
 
 def build_autoencoder(architecture: str, patch_size: int) -> Network:
-    """Build an autoencoder; its layer ``encoder`` is that of `build_encoder`.
+    """Build an autoencoder whose layer ``encoder`` is made by `build_encoder`.
 
     The output, (n, patch_size, patch_size, 2), lies in [0, 1]. The study's blue plane is
-    computed and left out, so that the loss of all architectures is over the same two planes.
+    computed and dropped, so that the losses of all architectures are over the same two planes.
     """
     encoder = build_encoder(architecture, patch_size)
     inputs = keras.Input((patch_size, patch_size, 2), name="patches")
@@ -88,7 +88,7 @@ def _decode_compact(features: Any, shape: tuple[int, ...], _: str) -> Any:
         x = layers.UpSampling2D(2)(x)
         x = layers.Conv2D(filters, 3, padding="same")(x)
         x = layers.PReLU(shared_axes=[1, 2])(x)
-    # Nearly all of a patch is black: starting from grey, an epoch or two go into learning that.
+    # Most of a patch is black: starting from grey, an epoch or two would be spent on learning that.
     dark = keras.initializers.Constant(DARK)
     return layers.Conv2DTranspose(
         2, 4, strides=4, activation="sigmoid", bias_initializer=dark, name="reconstruction"
@@ -106,7 +106,7 @@ def _decode_study(features: Any, shape: tuple[int, ...], architecture: str) -> A
 
 
 def feature_shape(encoder: Network) -> tuple[int, int, int]:
-    """Return the rows, columns and maps that the encoder's features are flattened from."""
+    """Return the rows, columns and maps from which the encoder's features are flattened."""
     rows, columns, maps = encoder.layers[-2].output.shape[1:]
     return int(rows), int(columns), int(maps)
 
@@ -121,9 +121,9 @@ def build_classifier_head(
     normalise: bool,
     pooled: bool,
 ) -> Network:
-    """Build the layers that turn features, (n, features), into class probabilities.
+    """Build a head from features, (n, features), to class probabilities, (n, classes).
 
-    With one layer of 128 units and everything else off it is the slides' head.
+    With one hidden layer of 128 units and all options off it is the head of the slides.
 
     Parameters
     ----------
@@ -132,17 +132,17 @@ def build_classifier_head(
     units, depth : int
         Width and number of the hidden layers.
     dropout : float
-        Share of hidden units left out in training, in [0, 1).
+        Share of hidden units dropped during training, in [0, 1).
     normalise : bool
-        Whether the features are scaled by their batch statistics first.
+        Whether features are scaled by their batch statistics first.
     pooled : bool
-        Whether each map is reduced to its mean, spread and maximum first: where in the patch
-        a cell lies says nothing about the stimulation.
+        Whether each map is reduced to its mean, spread and maximum first: the position of a cell
+        in its patch says nothing about the stimulation.
     """
     inputs = keras.Input((math.prod(shape),), name="features")
     x = _pool(inputs, shape) if pooled else inputs
     if normalise:
-        # Moves with the few hundred steps of a head's training, not Keras' thousands.
+        # Suits the few hundred steps of a head's training; Keras' default suits thousands.
         x = layers.BatchNormalization(momentum=0.9)(x)
     for _ in range(depth):
         x = layers.Dense(units, activation="relu")(x)
@@ -161,18 +161,18 @@ def _pool(features: Any, shape: tuple[int, int, int]) -> Any:
 def build_regressor_head(
     shape: tuple[int, int, int], *, dropout: float = 0.15, local: bool = True
 ) -> Network:
-    """Build the layers that turn features, (n, features), into an overlap, (n, 1).
+    """Build a head from features, (n, features), to an overlap, (n, 1).
 
     Parameters
     ----------
     shape : (int, int, int)
         See `feature_shape`.
     dropout : float
-        Share of hidden units left out in training, in [0, 1).
+        Share of hidden units dropped during training, in [0, 1).
     local : bool
-        Whether each position of the feature maps is judged by the same small network, and
-        the verdicts are pooled: overlap is a matter of what lies at one place. Otherwise
-        the head is the study's. Both end in a unit with non-negative weights.
+        Whether the same small network judges each position of the feature maps, and its outputs
+        are pooled, because overlap is local. Otherwise the head is that of the study. Both end in
+        a unit with non-negative weights.
     """
     inputs = keras.Input((math.prod(shape),), name="features")
     x = _judge_positions(inputs, shape) if local else layers.Dense(128, activation="relu")(inputs)
@@ -193,12 +193,12 @@ def _judge_positions(features: Any, shape: tuple[int, int, int]) -> Any:
 
 
 def join(encoder: Network, head: Network) -> Network:
-    """Put a head on an encoder: patches in, the head's output out."""
+    """Put a head on an encoder, for a network from patches to the head's output."""
     return keras.Sequential([encoder, head], name="network")
 
 
 def copy(network: Network) -> Network:
-    """Copy a network with its weights, so that training one leaves the other as it was."""
+    """Copy a network with its weights, so that training one does not change the other."""
     twin = keras.models.clone_model(network)
     twin.set_weights(network.get_weights())
     return twin

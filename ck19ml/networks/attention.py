@@ -1,4 +1,4 @@
-"""One answer a well: attention over its patches, as a small trained model."""
+"""A small model that predicts the class of a well by attention over its patches."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from ck19ml.networks.architectures import Network
 from ck19ml.networks.training import seed_everything
 
 FAR_BELOW = -1e9
-"""Added to the attention of places that hold no patch."""
+"""Added to the attention of places without a patch."""
 
 
 @dataclass(frozen=True)
 class Bags:
-    """The patches of wells, in rows of one length.
+    """Patches of wells, padded to rows of equal length.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ def pooled_features(
     ----------
     features : ndarray, (n, rows * columns * maps), float32
     shape : (int, int, int)
-        See `models.feature_shape`.
+        See `architectures.feature_shape`.
 
     Returns
     -------
@@ -69,11 +69,10 @@ def bags(features: NDArray[np.float32], well: NDArray[np.integer]) -> Bags:
 
 
 def build_attention(features: int, classes: int, units: int = 16) -> Network:
-    """Build the attention model: each patch has a weight and a say, the well their mean [1]_.
+    """Build the attention model: a well is the weighted mean of its patches [1]_.
 
-    Inputs are a bag's features, (n, patches, features), and which places hold a patch,
-    (n, patches); the output is the well's class probabilities, (n, classes). It takes bags of
-    any length.
+    The inputs are `Bags.features`, (n, patches, features), and `Bags.present`, (n, patches), of any
+    number of patches; the output is the wells' class probabilities, (n, classes).
 
     References
     ----------
@@ -107,13 +106,13 @@ def train_attention(
     train, validation : Bags
         Features of the wells' patches.
     labels, validation_labels : ndarray, (wells,), int
-        Places of the classes.
+        Class indices.
 
     Returns
     -------
     network : keras.Model
     mean, scale : ndarray, (features,)
-        By which features are standardised first: those of the training patches.
+        Mean and standard deviation of the training patches, for standardising features.
     """
     seed_everything(seed)
     known = train.features[train.present > 0]
@@ -136,7 +135,7 @@ def train_attention(
 def answer_wells(
     network: Network, wells: Bags, mean: NDArray[np.float32], scale: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Class probabilities of wells, (wells, classes)."""
+    """Predict the class probabilities of wells, (wells, classes)."""
     found = network.predict(_inputs(wells, mean, scale), verbose=0)
     return np.asarray(found, dtype=np.float64)
 

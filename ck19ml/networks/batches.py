@@ -28,13 +28,13 @@ def _scaled(raw: NDArray[np.unsignedinteger], masks: NDArray[np.bool_] | None) -
 
 @dataclass(frozen=True)
 class Patches:
-    """Patches in memory as they are stored; batches of them are scaled on the way.
+    """Patches in memory as they are stored; batches are scaled when they are taken.
 
     Attributes
     ----------
     raw : ndarray, (n, size, size, 2), unsigned integers, raised to the background
     masks : ndarray, (n, size, size, 2), bool, optional
-        Where given, everything outside the masks is exactly 0.
+        If given, everything outside the masks is exactly 0.
     """
 
     raw: NDArray[np.unsignedinteger]
@@ -44,7 +44,7 @@ class Patches:
         return len(self.raw)
 
     def batch(self, rows: Rows) -> NDArray[np.float32]:
-        """Scale these patches to [0, 1], (rows, size, size, 2), float32."""
+        """Return these patches scaled to [0, 1], (rows, size, size, 2), float32."""
         return np.asarray(_scaled(self.raw[rows], None if self.masks is None else self.masks[rows]))
 
     def shuffled(self, rng: np.random.Generator) -> NDArray[np.integer]:
@@ -53,17 +53,17 @@ class Patches:
 
 
 class StoredPatches:
-    """Patches that stay on disk; a few fields of them are in memory at a time.
+    """Patches on disk, of which a few fields at a time are in memory.
 
     Parameters
     ----------
     dataset : Dataset
     rows : ndarray, (n,)
-        The dataset's rows of these patches.
+        Rows of the patches in the dataset.
     masked : bool
-        Whether everything outside the masks is set to 0.
+        Whether to set everything outside the masks to 0.
     memory : int
-        Bytes that fields may take in memory; two fields are kept in any case.
+        Bytes of memory for fields; two fields are kept in any case.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class StoredPatches:
         return len(self.rows)
 
     def batch(self, rows: Rows) -> NDArray[np.float32]:
-        """Scale these patches to [0, 1], (rows, size, size, 2), float32."""
+        """Return these patches scaled to [0, 1], (rows, size, size, 2), float32."""
         rows = self.rows[rows]
         field, place = np.divmod(rows, self._per_field)
-        # Fields at hand come first, for each new one takes the place of an old one.
+        # Fields in memory come first, because each new one replaces an old one.
         needed = sorted(np.unique(field).tolist(), key=lambda index: index not in self._kept)
         made: NDArray[np.float32] | None = None
         for index in needed:
@@ -96,9 +96,9 @@ class StoredPatches:
         return made
 
     def shuffled(self, rng: np.random.Generator) -> NDArray[np.integer]:
-        """Draw an order of all patches, (n,): as many fields as fit are shuffled together.
+        """Draw an order of all patches, (n,), shuffling together as many fields as fit in memory.
 
-        Each field is then read once an epoch, while a batch holds patches of many fields.
+        Each field is read once an epoch, and a batch still holds patches of many fields.
         """
         self._capacity = self._together
         field = self.rows // self._per_field
@@ -124,14 +124,14 @@ AnyPatches = Patches | StoredPatches
 
 
 def _field_size(path: Path, *, masked: bool) -> tuple[int, int]:
-    """Patches and bytes of a field, which is a chunk of the arrays."""
+    """Return the number of patches and of bytes of a field, which is a chunk of the arrays."""
     array = zarr.open_array(path / "patches", mode="r")
     pixels = math.prod(array.chunks)
     return int(array.chunks[0]), pixels * (array.dtype.itemsize + masked)
 
 
 def stored_bytes(dataset: Dataset, *, masked: bool) -> int:
-    """Bytes that all patches of a dataset take in memory, with their masks if `masked`."""
+    """Return the bytes of all patches of a dataset in memory, with their masks if `masked`."""
     per_field, size = _field_size(dataset.path, masked=masked)
     return math.ceil(len(dataset.table) / per_field) * size
 
@@ -139,15 +139,15 @@ def stored_bytes(dataset: Dataset, *, masked: bool) -> int:
 def load_patches(
     dataset: Dataset, rows: NDArray[np.integer], *, masked: bool, memory_gb: float = MEMORY_GB
 ) -> AnyPatches:
-    """Take patches, with their masks where the model sees masked images.
+    """Load patches, with their masks if the model sees masked images.
 
     Parameters
     ----------
     rows : ndarray of int, (n,)
-        Of the dataset.
+        Rows of the dataset.
     memory_gb : float
-        They are read into memory where those of the whole dataset fit into it. Otherwise they
-        stay on disk, and as many fields as fit are in memory at a time.
+        If the patches of the whole dataset fit, these are read into memory. Otherwise they stay on
+        disk, and as many fields as fit are in memory at a time.
     """
     memory = int(memory_gb * GB)
     if stored_bytes(dataset, masked=masked) > memory:
@@ -156,7 +156,7 @@ def load_patches(
 
 
 class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
-    """What all batches share: an order that can be drawn again where a training goes on."""
+    """Base of all batches: an order that can be drawn again when a training resumes."""
 
     def __init__(
         self, count: int, batch_size: int, draw: Callable[[], NDArray[np.integer]] | None,
@@ -173,32 +173,32 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         return math.ceil(self._count / self.batch_size)
 
     def rows(self, index: int) -> NDArray[np.integer]:
-        """Rows of the batch with this index, (batch_size,) or fewer in the last."""
+        """Return the rows of a batch by its index, (batch_size,) or fewer in the last batch."""
         return self.order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def on_epoch_begin(self) -> None:
-        """Draw a new order, where a generator was given.
+        """Draw a new order, if a generator was given.
 
-        Not at an epoch's end: Keras calls that hook once more, before the first epoch.
+        Not at the end of an epoch: Keras calls that hook before the first epoch too.
         """
         self.epoch += 1
         if self._draw is not None:
             self.order = self._draw()
 
     def state(self) -> dict[str, Any]:
-        """Return what the orders of the epochs after this one follow from (JSON-like)."""
+        """Return the state that determines the orders of later epochs (JSON-like)."""
         rng = None if self.rng is None else self.rng.bit_generator.state
         return {"epoch": self.epoch, "rng": rng}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on after the epoch in which `state` was taken."""
+        """Continue after the epoch in which `state` was taken."""
         self.epoch = state["epoch"]
         if self.rng is not None:
             self.rng.bit_generator.state = state["rng"]
 
 
 class Batches(_Shuffled):
-    """Batches of patches with their targets; without targets a patch is its own.
+    """Batches of patches with their targets; without targets each patch is its own target.
 
     Parameters
     ----------
@@ -206,12 +206,12 @@ class Batches(_Shuffled):
     targets : ndarray, (n,), optional
     batch_size : int
     rng : numpy.random.Generator, optional
-        Draws a new order each epoch; without one the order is kept.
+        Draws a new order each epoch; without one the order is fixed.
     class_weights : ndarray, (classes,), optional
-        Weight of each patch, by its target.
+        Weights of the patches, by target.
     augmentation : int, optional
-        Seed by which patches are turned, flipped, shifted and brightened (`core.augmentation`),
-        anew each epoch; by default they are not. For training batches only.
+        Seed for turning, flipping, shifting and brightening patches anew each epoch
+        (`core.augmentation`); by default patches are unchanged. For training batches only.
     """
 
     def __init__(
@@ -232,7 +232,7 @@ class Batches(_Shuffled):
         rows = self.rows(index)
         x = self.patches.batch(rows)
         if self.augmentation is not None:
-            # By epoch and batch, so that a batch is the same whoever asks for it, and when.
+            # Seeded by epoch and batch, so that a batch is the same whenever it is asked for.
             x = augment(x, np.random.default_rng([self.augmentation, self.epoch, index]))
         if self.targets is None:
             return x, x
@@ -241,7 +241,7 @@ class Batches(_Shuffled):
 
 
 class ArrayBatches(_Shuffled):
-    """Batches of arrays of the same length: features, targets and, if given, sample weights."""
+    """Batches of arrays of equal length: features, targets and, if given, sample weights."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What watches a training's epochs: held-out figures, and reports of each."""
+"""Keras callbacks of a training: held-out metrics, and a report of each epoch."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +15,9 @@ Report = Callable[[int, Mapping[str, float]], None]
 class HeldOut(keras.callbacks.Callback):  # type: ignore[misc]
     """Evaluates the held-out batches after each epoch, without a graph.
 
-    Keras would trace a graph of its own for it and make new iterators each epoch, which for a
-    head on stored features takes longer than the evaluation. For the TensorFlow backend, and
-    the first of the callbacks: the others find the figures among the epoch's.
+    Keras would trace a separate graph and make new iterators each epoch, which for a head on
+    stored features takes longer than the evaluation itself. Works with the TensorFlow backend, and
+    must be the first callback, so that the others find its metrics among the epoch's.
     """
 
     def __init__(self, batches: Sequence[Any]) -> None:
@@ -25,7 +25,7 @@ class HeldOut(keras.callbacks.Callback):  # type: ignore[misc]
         self.batches = batches
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Add ``val_loss`` and the other figures to the epoch's."""
+        """Add ``val_loss`` and the other held-out metrics to the epoch's metrics."""
         self.model.reset_metrics()
         values: Mapping[str, Any] = {}
         for index in range(len(self.batches)):
@@ -35,9 +35,9 @@ class HeldOut(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
-    """Collects the metrics of each epoch, tells them, and ends a training that is not finite."""
+    """Collects and reports the metrics of each epoch; ends a training with non-finite metrics."""
 
-    # Keras then calls `on_train_batch_end` from threads of its own: the device need not wait.
+    # Keras then calls `on_train_batch_end` from its own threads, so that the device need not wait.
     async_safe = True
 
     def __init__(self, report: Report | None, first_epoch: int) -> None:
@@ -47,19 +47,19 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
         self.lost: list[int] = []
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notice a loss that is not finite."""
-        # Keras gives the mean over the batches so far: once not finite, always so.
+        """Stop the training if the loss is not finite."""
+        # Keras passes the mean over the batches so far: once not finite, it stays so.
         if not math.isfinite((logs or {})["loss"]):
             self.lost.append(batch + 1)
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Keep and tell the epoch's metrics.
+        """Keep and report the epoch's metrics.
 
         Raises
         ------
         TrialFailed
-            If one of them is not finite.
+            If a metric is not finite.
         """
         metrics = {_metric_name(key): float(value) for key, value in (logs or {}).items()}
         epoch += self.first_epoch
@@ -68,7 +68,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
                 where = f"epoch {epoch}"
                 if self.lost:
                     where += f", batch {min(self.lost)} of {self.params['steps']}"
-                raise TrialFailed(f"expected a finite {name}, found {value} in {where}")
+                raise TrialFailed(f"{name} is not finite: {value} in {where}")
         self.history.append({"epoch": epoch, **metrics})
         if self.report:
             self.report(epoch, metrics)

@@ -1,4 +1,4 @@
-"""The card of a model: what it is and what it has seen, in the registry beside the network."""
+"""The card of a model: a description that is stored in the registry beside the network."""
 
 import json
 from pathlib import Path
@@ -20,11 +20,11 @@ FORMAT: Literal[1] = 1
 CARD = "card.json"
 
 FAULTY = "Faulty"
-"""Name of the quality flag where it is a class (the four-class model of the slides)."""
+"""Name of the class of faulty patches, in models that have one (the slides' four classes)."""
 
 
 def each_once(names: list[str]) -> list[str]:
-    """Return the names; raises ValueError where one stands there twice."""
+    """Return the names; raises ValueError if one occurs twice."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"must name each class once, found {twice[0]} twice")
@@ -40,7 +40,7 @@ Temperature = Annotated[float, Field(gt=0)]
 
 
 class BaseCard(Frozen):
-    """Keys that the cards of all models have.
+    """Keys of the cards of all models.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class BaseCard(Frozen):
     patch_size, background, bit_depth : int
         How raw fields become patches, see `plates.preparation.settings.parameters`.
     wells : dict
-        For each role, the fingerprints of its wells.
+        Fingerprints of the wells of each role.
     seed : int
     software : str
     """
@@ -82,9 +82,9 @@ def read_card(card: type[C], folder: Path) -> C:
     Raises
     ------
     OSError
-        If there is none.
+        If it cannot be read.
     ValueError
-        If it is of another kind or format, or a value is wrong; the message names the key.
+        If it has another kind or format, or a wrong value; the message names the key.
     """
     content = read_json(folder / CARD)
     if content.get("format") != FORMAT:
@@ -101,35 +101,36 @@ def read_card(card: type[C], folder: Path) -> C:
 
 
 class Card(BaseCard):
-    """What a model is and what it has seen.
+    """Description of an autoencoder, a classifier or a regressor.
 
     Attributes
     ----------
     classes : list of str
-        In the order of the network's outputs; of the training data for the other kinds.
+        In the order of a classifier's outputs; for the other kinds those of the training data.
     mask : str
-        Mask method.
+        Method that made the masks of the training data.
     masked : bool
-        Whether everything outside the masks is set to 0.
+        Whether everything outside the masks was set to 0.
     interaction_threshold : float
         Overlap at or above which cells count as interacting.
     interaction_call : float, optional
-        Predicted overlap at or above which a regressor says that they do; by default the same.
+        Predicted overlap at or above which a regressor calls cells interacting; by default
+        `interaction_threshold`.
     illumination : bool
-        Whether the fields were corrected for uneven illumination, which takes a whole plate:
-        such a model scores prepared datasets only.
+        Whether the fields were corrected for uneven illumination. The correction needs a whole
+        plate, so such a model scores prepared datasets only.
     mask_network : str
-        Fingerprint of the network that makes the masks, where one does.
+        Fingerprint of the network that made the masks, if one did.
     baselines : Baselines, optional
-        Of the training wells; an autoencoder has none.
+        Fitted on the training wells; an autoencoder has none.
     dataset : dict
         Name and content hash of the training dataset.
     target : str
-        The measure of overlap that a regressor predicts, see `core.overlap.TARGETS`: what is called
-        overlap in its scores and figures.
+        Measure of overlap that a regressor predicts, see `core.overlap.TARGETS`. Its scores and
+        figures call it overlap.
     temperature, well_temperature : float
-        By which a classifier's log-probabilities of patches, and then of wells, are divided:
-        fitted on validation wells, see `core.scores.calibration`.
+        Divisors of a classifier's log-probabilities of patches, and then of wells; fitted on the
+        validation wells, see `core.scores.calibration`.
     """
 
     kind: Kind
@@ -162,17 +163,17 @@ class Card(BaseCard):
 
     @property
     def stimulations(self) -> list[str]:
-        """The classes without the quality flag."""
+        """Classes other than ``Faulty``."""
         return stimulations(self.classes)
 
 
 def stimulations(classes: list[str]) -> list[str]:
-    """Return the classes without the quality flag."""
+    """Return the classes other than ``Faulty``."""
     return [name for name in classes if name != FAULTY]
 
 
 def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
-    """Class index of each patch, (n,); faulty patches are ``Faulty`` where that is a class.
+    """Return the class index of each patch, (n,); of faulty patches ``Faulty``, if it is a class.
 
     Raises
     ------
@@ -183,7 +184,7 @@ def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
     unknown = sorted(set(names) - set(classes))
     if unknown:
         raise PlateError(
-            f"expected the stimulations {', '.join(stimulations(classes))}, found "
+            f"the model knows the stimulations {', '.join(stimulations(classes))} and not "
             f"{', '.join(unknown)}; correct the layout, or train a model with these classes"
         )
     labels = names.map({name: index for index, name in enumerate(classes)}).to_numpy(np.intp)
@@ -193,7 +194,7 @@ def class_labels(table: pd.DataFrame, classes: list[str]) -> NDArray[np.intp]:
 
 
 def require_outputs(network: Any, card: Card) -> None:
-    """Refuse a network that takes or gives something else than its card says.
+    """Refuse a network whose input or output does not match its card.
 
     Raises
     ------
@@ -209,6 +210,6 @@ def require_outputs(network: Any, card: Card) -> None:
     found = (network.input_shape, network.output_shape)
     if found != expected:
         raise ValueError(
-            f"a network from {found[0]} to {found[1]}, where patch_size and classes in card.json "
-            f"say {expected[0]} to {expected[1]}"
+            f"the network maps {found[0]} to {found[1]}, but patch_size and classes in {CARD} "
+            f"imply {expected[0]} to {expected[1]}"
         )

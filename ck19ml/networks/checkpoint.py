@@ -1,4 +1,4 @@
-"""Keep what a training needs to go on where it was interrupted, exactly."""
+"""Save the state of a training, so that it resumes exactly where it was interrupted."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from ck19ml.networks.architectures import Network
 
 FORMAT = 1
 SHARE = 0.05
-"""Share of the time that writing may take: short epochs are not all kept."""
+"""Largest share of the time spent on writing: not every short epoch is saved."""
 
 
 def _silent(_: int) -> None:
@@ -28,16 +28,16 @@ def _silent(_: int) -> None:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where the state of a training lies, beside that of its other stages.
+    """Location of a training's saved state; each stage of the training has a file.
 
     Attributes
     ----------
     folder : Path
-        Made when there is something to keep.
+        Created when the first state is saved.
     announce : callable
-        Called with the number of the epoch that an interrupted training goes on at.
+        Called with the number of the epoch at which an interrupted training resumes.
     stage : str
-        Of a training that fits twice, the head first.
+        Stage of a training that fits the head first and then the whole network.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Checkpoint:
 
     @property
     def path(self) -> Path:
-        """The file with the state."""
+        """File that holds the state."""
         return self.folder / f"{self.stage}.npz"
 
     def of_stage(self, stage: str) -> "Checkpoint":
@@ -54,28 +54,30 @@ class Checkpoint:
         return replace(self, stage=stage)
 
     def remove(self) -> None:
-        """Remove what is kept of all stages: the training has ended."""
+        """Remove the states of all stages, once the training has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class State:
-    """A training after an epoch.
+    """State of a training after an epoch.
 
     Attributes
     ----------
     variables : list of ndarray
-        Of the network (weights, statistics, the generators of dropout) and its optimiser.
+        Variables of the network (weights, statistics, generators of dropout) and its optimiser.
     best : list of ndarray, optional
-        The best weights so far, where validation chooses them.
+        Best weights so far, if validation chooses them.
     ended : bool
         Whether this was the last epoch.
     history : list of dict
-        The metrics of the epochs so far.
+        Metrics of the epochs so far.
     callbacks : dict of dict
-        Counters of patience, by the callback's name.
+        Patience counters, by the callback's name.
     batches : dict
-        `batches.Batches.state`.
+        See `batches.Batches.state`.
+    made_by : dict
+        Format and versions that the state depends on.
     """
 
     variables: list[NDArray[Any]]
@@ -88,23 +90,23 @@ class State:
 
     @property
     def epochs(self) -> int:
-        """Number of epochs that were run."""
+        """Number of epochs run."""
         return len(self.history)
 
 
 def _made_by() -> dict[str, Any]:
-    # Another backend, or another Keras, has other variables and would not train on the same way.
+    # Another backend or Keras version has other variables and would not continue the same way.
     return {"format": FORMAT, "keras": keras.__version__, "backend": keras.backend.backend()}
 
 
 def write_state(path: Path, state: State) -> None:
-    """Write a state, in place of what was there, at once or not at all."""
+    """Write a state atomically, replacing an earlier one."""
     content = {name: value for name, value in vars(state).items() if name not in ARRAYS}
     content["has_best"] = state.best is not None
     arrays = {f"variable_{i:05d}": array for i, array in enumerate(state.variables)}
     arrays |= {f"best_{i:05d}": array for i, array in enumerate(state.best or [])}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # By process, for the same command may be started twice.
+    # Named after the process: the same command may be running twice.
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with new.open("wb") as file:
@@ -113,16 +115,16 @@ def write_state(path: Path, state: State) -> None:
             os.fsync(file.fileno())
         new.replace(path)
     finally:
-        new.unlink(missing_ok=True)  # of a full disk
+        new.unlink(missing_ok=True)  # left over where the disk is full
 
 
 ARRAYS = ("variables", "best")
 
 
 def read_state(path: Path) -> State | None:
-    """Read a state; None where there is none that this program can go on from."""
+    """Read a state; None if there is none from which this program can resume."""
     try:
-        # The file is opened here, for numpy leaves that of a damaged archive open.
+        # Opened here, because numpy leaves the file of a damaged archive open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             content = json.loads(str(stored["content"]))
             if content["made_by"] != _made_by():
@@ -138,19 +140,19 @@ def read_state(path: Path) -> State | None:
 
 
 def variables_of(network: Network) -> list[Any]:
-    """Variables of a compiled network and its optimiser, in an order of their own."""
+    """Return the variables of a compiled network and its optimiser, in a fixed order."""
     network.optimizer.build(network.trainable_variables)
     return [*network.variables, *network.optimizer.variables]
 
 
 def fits(state: State, network: Network) -> bool:
-    """Tell whether a state is one of a network like this."""
+    """Return whether a state belongs to a network of this structure."""
     shapes = [tuple(variable.shape) for variable in variables_of(network)]
     return [array.shape for array in state.variables] == shapes
 
 
 def restore_network(state: State, network: Network) -> None:
-    """Set the network's and the optimiser's variables."""
+    """Set the variables of the network and its optimiser to those of a state."""
     for variable, array in zip(variables_of(network), state.variables, strict=True):
         variable.assign(array)
 
@@ -159,14 +161,14 @@ KEPT = {
     "EarlyStopping": ("wait", "best", "best_epoch", "stopped_epoch"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
 }
-"""What Keras' callbacks count, and forget when a training begins."""
+"""Counters of Keras' callbacks, which they reset when a training begins."""
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes the state after epochs; the last of the callbacks, so that theirs is known.
+    """Saves the state after epochs; must be the last callback, to see the others' counters.
 
-    Keras' own `BackupAndRestore` keeps weights and optimiser. It lacks the best weights and the
-    counters of patience, the order of the batches and the metrics of the epochs before.
+    Keras' own `BackupAndRestore` saves weights and optimiser, but not the best weights, the
+    patience counters, the order of the batches and the metrics of earlier epochs.
     """
 
     def __init__(
@@ -185,7 +187,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._next = 0.0
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Give the other callbacks their counters back, which they have just reset."""
+        """Restore the counters of the other callbacks, which have just reset them."""
         if self.state is None:
             return
         for name, values in self.state.callbacks.items():
@@ -196,7 +198,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self.state = None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write, unless writing would take too much of the time."""
+        """Save the state, unless saving would take too much of the time."""
         ended = self.model.stop_training or epoch + 1 == self.epochs
         start = time.monotonic()
         if start < self._next and not ended:
@@ -218,7 +220,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             write_state(self.checkpoint.path, state)
         except OSError as error:
             logging.getLogger(__name__).warning(
-                "cannot keep the training's state in %s (%s): an interruption would lose it",
+                "cannot save the training's state in %s (%s): an interruption would lose it",
                 self.checkpoint.folder,
                 error.strerror or error,
             )

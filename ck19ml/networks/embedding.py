@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_POINTS = 2000
-"""Patches drawn at most: more hide one another on half a page."""
+"""Largest number of patches drawn; more would hide one another on half a page."""
 
 
 FEWEST_POINTS = 3
-"""So few have no neighbourhoods to map: their first two features are shown instead."""
+"""Number of points without neighbourhoods to map, whose first two features are shown instead."""
 
 
 def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
@@ -23,12 +23,12 @@ def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     if len(features) <= FEWEST_POINTS:
         return np.asarray(features[:, :2], dtype=np.float32)
     from sklearn.neighbors import NearestNeighbors
-    from umap import UMAP  # takes seconds to import, and few runs draw a map
+    from umap import UMAP  # takes seconds to import, and few runs need it
 
     neighbours = min(15, len(features) - 1)
     # Spectral initialisation needs more points than dimensions.
     start = "spectral" if len(features) > 10 else "random"
-    # The exact neighbours of thousands of points are found before UMAP has compiled its search.
+    # For thousands of points the exact search is faster than UMAP's own, which is compiled first.
     search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features)
     distances, nearest = search.kneighbors(features)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Evaluate a model on wells of a dataset, beside the baselines and with intervals over wells."""
+"""Evaluate a model on wells of a dataset, with baselines and with intervals over wells."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,20 +32,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on some wells, and the predictions that they come from.
+    """Scores of a model on some wells, and the predictions they are computed from.
 
     Attributes
     ----------
     scores : dict
-        Name to score; names that start with ``baseline_`` are the baselines'.
+        Scores by name; names of baselines start with ``baseline_``.
     numbers : dict
-        Figures without an interval (prevalence, average precision ...).
-    patches : DataFrame, one row a patch
-        plate, well, patch, stimulation, faulty, overlap, predicted_overlap, and a classifier's
-        label, predicted and probability_NAME.
-    wells : DataFrame, one row a well
-        plate, well, stimulation, patches, faulty_share, overlap, predicted_overlap, and a
-        classifier's predicted and probability_NAME.
+        Figures without an interval, such as prevalence and average precision.
+    patches : DataFrame, one row per patch
+        Columns plate, well, field, patch, stimulation, faulty, overlap, predicted_overlap, and of a
+        classifier label, predicted and probability_NAME.
+    wells : DataFrame, one row per well
+        Columns plate, well, stimulation, compound, concentration_um, control, patches,
+        faulty_share, overlap, predicted_overlap, and of a classifier predicted and
+        probability_NAME.
     """
 
     scores: dict[str, Score]
@@ -54,9 +55,9 @@ class Evaluation:
     wells: pd.DataFrame
 
     def metrics(self, prefix: str) -> dict[str, float]:
-        """All figures under ``prefix/``; intervals as ``NAME_low`` and ``NAME_high``.
+        """Return all figures under ``prefix/``; intervals as ``NAME_low`` and ``NAME_high``.
 
-        Figures that are not numbers (an average precision without a positive) are left out.
+        Figures that are not finite, such as an average precision without positives, are left out.
         """
         flat = dict(self.numbers)
         for name, score in self.scores.items():
@@ -65,49 +66,48 @@ class Evaluation:
 
 
 def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
-    """Rows of the patches, (n,), in wells that the model and its tuning have not seen.
+    """Return the rows of patches, (n,), in wells that neither the model nor its tuning has seen.
 
-    Wells are known by the hash of their pixels: a renamed or copied plate hides nothing.
+    Wells are identified by the hash of their pixels, so that renamed or copied plates are found.
 
     Raises
     ------
     PlateError
-        If the model has seen every well, or patches are not like the model's.
+        If the model has seen every well, or the patches do not suit the model.
     """
     require_fitting(dataset, card)
     wells = dataset.wells
     unseen = wells[~wells["sha256"].isin(card.seen)]
     if unseen.empty:
         raise PlateError(
-            f"expected wells in {dataset.path} that the model has not seen, found none; give a "
-            "dataset of other wells"
+            f"the model has seen every well in {dataset.path}; give a dataset of other wells"
         )
     return dataset.rows_of(unseen)
 
 
 def require_fitting(dataset: Dataset, card: Card) -> None:
-    """Refuse a dataset whose patches are not like those that the model was trained on.
+    """Refuse a dataset whose patches differ in kind from those the model was trained on.
 
     Raises
     ------
     PlateError
-        If they have another size, or only one of both has corrected illumination.
+        If the patch size or the correction of illumination differs.
     """
     if dataset.parameters["patch_size"] != card.patch_size:
         raise PlateError(
-            f"expected a dataset of patches of {card.patch_size} pixels as the model takes, found "
-            f"{dataset.parameters['patch_size']} in {dataset.path}; prepare it with this size"
+            f"{dataset.path} has patches of {dataset.parameters['patch_size']} pixels, but the "
+            f"model takes {card.patch_size}; prepare it with --patch-size {card.patch_size}"
         )
     if dataset.illumination != card.illumination:
         raise PlateError(
-            f"expected a dataset {'with' if card.illumination else 'without'} corrected "
-            f"illumination as the model was trained on, found the opposite in {dataset.path}; "
-            f"prepare it {'with' if card.illumination else 'without'} --illumination"
+            f"{dataset.path} was prepared {'without' if card.illumination else 'with'} corrected "
+            f"illumination, unlike the data the model was trained on; prepare it "
+            f"{'with' if card.illumination else 'without'} --illumination"
         )
 
 
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
-    """Evaluate a model of any kind on the patches with these rows of the dataset, (n,)."""
+    """Evaluate a model of any kind on patches of a dataset, given by their rows, (n,)."""
     dataset = dataset.with_target(scorer.card.target)
     table = dataset.with_counts(rows)
     if scorer.card.kind == "autoencoder":
@@ -124,7 +124,7 @@ def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Eva
 
 
 def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
-    """Score an autoencoder by its binary cross-entropy per patch, (n,), in nats."""
+    """Score an autoencoder by the binary cross-entropy of each patch, (n,), in nats."""
     well, wells = _wells(table)
     rng = np.random.default_rng(card.seed)
     sums, counts = by_well(losses, well)
@@ -135,10 +135,10 @@ def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> 
 
 
 def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
-    """Score predicted overlaps of patches, (n,), beside predict-the-mean.
+    """Score predicted overlaps of patches, (n,), and the baseline that predicts the mean.
 
-    Where the table has a column ``true_overlap``, that of simulated cells, the model and the
-    dataset's own masks are scored against it too.
+    If the table has a column ``true_overlap``, the overlap of simulated cells, the model and the
+    masks of the dataset are scored against it too.
     """
     well, wells = _wells(table)
     rng = np.random.default_rng(card.seed)
@@ -166,9 +166,9 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
 def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
     """Score class probabilities of patches, (n, classes), and of their wells.
 
-    A faulty patch is left out, or is the class ``Faulty`` where the model has it; wells are
-    always scored on their usable patches. The overlap that a classifier predicts is what its
-    probabilities make of the classes' mean overlaps in the training wells.
+    Faulty patches are left out, or are the class ``Faulty`` if the model has it; wells are always
+    scored on their usable patches. A classifier predicts an overlap too: the mean overlaps of the
+    classes in the training wells, weighted by its probabilities.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def _classified_wells(
     card: Card,
     baselines: Baselines,
 ) -> pd.DataFrame:
-    """One row a well: what the model answers, and what the rules do."""
+    """Return one row per well with the predictions of the model and of the baselines."""
     well, wells = _wells(table)
     names = np.asarray(card.stimulations)
     combined = well_probabilities(without_faulty(probabilities, card.classes), well)
@@ -230,7 +230,7 @@ def _classified_wells(
 
 
 def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:
-    """Index the wells of these patches: (n,) indices, and a table with one row a well."""
+    """Return the well index of each patch, (n,), and a table with one row per well."""
     grouped = table.groupby(WELL, sort=True)
     wells = grouped.agg(
         stimulation=("stimulation", "first"),

@@ -25,13 +25,13 @@ from ck19ml.networks.training import Fit, class_weights, fit, predict, seed_ever
 
 @dataclass(frozen=True)
 class Part:
-    """The patches of one role with their targets.
+    """Patches of one role with their targets.
 
     Attributes
     ----------
     patches : Patches or StoredPatches
     features : ndarray, (n, features), float32, optional
-        The frozen encoder's features of these patches; computed once, shared by all trials.
+        Features of the patches by the frozen encoder, computed once and shared by all trials.
     targets : ndarray, (n,)
         Class indices, or overlaps.
     """
@@ -42,7 +42,7 @@ class Part:
 
 
 def encode(encoder: Network, part: Part) -> Part:
-    """Add the encoder's features to a part, unless it has them."""
+    """Add the encoder's features to a part that has none."""
     if part.features is not None:
         return part
     return replace(part, features=predict(encoder, part.patches))
@@ -59,7 +59,7 @@ def train_classifier(
     report: Report | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Fit]:
-    """Train a classifier of patches; the encoder that is passed in stays as it is.
+    """Train a classifier of patches on a copy of the encoder.
 
     Without validation patches all epochs are run.
 
@@ -94,14 +94,14 @@ def train_regressor(
     report: Report | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Fit]:
-    """Train a regressor of the overlap; the encoder passed in stays as it is.
+    """Train a regressor of the overlap on a copy of the encoder.
 
     The head ``masks`` needs no encoder.
 
     Parameters
     ----------
     target : str
-        What the targets are; for the head ``masks``, see `overlap.build_overlap_network`.
+        Measure that the targets are, for the head ``masks``; see `overlap.build_overlap_network`.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def train_regressor(
             report=report,
             checkpoint=checkpoint,
         )
-    assert encoder is not None  # noqa: S101 (heads stand on one)
+    assert encoder is not None  # noqa: S101 (other heads need one)
     head = build_regressor_head(
         feature_shape(encoder), dropout=settings.dropout, local=settings.head == "local"
     )
@@ -152,7 +152,7 @@ def _train(
         result = _train_head(head, train, held_out, first, weights, arguments | own)
     network = join(copy(encoder), head)
     if not settings.fine_tune:
-        assert result is not None  # noqa: S101 (a frozen network is its head's fit)
+        assert result is not None  # noqa: S101 (the fit of a frozen network is that of its head)
         return network, result
     size = settings.fit.batch_size
     rng = np.random.default_rng(seed)
@@ -180,7 +180,7 @@ def _train_head(
 
 
 def joined(head: Fit, whole: Fit) -> Fit:
-    """Join the fit of the head alone and that of the whole network after it."""
+    """Join the fit of the head alone with the later fit of the whole network."""
     history = pd.concat([head.history, whole.history], ignore_index=True)
     return replace(
         whole,

@@ -1,4 +1,4 @@
-"""A trained mask network with its card: what the registry holds, and a mask method by itself."""
+"""A trained mask network with its card: a registered model and a mask method."""
 
 import hashlib
 import shutil
@@ -23,24 +23,23 @@ from ck19ml.networks.unet import find_cells
 WEIGHTS = "network.keras"
 
 _ONE_AT_A_TIME = Lock()
-"""Threads that prepare fields share a network; it uses all cores by itself."""
+"""Threads that prepare fields share a network, which uses all cores by itself."""
 
 
 class MaskCard(BaseCard):
-    """What a mask network is and what it has seen.
+    """Description of a mask network.
 
-    The network sees each patch by its own brightness, so on patches of another camera it needs to
-    be told the background only. Its wells (`mask_examples.MaskWell`) are simulated; it has seen no
-    others.
+    The network scales each patch by its own brightness, so for patches of another camera it needs
+    the background only. It has seen only simulated wells (`mask_examples.MaskWell`).
 
     Attributes
     ----------
     architecture : str
         See `unet.build_unet`.
     target : str
-        ``truth``: the true masks of simulated wells; else the mask method that it imitates.
+        ``truth`` for the true masks of simulated wells, or the mask method that it imitates.
     scores : dict
-        On the validation wells.
+        Scores on the validation wells.
     """
 
     kind: Literal["unet"] = "unet"
@@ -50,48 +49,49 @@ class MaskCard(BaseCard):
 
 
 class MaskNetwork:
-    """Masks patches and raw fields; made from a folder, without pickle."""
+    """A network that masks patches and raw fields; saved and loaded without pickle."""
 
     def __init__(self, network: Network, card: MaskCard) -> None:
         self.network, self.card = network, card
 
     def __call__(self, patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
-        """Mask patches, as every method of `masking` does."""
+        """Mask patches, like every mask method."""
         with _ONE_AT_A_TIME:
             return find_cells(self.network, patches, background)
 
     def save(self, folder: Path) -> Path:
-        """Write the network and ``card.json`` into a new folder."""
+        """Write the network and its card into a new folder."""
         folder.mkdir(parents=True)
         self.network.save(folder / WEIGHTS)
         self.card.write(folder)
         return folder
 
     def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
-        """Mask raw fields: what `mlflow.pyfunc` and its server call.
+        """Mask raw fields, for `mlflow.pyfunc` and its server.
 
         Parameters
         ----------
         model_input : ndarray, (n, height, width, 2)
             Raw grey values; channel 0 DC, channel 1 T cell.
         params : dict, optional
-            Not used; part of the interface.
+            Unused; part of the interface.
 
         Returns
         -------
         ndarray, (n, height, width, 2), uint8
-            1 in the cells. The margin that patches leave out (`core.patches.cut`) is 0.
+            1 in cells. The margin that is not covered by patches (`core.patches.cut`) is 0.
 
         Raises
         ------
         PlateError
-            If the input has another shape.
+            If the input has the wrong shape.
         """
         fields, size = np.asarray(model_input), self.card.patch_size
         if fields.ndim != 4 or fields.shape[3] != 2 or min(fields.shape[1:3]) < size:
             raise PlateError(
-                f"expected fields of shape (n, height, width, 2), at least {size} pixels high and "
-                f"wide, found {fields.shape}; stack the DC and the T-cell image on the last axis"
+                f"fields must have the shape (n, height, width, 2) and be at least {size} pixels "
+                f"high and wide, found {fields.shape}; stack the DC and the T-cell image on the "
+                "last axis"
             )
         masks = np.zeros(fields.shape, np.uint8)
         corners = origins(fields.shape[1], fields.shape[2], size)
@@ -105,23 +105,23 @@ class MaskNetwork:
 
 @dataclass(frozen=True)
 class StoredMasks:
-    """A mask network by its folder: it goes to worker processes, and is loaded where it works.
+    """A mask network given by its folder, so that worker processes can load it themselves.
 
     Attributes
     ----------
     folder : Path
-        What `MaskNetwork.save` wrote.
+        Folder that `MaskNetwork.save` wrote.
     """
 
     folder: Path
 
     def __call__(self, patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
-        """Mask patches, as every method of `masking` does."""
+        """Mask patches, like every mask method."""
         return self.loaded(patches, background)
 
     @property
     def loaded(self) -> MaskNetwork:
-        """The network, loaded once a process."""
+        """The network, loaded once per process."""
         with _ONE_AT_A_TIME:
             return _load_once(self.folder)
 
@@ -131,7 +131,7 @@ class StoredMasks:
         return hashlib.sha256((self.folder / WEIGHTS).read_bytes()).hexdigest()
 
     def copy_to(self, folder: Path) -> "StoredMasks":
-        """Copy the network's files into a folder, and stand for them there."""
+        """Copy the network's files into a folder, and return the network there."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (WEIGHTS, CARD):
             shutil.copyfile(self.folder / name, folder / name)
@@ -144,12 +144,12 @@ def _load_once(folder: Path) -> MaskNetwork:
 
 
 def load_mask_network(folder: Path) -> MaskNetwork:
-    """Load a model folder; nothing in it is executed (Keras' safe mode).
+    """Load a model folder without executing anything in it (Keras' safe mode).
 
     Raises
     ------
     PlateError
-        If the folder was made by another version or is damaged.
+        If the folder is damaged or of another version.
     """
     try:
         card = read_card(MaskCard, folder)
@@ -158,10 +158,10 @@ def load_mask_network(folder: Path) -> MaskNetwork:
     except (OSError, ValueError, TypeError, AttributeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
         raise PlateError(
-            f"expected a mask network in {folder}, found: {reason}; train it again"
+            f"{folder} is not a valid mask network: {reason}; train it again"
         ) from error
 
 
 def _load_pyfunc(data_path: str) -> MaskNetwork:
-    """Load the model for `mlflow.pyfunc`, which looks for this name."""
+    """Load the model for `mlflow.pyfunc`, which looks for a function of this name."""
     return load_mask_network(Path(data_path))

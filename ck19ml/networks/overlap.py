@@ -1,8 +1,8 @@
-"""A network that learns where to cut each channel, and measures the overlap of what is left.
+"""A network that learns a threshold for each channel and measures the overlap of the masks.
 
-Overlap is a matter of two masks: a network that regresses it from pooled features has to invent
-them. Here the network says, for each patch and channel, from which brightness a pixel counts as a
-cell; what follows is arithmetic. It is trained on overlaps alone and never sees a mask.
+Overlap is a property of two masks, which a network that regresses it from pooled features has to
+invent. Here the network predicts, for each patch and channel, the brightness from which a pixel
+counts as a cell; the rest is arithmetic. It is trained on overlaps alone and never sees a mask.
 """
 
 import math
@@ -21,52 +21,54 @@ from ck19ml.networks.settings import FitSettings
 from ck19ml.networks.training import Fit, fit, predict
 
 LEVELS = 24
-"""Brightness levels at which a patch is looked at. Otsu's threshold, searched among 16 of them on a
-simulated plate, gives R2 0.997 with the overlap of the exact one; 24 give 0.998."""
+"""Number of brightness levels at which a patch is described. On a simulated plate, the overlap by
+Otsu's threshold, searched among 16 levels, has R2 0.997 with that by the exact threshold; among 24
+levels it has 0.998."""
 
 LOWEST, HIGHEST = 0.02, 0.9
-"""Range of the levels, geometric; simulated patches are cut between 0.12 and 0.44."""
+"""Range of the levels, which are spaced geometrically; thresholds of simulated patches lie between
+0.12 and 0.44."""
 
 STEEPNESS = 8.0
-"""Slope of the soft mask, whose gradient is used: within an eighth of the threshold it rises from
-0.5 to 0.73."""
+"""Slope of the soft mask that supplies the gradient: it rises from 0.5 to 0.73 within an eighth of
+the threshold."""
 
 FAINT = 1e-6
-"""Added before the logarithm: a tenth of one pixel of a patch of 192."""
+"""Added before the logarithm: 1/27 of a pixel, as a share of a patch of 192 x 192 pixels."""
 
 MEASURES = {"overlap": 0, "tcell_overlap": 1, "dc_overlap": 2}
-"""Targets that are one of the measures of `_measures`; any other is a linear mixture of them."""
+"""Targets that are one of the measures of `_measures`; others are a linear mixture of them."""
 
 
 def build_overlap_network(patch_size: int, *, target: str = "overlap") -> Network:
-    """Build a regressor of overlap that cuts each channel at a threshold that it has learnt.
+    """Build a regressor of overlap that masks each channel by a learnt threshold.
 
-    Each level is scored by the same small network, which sees how many pixels lie above it, how
-    bright those above and those below are, and the same of its neighbours; the threshold is the
-    mean of the levels, weighed by the softmax of their scores. The masks are hard, so that masks
-    that do not touch have an overlap of exactly 0; the gradient is that of soft ones
+    The same small network scores each level. It sees how many pixels lie above the level, how
+    bright the pixels above and below are, and the same for neighbouring levels. The threshold is
+    the mean of the levels, weighted by the softmax of their scores. The masks are hard, so that
+    masks that do not touch have an overlap of exactly 0; the gradient is that of soft masks
     (straight-through estimator [1]_).
 
-    It has no encoder: an autoencoder's pooled features beside the levels' changed nothing
-    (R2 0.979 with and without, unseen wells of a simulated plate).
+    The network has no encoder: adding an autoencoder's pooled features changed nothing (R2 0.979
+    with and without, on unseen wells of a simulated plate).
 
     Parameters
     ----------
     patch_size : int
         Side of a patch in pixels.
     target : str
-        Column of the dataset's table. ``overlap`` is intersection over union, ``tcell_overlap``
-        and ``dc_overlap`` are intersection over one area; others are fitted as a linear mixture
+        Column of the dataset's table. ``overlap`` is intersection over union; ``tcell_overlap``
+        and ``dc_overlap`` are intersection over one area. Others are fitted as a linear mixture
         of these, of the shares of the patch that the cells cover, and of the overlap that two
         independent masks of these areas would have.
 
     Returns
     -------
     keras.Model
-        Patches, (n, size, size, 2) in [0, 1], to (n, 1). Only Keras' own operations: it is saved
-        and loaded in safe mode. Its layer ``levels`` has nothing to train and turns patches into
-        what is seen of each level, (n, 2, levels, 4); its layer ``measured`` takes both. What each
-        patch and channel is cut at, (n, 2), is the output of the inner layer ``thresholds``.
+        Patches, (n, size, size, 2) in [0, 1], to (n, 1). It consists of Keras' own operations, so
+        that it loads in safe mode. Its layer ``levels`` has no weights and describes the patches
+        at each level, (n, 2, levels, 4); its layer ``measured`` takes patches and descriptions.
+        The inner layer ``thresholds`` returns the thresholds, (n, 2).
 
     References
     ----------
@@ -94,7 +96,7 @@ def _measured(shape: tuple[int, int, int], target: str) -> Network:
 
 
 def _places() -> NDArray[np.float32]:
-    """Logarithms of the levels, (1, 1, levels)."""
+    """Return the logarithms of the levels, (1, 1, levels)."""
     return np.log(np.geomspace(LOWEST, HIGHEST, LEVELS)).astype(np.float32).reshape(1, 1, LEVELS)
 
 
@@ -103,13 +105,13 @@ def _levels(patches: Any) -> Any:
     bright = np.exp(_places())
     above, excess = [], []
     for level in bright.ravel():
-        # One level after the other: all at once would take 24 times the patches' memory.
+        # One level at a time: all at once would take 24 times the memory of the patches.
         over = ops.relu(patches - float(level))
         excess.append(ops.mean(over, axis=(1, 2)))
         above.append(ops.mean(ops.sign(over), axis=(1, 2)))
     share, extra = ops.stack(above, axis=-1), ops.stack(excess, axis=-1)
     mean = layers.Reshape((2, 1))(ops.mean(patches, axis=(1, 2)))
-    # In units of the level: how bright the pixels above it and those below it are.
+    # Mean brightness of the pixels above and below the level, in units of the level.
     brighter = extra / (ops.maximum(share, FAINT) * bright)
     darker = (mean - extra - share * bright) / (ops.maximum(1.0 - share, FAINT) * bright)
     seen = [ops.log(share + FAINT) / 5.0 + 1.0, ops.log(1.0 + brighter), darker]
@@ -118,8 +120,8 @@ def _levels(patches: Any) -> Any:
 
 
 def _thresholds(seen: Any) -> Any:
-    """Threshold of each patch and channel, (n, 2), from what is seen of the levels."""
-    # A level is judged beside its neighbours.
+    """Predict the threshold of each patch and channel, (n, 2), from the levels' descriptions."""
+    # Each level is judged together with its neighbours.
     x = layers.Conv2D(32, (1, 5), padding="same", activation="relu")(seen)
     for _ in range(2):
         x = layers.Dense(32, activation="relu")(x)
@@ -128,7 +130,7 @@ def _thresholds(seen: Any) -> Any:
 
 
 def _masks(patches: Any, thresholds: Any) -> Any:
-    """Hard masks, (n, size, size, 2), with the gradient of soft ones."""
+    """Return hard masks, (n, size, size, 2), with the gradient of soft ones."""
     cut = layers.Reshape((1, 1, 2))(thresholds)
     soft = ops.sigmoid(STEEPNESS * (patches / cut - 1.0))
     hard = ops.cast(ops.greater(patches, cut), "float32")
@@ -136,7 +138,7 @@ def _masks(patches: Any, thresholds: Any) -> Any:
 
 
 def _measures(masks: Any) -> Any:
-    """Measures of two masks, (n, 6), each in [0, 1]; 0 where there is nothing to divide by."""
+    """Return the measures of two masks, (n, 6), each in [0, 1]; 0 where the divisor is 0."""
     one = 1.0 / math.prod(masks.shape[1:3])  # the area of one pixel, as a share of the patch
     dc, tcell = ops.mean(masks[..., 0], axis=(1, 2)), ops.mean(masks[..., 1], axis=(1, 2))
     both = ops.mean(masks[..., 0] * masks[..., 1], axis=(1, 2))
@@ -153,7 +155,7 @@ def _measures(masks: Any) -> Any:
 
 
 class SeenBatches(Batches):
-    """Batches of patches together with what the network's layer ``levels`` makes of them."""
+    """Batches of patches together with the outputs of the network's layer ``levels``."""
 
     def __init__(
         self,
@@ -181,13 +183,13 @@ def train_overlap_network(
     report: Report | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Fit]:
-    """Train `overlap_network.build_overlap_network` on patches and their overlaps.
+    """Train the network of `build_overlap_network` on patches and their overlaps.
 
     Parameters
     ----------
     train, validation : (patches, targets)
     target : str
-        What the targets are, see `build_overlap_network`.
+        Measure that the targets are, see `build_overlap_network`.
 
     Returns
     -------
@@ -199,7 +201,7 @@ def train_overlap_network(
     network = build_overlap_network(patch_size, target=target)
     size, rng = settings.batch_size, np.random.default_rng(seed)
     if settings.augment:
-        # Changed patches look different at each level: what is seen cannot be kept.
+        # Changed patches differ at each level, so that their descriptions cannot be computed once.
         part, known = Batches(*train, size, rng, augmentation=seed), Batches(*validation, size)
         trained = network
     else:

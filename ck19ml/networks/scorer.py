@@ -1,4 +1,4 @@
-"""A trained network with everything it needs to score raw fields, as it lies in the registry."""
+"""A trained network with all it needs to score raw fields, as the registry stores it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,11 +24,11 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.preparation.settings import NETWORK_FOLDER
 
 PORTION = 8 * PREDICT_BATCH
-"""Patches in memory at a time, whole batches of them: the figures are those of all at once."""
+"""Patches in memory at a time: whole batches, so that results are those of all at once."""
 
 
 class Scorer:
-    """Scores patches and raw fields with a network; made from a folder, without pickle."""
+    """A network that scores patches and raw fields; saved and loaded without pickle."""
 
     def __init__(
         self, network: Network, card: Card, mask_network: MaskNetwork | None = None
@@ -37,16 +37,16 @@ class Scorer:
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network has features: a regressor that cuts channels itself has none."""
+        """Whether the network has an encoder; regressors with the head ``masks`` have none."""
         return any(layer.name == "encoder" for layer in self.network.layers)
 
     @property
     def encoder(self) -> Network:
-        """The part of the network that turns patches into features."""
+        """Part of the network that turns patches into features."""
         return self.network.get_layer("encoder")
 
     def save(self, folder: Path) -> Path:
-        """Write ``network.keras``, ``card.json`` and any mask network into a new folder."""
+        """Write the network, its card and any mask network into a new folder."""
         folder.mkdir(parents=True)
         if self.mask_network is not None:
             self.mask_network.save(folder / NETWORK_FOLDER)
@@ -76,11 +76,11 @@ class Scorer:
         return predict(self.encoder, self.patches(raw))
 
     def outputs(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Return what is asked for, (n, outputs): an autoencoder's features, else predictions."""
+        """Return an autoencoder's features or another model's predictions, (n, outputs)."""
         return self.features(raw) if self.card.kind == "autoencoder" else self.predict_patches(raw)
 
     def output_names(self) -> list[str]:
-        """Name the columns of `outputs`."""
+        """Return the names of the columns of `outputs`."""
         if self.card.kind == "classifier":
             return [f"probability_{name}" for name in self.card.classes]
         if self.card.kind == "regressor":
@@ -88,19 +88,19 @@ class Scorer:
         return [f"feature_{index}" for index in range(self.encoder.output_shape[-1])]
 
     def columns(self) -> list[str]:
-        """Name the columns of `predict`."""
+        """Return the names of the columns of `predict`."""
         if self.card.kind == "classifier":
             names = [f"probability_{name}" for name in self.card.stimulations]
             return ["patches", "faulty_share", "stimulation", *names]
         return ["patches", "faulty_share", *self.output_names()]
 
     def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
-        """Bring patches, (n, size, size, 2), to the form that the network was trained on."""
+        """Bring patches, (n, size, size, 2), into the form that the network was trained on."""
         card = self.card
         return Patches(raw, self.masks(raw) if card.masked else None)
 
     def masks(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
-        """Mask patches as the training data's were, (n, size, size, 2), bool."""
+        """Mask patches like those of the training data, (n, size, size, 2), bool."""
         return mask_methods.method(self.card.mask, self.mask_network)(raw, self.card.background)
 
     def cut(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
@@ -109,37 +109,38 @@ class Scorer:
         return np.asarray(patches)
 
     def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
-        """Score raw fields: what `mlflow.pyfunc` and its server call.
+        """Score raw fields, for `mlflow.pyfunc` and its server.
 
         Parameters
         ----------
         model_input : ndarray, (n, height, width, 2)
-            Raw grey values; channel 0 DC, channel 1 T cell. A patch is a field of one patch.
+            Raw grey values; channel 0 DC, channel 1 T cell. A single patch is a valid field.
         params : dict, optional
-            Not used; part of the interface.
+            Unused; part of the interface.
 
         Returns
         -------
-        DataFrame, one row a field
+        DataFrame, one row per field
             See `summary`.
 
         Raises
         ------
         PlateError
-            If the input has another shape, or values that the camera cannot give.
+            If the input has the wrong shape, or values that the camera cannot give.
         """
         fields = np.asarray(model_input)
         size = self.card.patch_size
         whole = fields.ndim == 4 and fields.shape[3] == 2 and min(fields.shape[1:3]) >= size
         if not whole or not len(fields):
             raise PlateError(
-                f"expected fields of shape (n, height, width, 2), at least {size} pixels high and "
-                f"wide, found {fields.shape}; stack the DC and the T-cell image on the last axis"
+                f"fields must have the shape (n, height, width, 2) and be at least {size} pixels "
+                f"high and wide, found {fields.shape}; stack the DC and the T-cell image on the "
+                "last axis"
             )
         largest = 2**self.card.bit_depth - 1
         if not np.isfinite(fields).all() or fields.min() < 0 or fields.max() > largest:
             raise PlateError(
-                f"expected grey values from 0 to {largest}, found {fields.min()} to "
+                f"grey values must lie between 0 and {largest}, found {fields.min()} to "
                 f"{fields.max()}; pass raw camera values"
             )
         dtype = np.uint8 if self.card.bit_depth <= 8 else np.uint16
@@ -150,11 +151,11 @@ class Scorer:
         return pd.DataFrame(rows)
 
     def faulty(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
-        """Tell the patches in which a channel shows nothing above the background, (n,)."""
+        """Return which patches have a channel without a value above the background, (n,)."""
         return is_faulty(raw, self.card.background)
 
     def summary(self, outputs: NDArray[np.floating], faulty: NDArray[np.bool_]) -> dict[str, Any]:
-        """Combine the outputs of one well's patches, the faulty ones left out.
+        """Combine the outputs of the patches of a well, leaving out faulty ones.
 
         Parameters
         ----------
@@ -164,10 +165,9 @@ class Scorer:
         Returns
         -------
         dict
-            ``patches`` and ``faulty_share``; a classifier's ``stimulation`` and
-            ``probability_NAME`` of each; a regressor's ``predicted_overlap`` (mean); an
-            autoencoder's ``feature_0`` ... (mean). Without a usable patch the values are
-            missing.
+            ``patches`` and ``faulty_share``. Of a classifier ``stimulation`` and a
+            ``probability_NAME`` for each; of a regressor the mean ``predicted_overlap``; of an
+            autoencoder the means ``feature_0`` ... Values are missing without a usable patch.
         """
         good = outputs[~faulty].astype(np.float64)
         row: dict[str, Any] = {"patches": len(faulty), "faulty_share": float(faulty.mean())}
@@ -189,13 +189,13 @@ class Scorer:
 
 
 Progress = Callable[[int, int], None]
-"""Takes the number of patches done and to do."""
+"""Takes the number of patches done and in total."""
 
 
 def portions(
     dataset: Dataset, rows: NDArray[np.integer], progress: Progress | None = None
 ) -> Iterator[tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]]:
-    """Read a dataset's patches without having them all in memory.
+    """Read patches of a dataset in portions, so that not all are in memory.
 
     Yields
     ------
@@ -215,12 +215,12 @@ def in_portions(
     rows: NDArray[np.integer],
     progress: Progress | None = None,
 ) -> NDArray[Any]:
-    """Work on a dataset's patches portion by portion; results, (rows, ...)."""
+    """Apply `work` to patches of a dataset portion by portion; results, (rows, ...)."""
     return np.concatenate([work(raw) for _, raw in portions(dataset, rows, progress)])
 
 
 def without_faulty(probabilities: NDArray[np.float64], classes: list[str]) -> NDArray[np.float64]:
-    """Drop the quality flag's column and let the rows sum to 1 again, (n, stimulations)."""
+    """Drop the column of ``Faulty`` and rescale the rows to sum to 1, (n, stimulations)."""
     if FAULTY not in classes:
         return probabilities
     kept = probabilities[:, [name != FAULTY for name in classes]]
@@ -228,12 +228,12 @@ def without_faulty(probabilities: NDArray[np.float64], classes: list[str]) -> ND
 
 
 def load_scorer(folder: Path) -> Scorer:
-    """Load a model folder; nothing in it is executed (Keras' safe mode).
+    """Load a model folder without executing anything in it (Keras' safe mode).
 
     Raises
     ------
     PlateError
-        If the folder was made by another version or is damaged.
+        If the folder is damaged or of another version.
     """
     try:
         card = read_card(Card, folder)
@@ -242,13 +242,11 @@ def load_scorer(folder: Path) -> Scorer:
         return Scorer(network, card, _mask_network(card.mask, folder))
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
-        raise PlateError(
-            f"expected a model in {folder}, found: {reason}; train it again"
-        ) from error
+        raise PlateError(f"{folder} is not a valid model: {reason}; train it again") from error
 
 
 def mask_network_of(dataset: Dataset) -> MaskNetwork | None:
-    """Load the network that made a dataset's masks, if one did."""
+    """Load the network that made the masks of a dataset, if one did."""
     return _mask_network(dataset.parameters["mask"], dataset.path)
 
 
@@ -257,5 +255,5 @@ def _mask_network(mask: str, folder: Path) -> MaskNetwork | None:
 
 
 def _load_pyfunc(data_path: str) -> Scorer:
-    """Load the model for `mlflow.pyfunc`, which looks for this name."""
+    """Load the model for `mlflow.pyfunc`, which looks for a function of this name."""
     return load_scorer(Path(data_path))

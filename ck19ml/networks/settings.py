@@ -1,4 +1,4 @@
-"""Settings of the networks and their training; without Keras, for configs are made of them."""
+"""Settings of the networks and their training; without Keras, as configs import them."""
 
 from typing import Literal, Self
 
@@ -13,27 +13,27 @@ Mode = Literal["auto", "on", "off"]
 
 
 class FitSettings(Frozen):
-    """How a network is fitted.
+    """Settings of a fit.
 
     Attributes
     ----------
     epochs, batch_size : int
     learning_rate : float
-        Adam's; reduced to a fifth after `reduce_patience` epochs without improvement.
+        Of Adam; reduced to a fifth after `reduce_patience` epochs without improvement.
     patience : int
-        Epochs without improvement of the validation loss before training stops.
+        Epochs without improvement of the validation loss after which training stops.
     reduce_patience : int
     early_stopping : bool
-        Whether the validation loss ends the training, lowers the learning rate and chooses the
-        weights; otherwise all epochs are run and the last weights are kept.
+        Whether the validation loss stops the training, lowers the learning rate and selects the
+        weights. Otherwise all epochs are run and the last weights are kept.
     augment : bool
-        Whether training patches are changed anew each epoch (`core.augmentation`); heads on
-        stored features are trained without.
+        Whether training patches are varied anew each epoch (`core.augmentation`); not for heads on
+        stored features.
     mixed_precision : {'auto', 'on', 'off'}
         See `training.mixed_precision`.
     memory_gb : float
-        Memory for the patches of a training. Where those of the dataset take more, they are
-        streamed from the disk and shuffled within as many fields as fit.
+        Memory for the patches of a training. If the dataset takes more, patches are streamed from
+        the disk and shuffled within as many fields as fit.
     """
 
     epochs: int = Field(default=10, ge=1)
@@ -48,7 +48,7 @@ class FitSettings(Frozen):
 
 
 class AutoencoderSettings(Frozen):
-    """An autoencoder and its training."""
+    """Settings of an autoencoder and its training."""
 
     architecture: Architecture = "compact"
     masked: bool = False
@@ -56,7 +56,7 @@ class AutoencoderSettings(Frozen):
 
 
 class HeadSettings(Frozen):
-    """The layers on top of the encoder; the defaults are the slides' classifier.
+    """Layers of a classifier's head; the defaults are those of the slides.
 
     Attributes
     ----------
@@ -75,12 +75,12 @@ class HeadSettings(Frozen):
 
 
 class OnEncoder(Frozen):
-    """What the training of every head on an encoder has.
+    """Settings that the training of every head on an encoder has.
 
     Attributes
     ----------
     fine_tune : bool
-        Whether the encoder is trained too.
+        Whether to train the encoder too.
     """
 
     fine_tune: bool = False
@@ -88,32 +88,32 @@ class OnEncoder(Frozen):
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network starts with an encoder."""
+        """Whether the network has an encoder."""
         return True
 
     @property
     def on_features(self) -> FitSettings | None:
-        """How the head is trained on the stored features of a frozen encoder, if it is."""
+        """Training of the head on the stored features of the frozen encoder, if there is one."""
         return None if self.fine_tune else self.fit
 
     @model_validator(mode="after")
     def augmentation_needs_an_encoder_that_is_trained(self) -> Self:
-        """Refuse to change patches whose features are stored."""
+        """Refuse to vary patches whose features are stored."""
         if self.fit.augment and not self.fine_tune:
             raise ValueError("fit.augment needs fine_tune: a frozen encoder's features are stored")
         return self
 
 
 class ClassifierSettings(OnEncoder):
-    """A classifier's head and its training; the tuning searches over them.
+    """Settings of a classifier's head and its training, over which the tuning searches.
 
     Attributes
     ----------
     class_weights : bool
-        Whether each class weighs the same, whatever its number of patches.
+        Whether all classes have the same total weight, whatever their numbers of patches.
     head_fit : FitSettings, optional
-        With `fine_tune`: how the head is trained on the stored features before the encoder is
-        trained too. A random head would first distort what the encoder knows [1]_.
+        With `fine_tune`: training of the head on the stored features, before the encoder is
+        trained too. A random head would first distort the encoder's features [1]_.
 
     References
     ----------
@@ -127,19 +127,18 @@ class ClassifierSettings(OnEncoder):
 
     @property
     def on_features(self) -> FitSettings | None:
-        """How the head is trained on the stored features of a frozen encoder, if it is."""
+        """Training of the head on the stored features of the frozen encoder, if there is one."""
         return self.head_fit if self.fine_tune else self.fit
 
 
 class RegressorSettings(OnEncoder):
-    """A regressor's head and its training.
+    """Settings of a regressor's head and its training.
 
     Attributes
     ----------
     head : {'masks', 'local', 'study'}
-        ``masks`` learns where to cut each channel and measures the overlap of what is left; it
-        has no encoder (`networks.overlap`). For the others see
-        `architectures.build_regressor_head`.
+        ``masks`` learns a threshold for each channel and measures the overlap of the masks; it has
+        no encoder (`networks.overlap`). For the others see `architectures.build_regressor_head`.
     dropout : float
         Of the heads ``local`` and ``study``.
     """
@@ -152,5 +151,5 @@ class RegressorSettings(OnEncoder):
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network starts with an encoder."""
+        """Whether the network has an encoder."""
         return self.head != "masks"

@@ -1,4 +1,4 @@
-"""Fit networks and predict with them; one loop for MLflow, pruning and tests."""
+"""Fit networks and predict with them; one loop serves tracking, pruning and tests."""
 
 import logging
 import random
@@ -20,32 +20,32 @@ from ck19ml.networks.callbacks import HeldOut, Report, Reporter
 from ck19ml.networks.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
 from ck19ml.networks.settings import FitSettings, Mode
 
-# A new network is a new graph: the hint that graphs are traced again tells nothing here.
+# Each new network is a new graph, so the warning about retracing is of no use here.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 PREDICT_BATCH = 64
-"""Patches predicted at once; fixed, so that the same patches give the same figures."""
+"""Patches per prediction; fixed, so that the same patches give the same results."""
 
 HELD_OUT_BATCH = 4096
-"""Rows of features evaluated at once."""
+"""Rows of features per evaluation."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit did: "finished" is not "complete".
+    """Result of a fit.
 
     Attributes
     ----------
     history : DataFrame
-        epoch, and one column a metric.
+        Column epoch, and one column per metric.
     stop_reason : str
-        ``epochs`` (all were run) or ``patience``.
+        ``epochs`` if all were run, else ``patience``.
     best_epoch : int
-        Number of epochs, of the last stage, after which the network has the weights kept.
+        Number of epochs of the last stage after which the network had the weights it keeps.
     head_epochs : int
-        The same of an earlier stage that trained the head alone; 0 without one.
+        The same for an earlier stage that trained the head alone; 0 without one.
     epochs_before : int
-        Epochs that were run before the training was interrupted; 0 where it never was.
+        Epochs run before the training was last interrupted; 0 if it never was.
     """
 
     history: pd.DataFrame
@@ -67,7 +67,7 @@ def fit(
     first_epoch: int = 1,
     checkpoint: Checkpoint | None = None,
 ) -> Fit:
-    """Fit a network until the validation loss no longer falls; its best weights are kept.
+    """Fit a network until the validation loss stops falling, and keep the best weights.
 
     Without validation data all epochs are run and the last weights are kept.
 
@@ -75,27 +75,27 @@ def fit(
     ----------
     train, validation : Batches, or (x, y[, sample weights]) of arrays; validation may be None
     loss : str or callable
-        A name that Keras knows, or a function of the true and the predicted tensor.
+        Name known to Keras, or a function of the true and the predicted tensor.
     metrics : tuple of str
-        Names that Keras knows.
+        Names known to Keras.
     report : callable, optional
-        Called after each epoch; what it raises ends the training.
+        Called after each epoch; an exception from it ends the training.
     first_epoch : int
-        Number of the first epoch, where this is the second stage of a training.
+        Number of the first epoch, if this is the second stage of a training.
     checkpoint : Checkpoint, optional
-        Where the state is kept. What is found there is gone on from: on a processor with the
-        result that the training would have had without the interruption.
+        Location of the saved state. If one is found there, the training resumes from it; on a CPU
+        the result is the same as without the interruption.
 
     Raises
     ------
     TrialFailed
-        If a metric is not finite; the message says in which epoch and batch.
+        If a metric is not finite; the message names the epoch and the batch.
     """
     network.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss, metrics=list(metrics)
     )
     if isinstance(train, tuple):
-        # Their order follows from Python's generator, see `seed_everything`.
+        # Seeded from Python's generator, see `seed_everything`.
         rng = np.random.default_rng(random.getrandbits(64))
         train = ArrayBatches(train, settings.batch_size, rng)
     held_out = None
@@ -127,7 +127,7 @@ def fit(
                 initial_epoch=done,
                 verbose=0,
                 callbacks=callbacks,
-                shuffle=False,  # of the batches' order; the batches themselves are drawn anew
+                shuffle=False,  # the batches draw their own order
             )
     history = pd.DataFrame(reporter.history)
     best = -1 if not watched else int(history["validation/loss"].to_numpy().argmin())
@@ -142,7 +142,7 @@ def fit(
 def _go_on(
     network: Network, train: Any, reporter: Reporter, checkpoint: Checkpoint
 ) -> State | None:
-    """Bring network, batches and metrics to where an interrupted training was, if one was."""
+    """Restore network, batches and metrics of an interrupted training, if there is one."""
     state = read_state(checkpoint.path)
     if state is None or not fits(state, network):
         return None
@@ -158,15 +158,15 @@ def _go_on(
 def _forgotten_if_failed(checkpoint: Checkpoint | None) -> Iterator[None]:
     try:
         yield
-    except TrialFailed:  # it would fail again
+    except TrialFailed:  # it would fail in the same way again
         if checkpoint is not None:
             checkpoint.remove()
         raise
 
 
 def _patience(settings: FitSettings) -> list[Any]:
-    # Stopping comes before the reporter: where a report ends the training, the best weights
-    # of the epochs before it are known.
+    # These come before the reporter, so that the best weights are known if a report ends the
+    # training.
     return [
         keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=settings.reduce_patience),
         keras.callbacks.EarlyStopping(patience=settings.patience, restore_best_weights=True),
@@ -176,8 +176,8 @@ def _patience(settings: FitSettings) -> list[Any]:
 def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
     """Predict all patches in order, (n, ...), float32.
 
-    Batch by batch, and not by Keras' own loop over a dataset: each call of that makes a pipeline
-    which holds its patches until Python's collector of cycles comes by, many calls later.
+    This does not use Keras' own loop, which makes a pipeline on each call. The pipeline holds its
+    patches until Python collects cycles, many calls later.
     """
     starts = range(0, len(patches), PREDICT_BATCH)
     parts = [
@@ -187,7 +187,9 @@ def predict(network: Network, patches: AnyPatches) -> NDArray[np.float32]:
 
 
 def predict_features(head: Network, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Predict from stored features, (n, features), in order; without a graph, which takes longer.
+    """Predict from stored features, (n, features), in order.
+
+    Without a graph, whose construction would take longer than the prediction.
 
     Returns
     -------
@@ -199,7 +201,7 @@ def predict_features(head: Network, features: NDArray[np.float32]) -> NDArray[np
 
 
 def reconstruction_losses(network: Network, patches: AnyPatches) -> NDArray[np.float64]:
-    """Binary cross-entropy of each patch's reconstruction, the mean over its pixels, in nats.
+    """Compute the binary cross-entropy of each patch's reconstruction, the mean over pixels, nats.
 
     Returns
     -------
@@ -215,46 +217,46 @@ def reconstruction_losses(network: Network, patches: AnyPatches) -> NDArray[np.f
 
 
 def class_weights(labels: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
-    """Weights that give each class the same sum over the labels; 1 on average, (classes,)."""
+    """Return weights that give each class the same total weight; 1 on average, (classes,)."""
     counts = np.bincount(labels, minlength=classes)
     return np.asarray(labels.size / (np.count_nonzero(counts) * np.maximum(counts, 1)))
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Keras, its backend, NumPy and Python, so that the same run gives the same result."""
+    """Seed Keras, its backend, NumPy and Python, so that runs are repeatable."""
     keras.utils.set_random_seed(seed)
 
 
 def has_accelerator() -> bool:
-    """Tell whether the backend has a GPU or a TPU."""
+    """Return whether the backend has a GPU or a TPU."""
     if keras.backend.backend() == "torch":
-        return bool(sys.modules["torch"].cuda.is_available())  # Keras lists none for it
+        return bool(sys.modules["torch"].cuda.is_available())  # Keras does not list them
     for kind in ("gpu", "tpu"):
         try:
             if keras.distribution.list_devices(kind):
                 return True
-        except RuntimeError:  # how JAX says that there is none
+        except RuntimeError:  # JAX raises this if there is none
             continue
     return False
 
 
 @contextmanager
 def mixed_precision(network: Network, mode: Mode) -> Iterator[bool]:
-    """Compute the network's layers in bfloat16 while the context lasts.
+    """Compute the network's layers in bfloat16 within the context.
 
-    The weights stay float32, and so does the last layer, whose output the loss is taken of.
-    Afterwards the network computes in float32 again: it is registered as if it had been trained
-    so, and scores alike everywhere. bfloat16 has float32's range, so the loss needs no scaling.
+    The weights and the last layer, whose output enters the loss, stay float32. Afterwards the
+    network computes in float32 again, so that a registered model scores alike everywhere.
+    bfloat16 has the range of float32, so the loss needs no scaling.
 
     Parameters
     ----------
     mode : {'auto', 'on', 'off'}
-        ``auto``: on a GPU or TPU only, for processors are slower in it.
+        ``auto`` turns it on for a GPU or TPU only; CPUs are slower in it.
 
     Yields
     ------
     bool
-        Whether it is on.
+        Whether half precision is on.
     """
     if mode == "off" or (mode == "auto" and not has_accelerator()):
         yield False

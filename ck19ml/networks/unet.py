@@ -1,8 +1,8 @@
 """The U-Net that finds stained cells: its input, its layers and its loss.
 
-One network sees one channel of one patch at a time. A network that saw both would learn where cells
-of the two kinds usually lie to one another, and the masks' overlap, the thing to be measured, would
-be partly its expectation; light that bleeds from one channel into the other would do the same.
+The network sees one channel of one patch at a time. A network that saw both would learn how cells
+of the two kinds usually lie relative to each other. The overlap of its masks, which is to be
+measured, would then partly be an expectation; bleed-through between the channels would add to it.
 """
 
 import math
@@ -19,28 +19,28 @@ from ck19ml.networks.architectures import Network
 
 ARCHITECTURES = ("compact", "study")
 STEP = 16
-"""Sides of an image that every network takes are multiples of this."""
+"""Every network takes images whose sides are multiples of this."""
 
 THRESHOLD = 0.5
-"""Probability from which a pixel is in the mask."""
+"""Probability at or above which a pixel is in the mask."""
 
 COMPRESSION = 20.0
-"""Factor in the logarithm of the input: a twentieth of a bright cell comes out at a quarter."""
+"""Factor in the logarithm of the input: 1/20 of the brightness of a cell becomes a quarter."""
 
 DIMMEST = 0.2
-"""Least brightness, as a share of the background's level, that an image is scaled by: noise above
-the background of an image without cells stays dark."""
+"""Smallest brightness, as a share of the background level, by which an image is scaled, so that
+noise in an image without cells stays dark."""
 
 RARE = -4.0
-"""Logit of 2 %: the share of a patch that cells of one kind cover."""
+"""Logit of 2 %, the share of a patch that cells of one kind cover."""
 
 
 def as_input(planes: NDArray[np.unsignedinteger], background: int) -> NDArray[np.float32]:
-    """Bring images of one channel to the network's scale, each by its own brightness.
+    """Scale images of one channel for the network, each by its own brightness.
 
-    The brightness is the mean of what lies above the background, weighted by itself: that of the
-    cells, however few they are, and whatever the exposure, the dye and the camera's bits. Its
-    logarithm is shown, so that a cell at a tenth of the brightest is still seen.
+    The brightness is the mean of the grey values above the background, weighted by themselves:
+    that of the cells, however few they are and whatever the exposure, the dye and the bit depth.
+    The logarithm keeps a cell at a tenth of the brightest visible.
 
     Parameters
     ----------
@@ -66,9 +66,10 @@ def as_input(planes: NDArray[np.unsignedinteger], background: int) -> NDArray[np
 def build_unet(architecture: str, *, filters: int = 16) -> Network:
     """Build a U-Net from images of one channel to the probability of a stained cell in each pixel.
 
-    ``study`` has the study's numbers (DOMAIN.md, the study's processing, step 4): 16 filters at
-    full resolution, doubled at each of four halvings, batch norm. ``compact`` sees 2 x 2 pixels as
-    one position and halves twice: cells are some ten pixels wide, so what it sees is wide enough.
+    ``study`` has the study's parameters (DOMAIN.md, the study's processing, step 4): 16 filters at
+    full resolution, doubled at each of four halvings, and batch normalisation. ``compact`` treats
+    2 x 2 pixels as one position and halves twice; its field of view is wide enough for cells, which
+    are about ten pixels wide.
 
     Parameters
     ----------
@@ -88,10 +89,12 @@ def build_unet(architecture: str, *, filters: int = 16) -> Network:
         If the architecture is unknown.
     """
     if architecture not in ARCHITECTURES:
-        raise ValueError(f"expected one of {', '.join(ARCHITECTURES)}, found {architecture}")
+        raise ValueError(
+            f"the architecture must be one of {', '.join(ARCHITECTURES)}, found {architecture}"
+        )
     inputs = keras.Input((None, None, 1), name="plane")
     depth, step = (2, 2) if architecture == "compact" else (4, 1)
-    # The first step is linear: a position's four pixels stay four numbers that can be told apart.
+    # The first step is linear, so that the four pixels of a position remain distinguishable.
     x = layers.Conv2D(filters, step, strides=step, name="stem")(inputs) if step > 1 else inputs
     skipped = []
     for level in range(depth):
@@ -102,7 +105,7 @@ def build_unet(architecture: str, *, filters: int = 16) -> Network:
     for level in reversed(range(depth)):
         x = layers.Conv2DTranspose(filters * 2**level, 2, strides=2)(x)
         x = _block(layers.Concatenate()([x, skipped[level]]), filters * 2**level)
-    # Cells are rare: starting from one half, an epoch would go into learning that.
+    # Cells are rare: starting from one half, an epoch would be spent on learning that.
     rare = keras.initializers.Constant(RARE)
     outputs = layers.Conv2DTranspose(
         1, step, strides=step, activation="sigmoid", bias_initializer=rare, name="probability"
@@ -113,18 +116,18 @@ def build_unet(architecture: str, *, filters: int = 16) -> Network:
 def _block(x: Any, filters: int) -> Any:
     for _ in range(2):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        # Moves with the some thousand steps of a training, not Keras' tens of thousands.
+        # Suits the few thousand steps of a training; Keras' default suits tens of thousands.
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
     return x
 
 
 def bce_dice(true: Any, predicted: Any) -> Any:
-    """Binary cross-entropy plus the Dice loss of the whole batch.
+    """Return the binary cross-entropy plus the Dice loss of the whole batch.
 
-    Cross-entropy alone is content with probabilities far below one half where pixels of cells are
-    rare; Dice [1]_ counts the pixels that both masks hold. It is taken over the batch, since an
-    image without cells has none.
+    Where pixels of cells are rare, cross-entropy alone settles for probabilities far below one
+    half; Dice [1]_ counts the pixels in both masks. It is taken over the batch, because it is
+    undefined for an image without cells.
 
     Parameters
     ----------
@@ -146,7 +149,7 @@ def find_cells(
     *,
     batch: int = 16,
 ) -> NDArray[np.bool_]:
-    """Mask patches, one channel at a time; what shows nothing is not looked at.
+    """Mask patches, one channel at a time.
 
     Parameters
     ----------
@@ -154,20 +157,20 @@ def find_cells(
         Grey values, raised to the background; any height and width.
     background : int
     batch : int
-        Images that the network sees at once: fixed, since the same image in another batch may
-        differ in the last digit.
+        Images per call of the network; fixed, because the result of an image may differ in the
+        last digit between batch sizes.
 
     Returns
     -------
     ndarray, (n, height, width, channels), bool
-        Where the network says at least one half; nothing in an image without a value above the
-        background.
+        Pixels with a probability of at least one half; none in an image without a value above
+        the background.
     """
     height, width, channels = patches.shape[1:]
     planes = np.moveaxis(patches, -1, 0).reshape(-1, height, width)
     lit = np.flatnonzero(planes.max(axis=(1, 2), initial=0) > background)
     found = np.zeros(planes.shape, bool)
-    # Whole multiples of the coarsest level's pixels; the rim is background.
+    # Padded with background to whole pixels of the coarsest level.
     rim = ((0, 0), (0, -height % STEP), (0, -width % STEP), (0, 0))
     for start in range(0, lit.size, batch):
         rows = lit[start : start + batch]
@@ -178,7 +181,7 @@ def find_cells(
 
 
 class Examples(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of crops with their masks, varied anew each time that they are seen."""
+    """Batches of crops with their masks, varied anew each time they are used."""
 
     def __init__(
         self,
@@ -208,6 +211,6 @@ class Examples(keras.utils.PyDataset):  # type: ignore[misc]
         return as_input(raised, self.background), masks[..., None].astype(np.float32)
 
     def on_epoch_end(self) -> None:
-        """Draw a new order, where a generator was given."""
+        """Draw a new order, if a generator was given."""
         if self.rng is not None:
             self.order = self.rng.permutation(len(self.planes))

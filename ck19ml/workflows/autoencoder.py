@@ -25,7 +25,7 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def autoencoder_command(config: AutoencoderConfig) -> Outcome:
-    """Train an autoencoder on its own, unless a finished run did it already."""
+    """Train an autoencoder, unless a finished run already has."""
     dataset = open_dataset(config.dataset)
     split = split_dataset(dataset, config.split)
     repair_runs()
@@ -35,20 +35,20 @@ def autoencoder_command(config: AutoencoderConfig) -> Outcome:
 
 
 def autoencoder_step(config: AutoencoderSettings, split: Split, seed: int) -> tuple[Run, bool]:
-    """Find the finished run of this autoencoder on this data, or train it.
+    """Find a finished run of this autoencoder on this data, or train it.
 
     Returns
     -------
     run : Run
     reused : bool
-        Whether the run was there before.
+        Whether the run existed before.
     """
     settings = config.model_dump(mode="json", include=set(AutoencoderSettings.model_fields))
     mark = fingerprint("autoencoder", settings, seed, split.dataset.content_hash, split.classes,
                        split.fingerprints(), int(split.held_out.sum()))  # fmt: skip
     found = runs.find_finished(mark, "autoencoder")
     if found is not None:
-        say(f"autoencoder: run {found.id} did it already")
+        say(f"autoencoder: already trained by run {found.id}")
         return found, True
     name = f"autoencoder {config.architecture}{' masked' if config.masked else ''}"
     with runs.start(
@@ -77,7 +77,7 @@ def _train_autoencoder(
 def fit_autoencoder(
     config: AutoencoderSettings, split: Split, seed: int, checkpoint: Checkpoint | None = None
 ) -> tuple[Network, Fit]:
-    """Train an autoencoder on the training wells; nothing is logged or registered."""
+    """Train an autoencoder on the training wells, without logging or registering it."""
     dataset = split.dataset
     seed_everything(seed)
     network = architectures.build_autoencoder(config.architecture, dataset.parameters["patch_size"])

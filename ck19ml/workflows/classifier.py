@@ -1,4 +1,4 @@
-"""Train a classifier on an encoder as a tracked run."""
+"""Train a classifier on an encoder in a tracked run."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def classifier_command(config: ClassifierConfig) -> Outcome:
-    """Train a classifier with fixed settings, and register it."""
+    """Train a classifier with fixed settings and register it."""
     dataset = open_dataset(config.dataset)
     split = split_dataset(
         dataset, config.split, config.classes, faulty_class=config.faulty_class, fewest=2
@@ -47,7 +47,7 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
             epochs=config.fit.epochs,
             seed=config.seed,
             refit=config.refit,
-            # A model that was trained on the validation wells has nothing to show at the gate.
+            # A model trained on the validation wells has no losses that the gate could compare.
             losses={} if config.refit else None,
         )
         kept.remove()
@@ -82,7 +82,7 @@ def classifier_of(
 
 
 def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer:
-    """Give a classifier its temperatures: the config's, or those of the validation wells."""
+    """Set a classifier's temperatures: those of the config, or fitted on the validation wells."""
     first, second = config.temperature, config.well_temperature
     if not config.refit and (first is None or second is None):
         rows = split.rows("validation", faulty=split.faulty_class)
@@ -102,7 +102,7 @@ def _classifier_parts(
         return train, held_out
     features = None
     if config.encoder is not None:
-        # Encoded apart, as the tuning does: batches decide on the last digits.
+        # Encoded separately, as in the tuning: batches affect the last digits.
         parts = [encode(encoder, part).features for part in (train, held_out)]
         features = np.concatenate([each for each in parts if each is not None])
     every = np.concatenate([split.rows(role, faulty=split.faulty_class) for role in roles])

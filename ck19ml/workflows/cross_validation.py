@@ -1,4 +1,4 @@
-"""Cross-validate a classifier: each well is answered by a model that has not seen its group."""
+"""Cross-validate a classifier: a model that has not seen a well's group predicts the well."""
 
 from typing import Any
 
@@ -24,20 +24,20 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def folds_command(config: ClassifierConfig) -> Outcome:
-    """Train a model a fold, and score all wells by the model that has not seen them.
+    """Train one model per fold, and score each well by the model that has not seen it.
 
-    Nothing is registered: the models of the folds say how well the method does. An autoencoder
-    is trained for each fold too, unless the config starts from a fresh encoder.
+    Nothing is registered: the models of the folds measure how well the method works. An
+    autoencoder is trained for each fold too, unless the config starts from a new encoder.
 
     Raises
     ------
     ConfigError
-        If there is no number of folds, or a refit is asked for.
+        If the number of folds is missing, or a refit is requested.
     """
     dataset = open_dataset(config.dataset)
     folds = config.split.folds
     if folds is None or config.refit:
-        raise ConfigError("split.folds: expected a number of folds, and refit false")
+        raise ConfigError("cross-validation needs split.folds and refit: false")
     with runs.start(
         f"classifier {folds} folds by {config.split.by}", "folds", config.model_dump(mode="json")
     ) as run:
@@ -65,7 +65,7 @@ def folds_command(config: ClassifierConfig) -> Outcome:
 
 
 def joined(folds: list[Evaluation], classes: list[str], config: ClassifierConfig) -> Evaluation:
-    """Score the answers of all folds together; each table says which fold answered."""
+    """Score the predictions of all folds together; the tables name the fold."""
     parts = [(f.patches.assign(fold=i), f.wells.assign(fold=i)) for i, f in enumerate(folds)]
     patches = pd.concat([part for part, _ in parts], ignore_index=True)
     wells = pd.concat([part for _, part in parts], ignore_index=True)
@@ -95,6 +95,6 @@ def _encoder(config: ClassifierConfig, split: Split) -> Any:
 
 
 def _spread(folds: list[Evaluation]) -> dict[str, float]:
-    """Lowest and highest accuracy of wells among the folds."""
+    """Return the lowest and the highest accuracy of wells among the folds."""
     values = [fold.scores["well_accuracy"].value for fold in folds]
     return {"folds/lowest_well_accuracy": min(values), "folds/highest_well_accuracy": max(values)}

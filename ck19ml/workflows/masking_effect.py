@@ -1,4 +1,4 @@
-"""Does masking help? The same networks on whole and on masked images, on the same wells."""
+"""Compare the same networks on whole and on masked images of the same wells."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 
 Wells = NDArray[np.intp]
 Statistic = Callable[[Wells], float]
-"""Takes indices of wells, as they were drawn, and returns the score of these wells."""
+"""Takes indices of wells as they were drawn, and returns the score of these wells."""
 
 ARMS = ("normal", "masked")
 
 LOWER_IS_BETTER = {
-    "BCE of its own target": None,  # the targets differ, so neither is better
+    "BCE of its own target": None,  # the targets differ, so that neither is better
     "BCE within the masks": True,
     "patch accuracy": False,
     "well accuracy": False,
@@ -67,14 +67,14 @@ def masking_command(config: MaskingConfig) -> Outcome:
 
 @dataclass(frozen=True)
 class Arm:
-    """What one arm scored on the test wells.
+    """Scores of one arm on the test wells.
 
     Attributes
     ----------
     statistics : dict of str to Statistic
-        Of each of `LOWER_IS_BETTER`.
+        One for each measure of `LOWER_IS_BETTER`.
     labels : ndarray, (wells,)
-        Names of the wells that the statistics take the indices of.
+        Names of the wells whose indices the statistics take.
     """
 
     statistics: dict[str, Statistic]
@@ -82,7 +82,7 @@ class Arm:
 
 
 def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
-    """Train an arm's autoencoder, classifier and regressor, and score them on the test wells."""
+    """Train autoencoder, classifier and regressor of an arm, and score them on the test wells."""
     settings = AutoencoderSettings(masked=masked, **dict(config.autoencoder))
     step, _ = autoencoder_step(settings, split, config.seed)
     autoencoder = registry.load_model(registry.model_uri(step))
@@ -166,16 +166,17 @@ def _scorer(kind: Kind, network: Any, split: Split, seed: int, *, masked: bool) 
 def inside_losses(
     scorer: Scorer, dataset: Dataset, rows: Wells
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Binary cross-entropy of reconstructions within the dataset's masks.
+    """Compute the binary cross-entropy of reconstructions within the dataset's masks.
 
-    There whole and masked images are the same, so here the autoencoders of both can be compared.
+    Within the masks, whole and masked images are the same, so that the autoencoders of both arms
+    can be compared.
 
     Returns
     -------
     losses : ndarray, (n,)
-        Sum over the pixels of each patch's masks, in nats.
+        Sums over the pixels of each patch's masks, in nats.
     pixels : ndarray, (n,)
-        Their number.
+        Number of these pixels.
     """
     losses, pixels = [], []
     for start in range(0, len(rows), PREDICT_BATCH):
@@ -190,7 +191,7 @@ def inside_losses(
 
 
 def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> Statistic:
-    """Return the statistic "sum over count", (wells,) each; NaN where the count is 0."""
+    """Return the statistic "sum over count" of values per well, (wells,); NaN if the count is 0."""
 
     def statistic(wells: Wells) -> float:
         total = counts[wells].sum()
@@ -204,17 +205,17 @@ def compare(normal: Arm, masked: Arm, seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a measure
-        measure; normal, masked and difference (masked less normal), each with ``_low`` and
+    DataFrame, one row per measure
+        measure; normal, masked and difference (masked minus normal), each with ``_low`` and
         ``_high``; verdict: ``helps``, ``hurts``, ``no difference shown`` or ``not comparable``.
 
     Raises
     ------
     ValueError
-        If the arms were not scored on the same wells.
+        If the arms were scored on different wells.
     """
     if not np.array_equal(normal.labels, masked.labels):
-        raise ValueError("expected both arms to be scored on the same wells, found others")
+        raise ValueError("both arms must be scored on the same wells")
     rows = []
     for measure, lower in LOWER_IS_BETTER.items():
         one, other = normal.statistics[measure], masked.statistics[measure]
@@ -224,7 +225,7 @@ def compare(normal: Arm, masked: Arm, seed: int) -> pd.DataFrame:
 
         row: dict[str, Any] = {"measure": measure}
         for name, statistic in (("normal", one), ("masked", other), ("difference", difference)):
-            # The same draws of wells for all three.
+            # All three use the same draws of wells.
             score = interval(statistic, len(normal.labels), np.random.default_rng(seed))
             row |= score.flat(name)
         rows.append(row | {"verdict": verdict(row, lower)})
@@ -232,7 +233,7 @@ def compare(normal: Arm, masked: Arm, seed: int) -> pd.DataFrame:
 
 
 def verdict(row: dict[str, Any], lower_is_better: bool | None) -> str:
-    """Say what a difference with its interval shows."""
+    """State what a difference with its interval shows."""
     if lower_is_better is None:
         return "not comparable"
     if row["difference_low"] <= 0 <= row["difference_high"]:
@@ -252,7 +253,7 @@ def _metrics(table: pd.DataFrame) -> dict[str, float]:
 
 def _lines(table: pd.DataFrame, wells: int, dataset: Dataset) -> list[str]:
     lines = [
-        f"whole against masked images on {wells} wells of {dataset.name} that neither has seen, "
+        f"whole against masked images on {wells} held-out wells of {dataset.name}, "
         "with 95 % intervals over wells:"
     ]
     for row in table.itertuples():
@@ -262,6 +263,6 @@ def _lines(table: pd.DataFrame, wells: int, dataset: Dataset) -> list[str]:
             f"{row.verdict}"
         )
     lines.append(
-        "The overlap is computed from the masks: a network that sees masked images can read it off."
+        "The overlap is computed from the masks, so that masked images reveal it to a network."
     )
     return lines

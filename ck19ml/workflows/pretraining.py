@@ -1,4 +1,4 @@
-"""What the autoencoder brings: frozen, fine-tuned and fresh encoders at the same budget."""
+"""Measure the benefit of the autoencoder: frozen, fine-tuned and new encoders, equal budgets."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 ARMS = ("frozen", "fine-tuned", "from scratch")
 RULES = {"overlap": "thresholds on overlap", "logistic": "logistic regression"}
 UNLABELLED = "unlabelled"
-"""Role of training wells whose stimulation a classifier is not told."""
+"""Role of training wells whose stimulation is withheld from a classifier."""
 
 
 def pretraining_command(config: PretrainingConfig) -> Outcome:
@@ -40,7 +40,7 @@ def pretraining_command(config: PretrainingConfig) -> Outcome:
             for repeat in range(config.repeats if share < 1 else 1):
                 part = labelled(split, share, config.seed + repeat)
                 for arm in ARMS:
-                    say(f"{arm}, {share:.0%} of the training wells labelled, time {repeat + 1}")
+                    say(f"{arm}, {share:.0%} of the training wells labelled, repeat {repeat + 1}")
                     found = _train(config, part, encoder, arm, config.seed + repeat)
                     rows += scores_of(found, arm, share, repeat, part)
         table = pd.DataFrame(rows).drop_duplicates(["arm", "share", "repeat", "level"])
@@ -55,7 +55,7 @@ def pretraining_command(config: PretrainingConfig) -> Outcome:
 
 
 def labelled(split: Split, share: float, seed: int) -> Split:
-    """Leave a share of each stimulation's training wells a label, and at least one of each."""
+    """Keep the labels of a share of the training wells, at least one well per stimulation."""
     wells = split.wells.copy()
     rng = np.random.default_rng(seed)
     for _, own in wells[wells["role"] == "train"].groupby("stimulation", sort=True):
@@ -92,7 +92,7 @@ def _train(
 def scores_of(
     found: Evaluation, arm: str, share: float, repeat: int, split: Split
 ) -> list[dict[str, Any]]:
-    """Accuracy of patches and wells, of the model and of the rules fitted on the same wells."""
+    """Return accuracies of patches and wells, for the model and for rules fitted on its wells."""
     wells = int((split.wells["role"] == "train").sum())
     named = {arm: ""} | {name: f"baseline_{rule}_" for rule, name in RULES.items()}
     rows = []
@@ -126,7 +126,7 @@ def _metrics(table: pd.DataFrame) -> dict[str, float]:
 
 def _lines(table: pd.DataFrame, split: Split) -> list[str]:
     tested = int((split.wells["role"] == "test").sum())
-    lines = [f"what the autoencoder brings, on {tested} wells that nothing has seen:"]
+    lines = [f"benefit of the autoencoder, on {tested} held-out wells:"]
     for (share, wells), part in table.groupby(["share", "labelled_wells"]):
         means = part.groupby(["level", "arm"])["value"].mean()
         each = ", ".join(

@@ -1,4 +1,4 @@
-"""Train a regressor of the overlap as a tracked run."""
+"""Train a regressor of the overlap in a tracked run."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def regressor_command(config: RegressorConfig) -> Outcome:
-    """Train a regressor of the overlap, and register it."""
+    """Train a regressor of the overlap and register it."""
     dataset = open_dataset(config.dataset).with_target(config.target)
     split = split_dataset(dataset, config.split)
     encoder = find_encoder(config, split) if config.has_encoder else None
@@ -36,16 +36,16 @@ def regressor_command(config: RegressorConfig) -> Outcome:
 def regressor_step(
     config: RegressorConfig, split: Split, encoder: Any, mark: str | None = None
 ) -> Trained:
-    """Train a regressor of the overlap on an encoder in a run of its own.
+    """Train a regressor of the overlap on an encoder in its own run.
 
     Parameters
     ----------
     split : Split
-        Of a dataset whose overlap is the config's target, see `Dataset.with_target`.
+        Split of a dataset whose overlap is the config's target, see `Dataset.with_target`.
     encoder : keras.Model or None
-        Not used by the head ``masks``.
+        None for the head ``masks``.
     mark : str, optional
-        Fingerprint by which the finished run is found again.
+        Fingerprint by which to find the finished run again.
     """
     kind = "fine-tuned" if config.fine_tune else "frozen"
     kind = kind if config.has_encoder else "masks"
@@ -83,7 +83,7 @@ def regressor_step(
 
 
 def with_call(scorer: Scorer, split: Split, config: RegressorConfig) -> Scorer:
-    """Give a regressor the predicted overlap from which it says "interaction"."""
+    """Set the predicted overlap at or above which a regressor calls an interaction."""
     if config.interaction_threshold != "validation":
         return scorer
     found = evaluate(scorer, split.dataset, split.rows("validation")).patches

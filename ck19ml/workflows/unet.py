@@ -1,4 +1,4 @@
-"""Train a mask network on simulated wells, register it, and say which version is the champion."""
+"""Train a mask network on simulated wells, register it, and choose the champion."""
 
 import tempfile
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ from ck19ml.workflows.steps.finish import log_fit
 
 NAME = "ck19-unet"
 BIT_DEPTH = 12
-"""Of the simulator's camera."""
+"""Bit depth of the simulator's camera."""
 
 ROLES = {"train": 1, "validation": 2}
-"""Stands in the seed of each well, so that no role sees another's."""
+"""Part of each well's seed, so that the roles have different wells."""
 
 EXAMPLES = 6
 
 
 @dataclass(frozen=True)
 class Wells:
-    """The wells of one role with their targets, (n, 192, 192, 2), bool, one array a well."""
+    """Wells of one role with their targets, (n, 192, 192, 2), bool, one array per well."""
 
     wells: list[MaskWell]
     targets: list[NDArray[np.bool_]]
@@ -50,7 +50,7 @@ class Wells:
 
 
 def unet_command(config: UnetConfig) -> Outcome:
-    """Train a mask network as a tracked run and register it."""
+    """Train a mask network in a tracked run and register it."""
     name = f"unet {config.architecture}, {config.target}"
     with runs.start(name, "unet", config.model_dump(mode="json")) as run:
         parts = {role: simulate_wells(config, role) for role in ROLES}
@@ -73,10 +73,10 @@ def unet_command(config: UnetConfig) -> Outcome:
 
 
 def simulate_wells(config: UnetConfig, role: str) -> Wells:
-    """Simulate the wells of a role, and mask them by the target's method.
+    """Simulate the wells of a role and mask them by the target's method.
 
-    Training wells vary as `config.conditions` says; so do validation wells, for the network that
-    is chosen by them has to do well under all of these conditions.
+    Validation wells vary like training wells, because the network that they select must do well
+    under all conditions.
     """
     count = config.wells if role == "train" else config.validation_wells
     wells = []
@@ -131,19 +131,20 @@ def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fi
         seed=config.seed,
         software=f"ck19ml {__version__}",
     )
-    # Without optimiser and loss, which is this package's own: the file loads without it.
+    # Without optimiser and loss, so that the file loads without this package.
     bare = unet.build_unet(config.architecture, filters=config.filters)
     bare.set_weights(network.get_weights())
     return MaskNetwork(bare, card), result
 
 
 def well_scores(masks: mask_methods.Method, part: Wells, background: int) -> pd.DataFrame:
-    """Score masks against the targets: well, stimulation, sha256, iou_dc, iou_tcell, dice_...
+    """Score masks against the targets.
 
     Returns
     -------
-    DataFrame, one row a well
-        Means over its patches, and ``iou`` and ``dice``, the means of both channels.
+    DataFrame, one row per well
+        well, stimulation, sha256, and the means over the well's patches: iou, iou_dc, iou_tcell,
+        dice, dice_dc and dice_tcell.
     """
     rows = []
     for number, (well, target) in enumerate(zip(part.wells, part.targets, strict=True)):
@@ -174,8 +175,8 @@ def _flat(scores: dict[str, Score]) -> dict[str, float]:
 def _lines(config: UnetConfig, scores: dict[str, Score]) -> list[str]:
     against = "their true masks" if config.target == "truth" else f"the masks of {config.target}"
     return [
-        f"unet {config.architecture} on {config.validation_wells} simulated wells of its own "
-        f"seeds, against {against}, with 95 % intervals over wells:",
+        f"unet {config.architecture} on {config.validation_wells} simulated validation wells, "
+        f"against {against}, with 95 % intervals over wells:",
         f"- mask IoU: {scores['iou']} (DC {scores['iou_dc']}, T cell {scores['iou_tcell']})",
         f"- Dice: {scores['dice']}",
     ]
@@ -193,9 +194,9 @@ def _register(
 def _gate(
     version: Version, masks: MaskNetwork, part: Wells, table: pd.DataFrame, config: UnetConfig
 ) -> tuple[bool, str]:
-    """Make the version the champion if its masks come nearer to the truth on the same wells."""
+    """Make the version the champion if its masks are closer to the truth on the same wells."""
     champion = registry.champion(version.name)
-    promoted, reason = True, "champion, there was none"
+    promoted, reason = True, "champion, because there was none"
     if champion is not None:
         promoted, reason = _beats(champion, masks, part, table, config)
     (registry.promote if promoted else registry.challenge)(version)
@@ -210,14 +211,17 @@ def _beats(
         other = registry.fetch_masks(champion.uri, Path(place)).loaded
     if other.card.target != masks.card.target:
         return False, (
-            f"challenger, version {champion.number} was trained towards {other.card.target}, this "
-            f"one towards {masks.card.target}"
+            f"challenger, because version {champion.number} was trained on the target "
+            f"{other.card.target} and this one on {masks.card.target}"
         )
     theirs = well_scores(other, part, config.background)
-    # The champion may have been chosen by these wells, but it was trained on none of them.
+    # The champion may have been selected by these wells, but must not have been trained on them.
     unseen = ~theirs["sha256"].isin(other.card.wells["train"])
     if not unseen.any():
-        return False, f"challenger, version {champion.number} was trained on all of these wells"
+        return (
+            False,
+            f"challenger, because version {champion.number} was trained on all of these wells",
+        )
     mine, its = table.loc[unseen, "iou"].mean(), theirs.loc[unseen, "iou"].mean()
     better = bool(mine > its)
     return better, (
@@ -227,7 +231,7 @@ def _beats(
 
 
 def _figure(masks: MaskNetwork, part: Wells, config: UnetConfig) -> Figure:
-    """Draw patches spread over the validation wells, and their masks."""
+    """Draw patches from across the validation wells with their masks."""
     chosen = np.linspace(0, len(part.wells) - 1, min(EXAMPLES, len(part.wells))).astype(int)
     patches = np.stack([part.wells[index].patches[0] for index in chosen])
     raised = np.asarray(raise_background(patches, config.background))

@@ -22,8 +22,8 @@ def laughs(levels: int = 30) -> str:
 
 
 FILES: dict[str, tuple[str | bytes, Sequence[str]]] = {
-    "is no YAML": ("dataset: [d.zarr\n", ("expected YAML",)),
-    "is in Latin-1": ("dataset: Größe\n".encode("latin-1"), ("expected YAML",)),
+    "is no YAML": ("dataset: [d.zarr\n", ("not valid YAML",)),
+    "is in Latin-1": ("dataset: Größe\n".encode("latin-1"), ("not valid YAML",)),
     "is in UTF-16": ("dataset: d.zarr\n".encode("utf-16"), ("YAML",)),
     "has a null byte": (b"dataset: d\0.zarr\n", ("YAML",)),
     "is empty": ("", ("keys and values",)),

@@ -55,13 +55,13 @@ def test_other_patch_sizes_are_reconstructed(architecture: str, size: int) -> No
     [("resnet", 192), ("compact", 100), ("slides", 200), ("dissertation", 144)],
 )
 def test_wrong_architecture_or_size_is_refused(architecture: str, size: int) -> None:
-    with pytest.raises(ValueError, match=f"expected one of .*found {architecture} and {size}"):
+    with pytest.raises(ValueError, match=f"must be one of .*found {architecture} and {size}"):
         architectures.build_encoder(architecture, size)
 
 
 def test_the_dissertation_s_last_stride_needs_a_multiple_of_32() -> None:
     assert architectures.build_encoder("compact", 144).output_shape == (None, 9 * 9 * 16)
-    with pytest.raises(ValueError, match="divisible by 32"):
+    with pytest.raises(ValueError, match="multiple of 32"):
         architectures.build_encoder("dissertation", 144)
 
 

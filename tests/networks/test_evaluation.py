@@ -191,7 +191,7 @@ def test_a_stimulation_that_the_model_does_not_know_is_refused(
     probabilities: NDArray[np.float64], table: pd.DataFrame
 ) -> None:
     table.loc[table["well"] == "A03", "stimulation"] = "OVA"
-    with pytest.raises(PlateError, match="expected the stimulations Unstimulated, ConA, found OVA"):
+    with pytest.raises(PlateError, match="knows the stimulations Unstimulated, ConA and not OVA"):
         evaluate_classifier(probabilities, table, card())
 
 

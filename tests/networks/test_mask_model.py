@@ -75,7 +75,7 @@ class TestFields:
 
     @pytest.mark.parametrize("shape", [(70, 100, 2), (1, 70, 100, 3), (1, 20, 100, 2)])
     def test_another_shape_is_refused(self, masks: MaskNetwork, shape: tuple[int, ...]) -> None:
-        with pytest.raises(PlateError, match="expected fields of shape"):
+        with pytest.raises(PlateError, match="fields must have the shape"):
             masks.predict(np.zeros(shape, np.uint16))
 
 
@@ -116,7 +116,7 @@ class TestDamaged:
         bad = tmp_path / "bad"
         shutil.copytree(folder, bad)
         (bad / name).write_text(content)
-        with pytest.raises(PlateError, match="expected a mask network") as caught:
+        with pytest.raises(PlateError, match="is not a valid mask network") as caught:
             load_mask_network(bad)
         assert "\n" not in str(caught.value)
 

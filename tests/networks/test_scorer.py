@@ -201,7 +201,7 @@ def test_a_four_class_model_names_a_stimulation_for_each_well() -> None:
          "negative", "nan", "inf"],
 )  # fmt: skip
 def test_a_wrong_input_is_refused(scorer: Scorer, wrong: NDArray[Any], found: str) -> None:
-    with pytest.raises(PlateError, match=f"expected .*found {found}") as caught:
+    with pytest.raises(PlateError, match=f"must .*found {found}") as caught:
         scorer.predict(wrong)
     assert "\n" not in str(caught.value)
 
@@ -211,7 +211,7 @@ def test_eight_bit_models_take_eight_bit_values() -> None:
     raw = np.random.default_rng(4).integers(0, 256, (1, SIZE, SIZE, 2))
     assert scorer.cut(raw[0].astype(np.uint8)).min() == 15
     scorer.predict(raw)
-    with pytest.raises(PlateError, match="from 0 to 255"):
+    with pytest.raises(PlateError, match="between 0 and 255"):
         scorer.predict(raw + 1)
 
 
@@ -225,7 +225,7 @@ def folder(scorer: Scorer, tmp_path: Path) -> Path:
     return scorer.save(tmp_path / "model")
 
 
-def refused(folder: Path, match: str = "expected a model") -> None:
+def refused(folder: Path, match: str = "is not a valid model") -> None:
     with pytest.raises(PlateError, match=match) as caught:
         load_scorer(folder)
     assert "\n" not in str(caught.value)

@@ -67,7 +67,9 @@ class TestTraining:
     def test_the_first_is_champion_and_one_of_another_target_is_not(self, told: Told) -> None:
         assert told.first.data["promoted"] is True
         assert told.imitation.data["promoted"] is False
-        assert "trained towards truth, this one towards threshold" in " ".join(told.imitation.lines)
+        assert "trained on the target truth and this one on threshold" in " ".join(
+            told.imitation.lines
+        )
 
     def test_any_mlflow_client_masks_raw_fields(self, told: Told, champion: MaskNetwork) -> None:
         fields = np.random.default_rng(0).integers(100, 900, (1, 200, 392, 2)).astype(np.uint16)
@@ -156,7 +158,7 @@ class TestPrepare:
         saved = Scorer(architectures.build_autoencoder("compact", 192), known).save(
             tmp_path / "model"
         )
-        with pytest.raises(PlateError, match="expected a mask network"):
+        with pytest.raises(PlateError, match="is not a valid mask network"):
             load_scorer(saved)
 
 

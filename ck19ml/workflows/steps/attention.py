@@ -1,4 +1,4 @@
-"""Answer wells by attention over their patches, beside the mean log-probability."""
+"""Predict wells by attention over their patches, in addition to the mean log-probability."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from ck19ml.workflows.steps.split import Split
 
 
 def with_attention(scorer: Scorer, split: Split, test: Evaluation, seed: int) -> Evaluation:
-    """Train the attention model on the encoder's features, and add its answers to a test.
+    """Train the attention model on the encoder's features, and add its predictions to a test.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def with_attention(scorer: Scorer, split: Split, test: Evaluation, seed: int) ->
 
 
 def _bags(scorer: Scorer, split: Split, role: str) -> tuple[attention.Bags, NDArray[np.intp]]:
-    """Patches and labels of a role's wells, in the order of plate and well."""
+    """Return the patches and labels of a role's wells, in the order of plate and well."""
     rows = split.rows(role)
     shape = feature_shape(scorer.encoder)
     features = in_portions(

@@ -1,4 +1,4 @@
-"""What every training ends with: figures, a registered model, the gate, and a few lines on it."""
+"""End of every training: figures, a registered model, the gate, and a description."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from ck19ml.workflows.steps.split import Split
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered model, the run that made it and what it scored."""
+    """A registered model, the run that made it and its scores."""
 
     scorer: Scorer
     version: Version
@@ -41,12 +41,12 @@ def finish(
     losses: dict[str, float] | None = None,
     always: bool = False,
 ) -> Trained:
-    """Log what a run made: metrics, tables, figures, the model; then pass the gate.
+    """Log metrics, tables, figures and the model of a run, and pass the model through the gate.
 
     Parameters
     ----------
     losses : dict, optional
-        What the gate compares, see `gate.decide`; by default the losses on the validation
+        Losses that the gate compares, see `gate.decide`; by default those on the validation
         wells, which the model must not have been trained on.
     """
     kind, dataset = scorer.card.kind, split.dataset
@@ -79,12 +79,12 @@ def finish(
 
 
 def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
-    """Key figures of a run in a few lines of Markdown.
+    """Summarise the key figures of a run in a few lines of Markdown.
 
     Parameters
     ----------
     dataset : str, optional
-        Name of the dataset that the wells are of; by default the one it was trained on.
+        Name of the wells' dataset; by default the one that the model was trained on.
     """
     shown = {
         "classifier": (
@@ -125,7 +125,7 @@ def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
 
 
 def verdict(test: Evaluation) -> str:
-    """Say in one sentence whether the classifier beats the best baseline, well by well."""
+    """State in one sentence whether the classifier beats the best baseline on wells."""
     mine = test.scores["well_accuracy"].value
     best = max(
         score.value
@@ -140,9 +140,9 @@ def verdict(test: Evaluation) -> str:
 
 
 def regressor_verdict(test: Evaluation) -> str:
-    """Say in one sentence whether the regressor beats predicting the mean, patch by patch.
+    """State in one sentence whether the regressor beats predicting the mean on patches.
 
-    The interval decides: its lower bound of R2 must be above 0, what the mean explains.
+    The interval decides: the lower bound of R2 must be above 0, the R2 of the mean.
     """
     mine, mean = test.scores["overlap_mse"].value, test.scores["baseline_mean_overlap_mse"].value
     beats = mine < mean and not test.scores["overlap_r2"].low <= 0
@@ -155,7 +155,7 @@ def regressor_verdict(test: Evaluation) -> str:
 def _told_interaction(test: Evaluation) -> list[str]:
     numbers = test.numbers
     said = "" if numbers["interaction_call"] == numbers["interaction_threshold"] else (
-        f", said from a predicted {numbers['interaction_call']:.3f}"
+        f", called from a predicted {numbers['interaction_call']:.3f}"
     )  # fmt: skip
     lines = [
         f"- interaction (overlap of at least {numbers['interaction_threshold']:g}{said}): "
@@ -166,12 +166,12 @@ def _told_interaction(test: Evaluation) -> list[str]:
         f"{numbers['interaction_never_accuracy']:.4f}"
     ]
     if "truth_overlap_r2" not in test.scores:
-        lines.append("- no true overlap: the plate was not simulated, or is no longer there")
+        lines.append("- no true overlap: the plate was not simulated, or was not found")
     return lines
 
 
 def outcome(trained: Trained) -> Outcome:
-    """Say what was trained and where to look."""
+    """Report what was trained and where to find it."""
     test = trained.evaluations["test"]
     lines = [line for line in trained.description.splitlines() if line]
     lines.append(f"registered as {trained.version.uri}, run {trained.run.id}")
@@ -189,12 +189,13 @@ def card(
     refit: bool = False,
     target: str = "overlap",
 ) -> Card:
-    """Write the card of a model trained on this split.
+    """Make the card of a model trained on this split.
 
     Parameters
     ----------
     refit : bool
-        Whether the validation wells were trained on too; the baselines see the same wells.
+        Whether the model was trained on the validation wells too; the baselines are fitted on the
+        same wells.
     """
     dataset = split.dataset
     roles = ("train", "validation") if refit else ("train",)

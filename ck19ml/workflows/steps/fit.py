@@ -1,4 +1,4 @@
-"""What classifier and regressor share: encoder, patches, checkpoint and the end of a run."""
+"""Steps that classifier and regressor share: encoder, patches, checkpoint, end of a run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ from ck19ml.workflows.steps.resume import checkpoint_of, weights_mark
 from ck19ml.workflows.steps.split import SAME_WELLS, Split
 
 REFIT_ROLES = {"train": ("train", "validation"), "test": ("test",)}
-"""What the scores of a model are called that was trained on the validation wells too."""
+"""Names of the scores of a model that was trained on the validation wells too."""
 
 
 def fit_with_bar(
@@ -42,12 +42,12 @@ def fit_with_bar(
     settings: OnEncoder,
     **arguments: Any,
 ) -> tuple[Any, Fit]:
-    """Train on training and validation patches, with a bar of the epochs.
+    """Train on training and validation patches, with a progress bar of the epochs.
 
     Parameters
     ----------
     train : callable
-        `classifier.train_classifier` or `train_regressor`; takes the arguments left over.
+        `heads.train_classifier` or `heads.train_regressor`; receives the remaining arguments.
     """
     with bar(what) as progress:
         return train(
@@ -62,7 +62,7 @@ def fit_with_bar(
 def training_checkpoint(
     what: str, config: ClassifierConfig | RegressorConfig, split: Split, encoder: Any
 ) -> Checkpoint:
-    """Open the checkpoint that training with this config, split and encoder goes on from."""
+    """Name the checkpoint from which a training with this config, split and encoder resumes."""
     settings = config.model_dump(mode="json", exclude={"dataset", "encoder"})
     held_out = int(split.held_out.sum())
     wells = split.fingerprints()
@@ -87,11 +87,11 @@ def finish_supervised(
     Parameters
     ----------
     epochs : int
-        That were planned.
+        Number planned.
     refit : bool
         Whether the model was trained on the validation wells too.
     losses, always
-        See `trained.finish`.
+        See `finish.finish`.
     """
     log_fit(run, result, epochs)
     roles = dict(REFIT_ROLES) if refit else {role: (role,) for role in split.roles}
@@ -115,12 +115,12 @@ def finish_supervised(
 
 
 def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> Any:
-    """Load the encoder that a config names, or build a fresh one.
+    """Load the encoder that a config names, or build a new one.
 
     Raises
     ------
     ConfigError
-        If the encoder takes other patches, or has seen a test well of this split.
+        If the encoder does not suit the patches, or has seen a test well of this split.
     """
     size = split.dataset.parameters["patch_size"]
     if config.encoder is None:
@@ -130,20 +130,19 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
     known = scorer.card
     if not scorer.has_encoder:
         raise ConfigError(
-            f"encoder: expected a model with an encoder, found {config.encoder}, a {known.kind} "
-            "without one; give an autoencoder"
+            f"encoder: {config.encoder} is a {known.kind} without an encoder; give an autoencoder"
         )
     if (known.patch_size, known.masked) != (size, config.masked):
         raise ConfigError(
-            f"encoder: expected one for {'masked ' if config.masked else ''}patches of {size} "
-            f"pixels, found {config.encoder} for {'masked ' if known.masked else ''}patches of "
-            f"{known.patch_size}; train another autoencoder or change 'masked'"
+            f"encoder: {config.encoder} takes {'masked ' if known.masked else ''}patches of "
+            f"{known.patch_size} pixels, and not {'masked ' if config.masked else ''}patches of "
+            f"{size}; train another autoencoder or change 'masked'"
         )
     leaked = known.seen & set(split.hashes("test"))
     if leaked:
         raise ConfigError(
-            f"encoder: expected one that has seen no test well, found {config.encoder}, which has "
-            f"seen {len(leaked)} of {len(split.hashes('test'))}; use the split it was trained with"
+            f"encoder: {config.encoder} has seen {len(leaked)} of the {len(split.hashes('test'))} "
+            "test wells; use the split it was trained with"
         )
     return scorer.encoder
 
@@ -151,7 +150,7 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
 def part_of(
     split: Split, role: str, config: ClassifierConfig | RegressorConfig, *, labels: bool
 ) -> Part:
-    """Take a role's patches with their classes (``labels``) or their overlaps, fractions."""
+    """Return a role's patches with their classes (`labels`) or their overlaps, fractions."""
     rows = split.rows(role, faulty=split.faulty_class)
     patches = load_patches(
         split.dataset, rows, masked=config.masked, memory_gb=config.fit.memory_gb

@@ -1,4 +1,4 @@
-"""Which wells a step may see: the split of a dataset, and its patches in memory."""
+"""The split of a dataset: which wells each step may see."""
 
 from dataclasses import dataclass
 
@@ -15,22 +15,22 @@ from ck19ml.networks.card import FAULTY, class_labels
 from ck19ml.plates.dataset.store import Dataset
 
 SAME_WELLS = "same_wells"
-"""Role of the patches of training wells that are held out."""
+"""Role of the held-out patches of training wells."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The wells of a dataset with the role of each.
+    """Wells of a dataset with their roles.
 
     Attributes
     ----------
     dataset : Dataset
     classes : list of str
-        Stimulations in the order of the model's outputs, and ``Faulty`` where it is a class.
-    wells : DataFrame, one row a well
+        Stimulations in the order of the model's outputs, and ``Faulty`` if it is a class.
+    wells : DataFrame, one row per well
         plate, well, stimulation, sha256, role.
     held_out : ndarray of bool, (patches,)
-        The patches of training wells that no step trains on: see `SplitConfig.audit`.
+        Patches of training wells that no step trains on, see `SplitConfig.audit`.
     """
 
     dataset: Dataset
@@ -39,9 +39,9 @@ class Split:
     held_out: NDArray[np.bool_]
 
     def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
-        """Rows of the patches, (n,), in wells of these roles; faulty ones only where asked for.
+        """Return the rows of patches, (n,), in wells of these roles; faulty ones only on request.
 
-        The role ``same_wells`` stands for the patches of training wells that are held out.
+        The role ``same_wells`` means the held-out patches of training wells.
 
         Raises
         ------
@@ -54,8 +54,8 @@ class Split:
         rows = rows if faulty else self.dataset.usable(rows)
         if not len(rows):
             raise ConfigError(
-                f"expected usable patches in the {' and '.join(roles)} wells of "
-                f"{self.dataset.path}, found faulty ones only; take more wells or another seed"
+                f"all patches in the {' and '.join(roles)} wells of {self.dataset.path} are "
+                "faulty; take more wells or another seed"
             )
         return rows
 
@@ -66,7 +66,7 @@ class Split:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What a model is evaluated on, in this order."""
+        """Roles that a model is evaluated on, in this order."""
         return (*ROLES, SAME_WELLS) if self.audited else ROLES
 
     @property
@@ -75,19 +75,19 @@ class Split:
         return FAULTY in self.classes
 
     def hashes(self, role: str) -> list[str]:
-        """Fingerprints of the wells of a role."""
+        """Return the fingerprints of the wells of a role."""
         return list(self.wells.loc[self.wells["role"] == role, "sha256"])
 
     def fingerprints(self) -> dict[str, list[str]]:
-        """Fingerprints of the wells of each role, as a model's card keeps them."""
+        """Return the fingerprints of the wells of each role, for a model's card."""
         return {role: self.hashes(role) for role in ("train", "validation", "test")}
 
     def labels(self, rows: NDArray[np.integer]) -> NDArray[np.intp]:
-        """Class index of these patches, (n,)."""
+        """Return the class indices of these patches, (n,)."""
         return class_labels(self.dataset.table.iloc[rows], self.classes)
 
     def overlap(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Overlap of these patches, (n,), fractions."""
+        """Return the overlaps of these patches, (n,), fractions."""
         return np.asarray(self.dataset.table["overlap"].to_numpy(np.float32)[rows])
 
     def baselines(self, *roles: str) -> Baselines:
@@ -117,32 +117,31 @@ def split_dataset(
 ) -> Split:
     """Split the wells of a dataset.
 
-    Wells without a single usable patch are left out; so are those of stimulations that are
-    not among the classes.
+    Wells without a usable patch are left out, and wells of stimulations that are not classes.
 
     Parameters
     ----------
     fewest : int
-        Stimulations at least; 2 where they are to be told apart.
+        Smallest number of stimulations; 2 where they are to be distinguished.
 
     Raises
     ------
     ConfigError
-        If a class is not in the dataset, or a stimulation has too few wells.
+        If the dataset lacks a class, or a stimulation has too few wells.
     """
     wells = dataset.wells
     known = sorted(wells["stimulation"].unique(), key=_order)
     unknown = [name for name in classes or [] if name not in known]
     if unknown:
         raise ConfigError(
-            f"classes: expected stimulations of {dataset.path} ({', '.join(known)}), found "
+            f"classes: {dataset.path} has the stimulations {', '.join(known)} and not "
             f"'{unknown[0]}'; correct the name"
         )
     chosen = classes or known
     if len(chosen) < fewest:
         raise ConfigError(
-            f"expected {fewest} stimulations or more in {dataset.path} to tell apart, found "
-            f"{', '.join(chosen)} only; prepare a plate that has others"
+            f"{fewest} stimulations or more are needed in {dataset.path}, found only "
+            f"{', '.join(chosen)}; prepare a plate with others"
         )
     usable = pd.MultiIndex.from_frame(dataset.table.iloc[dataset.usable()][WELL])
     kept = wells["stimulation"].isin(chosen) & pd.MultiIndex.from_frame(wells[WELL]).isin(usable)

@@ -27,15 +27,15 @@ from ck19ml.workflows.tuning.trials import settings_of
 def refit(
     config: TuneConfig, split: Split, run: Run, encoder_run: Run, best: Trial, folder: Path
 ) -> dict[str, Any]:
-    """Train the best trial's settings on training and validation wells, and register the model.
+    """Train with the best trial's settings on training and validation wells; register the model.
 
-    The gate compares the trial as it was before it saw the validation wells.
+    The gate compares the losses of the trial, which had not seen the validation wells.
 
     Returns
     -------
     dict
-        run, model (URI), promoted, description, the test metrics and the config that trains
-        this model again (``champion``, YAML), JSON-like.
+        run, model (URI), promoted, description, metrics, and the config that trains this model
+        again (``champion``, YAML); JSON-like.
     """
     say(f"champion: refitting trial {best.number} on training and validation wells")
     started = time.monotonic()
@@ -103,7 +103,7 @@ def refit(
 
 
 def as_yaml(config: ClassifierConfig, test: Evaluation, seconds: float) -> str:
-    """Write a config as an experiment file, which starts with what it takes and reaches."""
+    """Write a config as an experiment file, whose first lines state its duration and scores."""
     wells, patches = test.scores["well_accuracy"], test.scores["accuracy"]
     return (
         "# ck19ml classifier -c champion.yaml\n"

@@ -1,4 +1,4 @@
-"""What the trials of a study are trained on: features once a study, pixels only where needed."""
+"""Training data of the trials: features computed once per study, pixels only where needed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,18 +19,18 @@ from ck19ml.workflows.steps.split import Split
 
 ROLES = ("train", "validation")
 NO_PIXELS = Patches(np.zeros((0, 1, 1, 2), np.uint16))
-"""In place of pixels that a frozen encoder's head never looks at."""
+"""Stands for the pixels, which the head of a frozen encoder does not need."""
 
 
 @dataclass
 class Material:
-    """The training and validation patches of a study, as its trials take them.
+    """Training and validation patches of a study.
 
     Attributes
     ----------
     encoder : keras.Model
     features : dict of ndarray, (n, features), float32
-        By role; on one machine mapped from a file that all processes share.
+        Features by role; on one machine mapped from a file that all processes share.
     """
 
     split: Split
@@ -45,14 +45,14 @@ class Material:
         Parameters
         ----------
         pixels : bool
-            Whether the patches themselves are needed; they are read once, when they first are.
+            Whether the patches themselves are needed; they are read once, at the first request.
         """
         labels = self.split.labels(self.split.rows(role))
         patches = self._pixels(role) if pixels else NO_PIXELS
         return Part(patches, labels, self.features[role])
 
     def whole(self, *, pixels: bool) -> Part:
-        """Return the patches of all roles as one part: what the champion is trained on."""
+        """Return the patches of both roles as one part, on which the champion is trained."""
         rows = np.concatenate([self.split.rows(role) for role in ROLES])
         patches: AnyPatches = NO_PIXELS
         if pixels:
@@ -68,12 +68,12 @@ class Material:
 
 
 def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path) -> Material:
-    """Load what the trials need; features are computed once and kept beside the study.
+    """Load the data of the trials; features are computed once and stored beside the study.
 
     Parameters
     ----------
     folder : Path
-        Where the features are kept.
+        Folder of the features.
     """
     encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
     material = Material(split, masked, encoder, {})
@@ -90,7 +90,7 @@ def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path)
 
 
 def read_features(path: Path, patches: int) -> NDArray[np.float32] | None:
-    """Open what `load_material` kept, (patches, features), float32; None where it is not that."""
+    """Open features that `load_material` stored, (patches, features), float32; None if invalid."""
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):

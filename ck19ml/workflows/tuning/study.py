@@ -1,4 +1,4 @@
-"""A study and its runs: joined, left and repaired, whoever else works on it."""
+"""A study and its runs, which several processes join, leave and repair."""
 
 import signal
 import threading
@@ -27,28 +27,28 @@ class Runs:
 
     @property
     def all(self) -> list[Run]:
-        """Both, or the one."""
+        """Both runs, or the one run if they are the same."""
         return list(dict.fromkeys((self.parent, self.own)))
 
 
 class Places:
-    """Where the study and its features are kept."""
+    """Locations of the study and its features."""
 
     def __init__(self, storage: str | Path, folder: Path) -> None:
         self.storage = storage
-        # A journal has the features beside it; a database has no such place.
+        # Features are stored beside a journal; a database has no folder.
         self.folder = folder if "://" in str(storage) else Path(storage).parent
 
     @property
     def from_everywhere(self) -> str:
-        """The storage, as a process in another folder finds it."""
+        """The storage as an absolute path or a URL, valid in any folder."""
         here = self.storage
         return str(here) if "://" in str(here) else str(Path(here).resolve())
 
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """Take the signal by which systems ask a process to end for Ctrl-C: runs end truthfully."""
+    """Treat SIGTERM like Ctrl-C, so that runs end in their true state."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -61,12 +61,12 @@ def ended_by_sigterm() -> Iterator[None]:
 
 @contextmanager
 def joined(study: Study) -> Iterator[None]:
-    """Work on a study beside others: its parent run ends when the last one leaves."""
+    """Join a study; its parent run ends when the last process leaves."""
     try:
         with study.together(TUNERS):
             yield
     except BaseException:
-        with suppress(Exception):  # what is lost now is what the error is about
+        with suppress(Exception):  # the original error matters, not one of leaving
             _leave(study)
         raise
     _leave(study)
@@ -80,7 +80,7 @@ def _leave(study: Study) -> None:
 
 
 def parent_of(study: Study) -> Run | None:
-    """Return the study's parent run; None where there is none, or it was deleted."""
+    """Return the study's parent run; None if there is none or it was deleted."""
     known = study.recall(PARENT)
     return None if known is None else runs.open_run(known)
 
@@ -92,19 +92,19 @@ def become_parent(study: Study, run: Run) -> Run:
 
 
 def repair(study: Study, parent: Run) -> str:
-    """Recover the trials whose process died, bring their runs up to date, and say so."""
+    """Recover the trials of dead processes, update their runs, and report both."""
     dead = study.recover()
     wrong = reconcile(study, parent)
     text = f"study: {study.done} trials so far"
     if dead:
-        text += f"; {len(dead)} left running by a process that died are tried again"
+        text += f"; {len(dead)} of dead processes are run again"
     if wrong:
         names = ", ".join(f"trial-{number:03d}" for number in wrong)
-        text += f"; runs that had another state than their trials are put right: {names}"
+        text += f"; corrected the state of runs that differed from their trials: {names}"
     return text
 
 
 def reconcile(study: Study, parent: Run) -> list[int]:
-    """Bring the trials' runs to what the study says; returns the numbers of those changed."""
+    """Set the states of the trials' runs to those in the study; returns the numbers changed."""
     endings = {n: (each.state, each.error, each.seconds) for n, each in study.endings().items()}
     return trial_runs.reconcile(parent, endings)

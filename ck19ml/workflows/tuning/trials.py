@@ -1,4 +1,4 @@
-"""The trials of a study: each one a head (or a fine-tuned network) and an MLflow run."""
+"""The trials of a study: each trains a head or a fine-tuned network in its own run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ from ck19ml.workflows.steps.gate import well_losses
 from ck19ml.workflows.tuning.features import Material
 
 EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
-"""What the backends of Keras call it when a network is too large for the memory."""
+"""Names that the backends of Keras give to a lack of memory."""
 
 
 def settings_of(config: TuneConfig, parameters: Parameters) -> ClassifierSettings:
-    """Turn a trial's parameters into the settings of its head and training."""
+    """Make the settings of a trial from its parameters."""
     fine_tune = parameters["fine_tune"]
     head = FitSettings(
         epochs=config.epochs,
@@ -35,7 +35,7 @@ def settings_of(config: TuneConfig, parameters: Parameters) -> ClassifierSetting
         learning_rate=parameters["learning_rate"],
         patience=config.patience,
     )
-    # The whole network at a tenth of the rate: encoder and head have both been trained.
+    # The whole network trains at a tenth of the rate, as encoder and head are already trained.
     whole = head.changed(epochs=config.fine_tune_epochs, learning_rate=head.learning_rate / 10)
     return ClassifierSettings(
         head=HeadSettings(**{name: parameters[name] for name in HeadSettings.model_fields}),
@@ -48,12 +48,12 @@ def settings_of(config: TuneConfig, parameters: Parameters) -> ClassifierSetting
 
 @dataclass
 class Trials:
-    """Trains a study's trials, and writes each into a run of its own.
+    """Trains the trials of a study, each in its own run.
 
     Attributes
     ----------
     open : dict of Run
-        Runs of the trials at work.
+        Runs of the trials in progress.
     """
 
     config: TuneConfig
@@ -63,13 +63,13 @@ class Trials:
     progress: Callable[[], None] | None = None
 
     def started(self, number: int, parameters: Parameters) -> None:
-        """Open the trial's run."""
+        """Open the run of a trial."""
         self.open[number] = trial_runs.start_trial(self.parent, number, parameters)
 
     def ended(self, number: int, state: str, error: str | None) -> None:
-        """Close the trial's run in its true state."""
+        """Close the run of a trial in its true state."""
         run = self.open.pop(number, None)
-        if run is not None:  # else the server was lost before there was one
+        if run is not None:  # None if the server was lost before the run was made
             trial_runs.end_trial(run, state, error)
         if self.progress:
             self.progress()
@@ -77,7 +77,7 @@ class Trials:
     def objective(
         self, number: int, parameters: Parameters, report: Report
     ) -> tuple[float, dict[str, Any]]:
-        """Train a trial; its value is the validation patches' mean log loss, in nats."""
+        """Train a trial; its value is the mean log loss of the validation patches, in nats."""
         run = self.open[number]
         curve: list[tuple[int, dict[str, float]]] = []
 
@@ -92,12 +92,12 @@ class Trials:
             value, notes, metrics = self._evaluate(network, result, settings)
             curve.append((0, metrics))
             tags["stop_reason"] = result.stop_reason
-        finally:  # at once: a trial may be shorter than a few questions to the server
+        finally:  # all at once, as a short trial takes less time than several requests
             run.curve(curve, tags)
         return value, notes
 
     def _train(self, settings: ClassifierSettings, watch: Any) -> tuple[Network, Fit]:
-        """Train; what is the fault of the parameters fails the trial, and not the study."""
+        """Train; errors caused by the parameters fail the trial and not the study."""
         try:
             return train_classifier(
                 self.material.encoder,
@@ -147,7 +147,7 @@ class Trials:
 def _predict(network: Any, part: Part, settings: ClassifierSettings) -> NDArray[np.float32]:
     if settings.fine_tune:
         return predict(network, part.patches)
-    assert part.features is not None  # noqa: S101 (the encoder is as it was: they are known)
+    assert part.features is not None  # noqa: S101 (known for a frozen encoder)
     return predict_features(network.get_layer("head"), part.features)
 
 

@@ -1,8 +1,8 @@
-"""A worker of a study: a process, here or on a cluster, that runs trials until there are enough.
+"""A worker of a study: a local or remote process that runs trials until the budget is reached.
 
 ``python -m ck19ml.workflows.tuning.worker`` reads its task as one line of JSON from standard input,
-which stays open as long as the command that started it lives, and writes what came of it as one
-line of JSON.
+which stays open as long as the command that started it lives, and writes its outcome as one line of
+JSON.
 """
 
 import json
@@ -25,18 +25,18 @@ from ck19ml.errors import Ck19Error
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is told. Its printed form shows no secrets.
+    """Instructions of a worker. Their printed form shows no secrets.
 
     Attributes
     ----------
     config : dict
-        Of the tuning, JSON-like.
+        Config of the tuning, JSON-like.
     storage, tracking : str
-        Where the study and the runs are kept.
+        Locations of the study and of the runs.
     study, parent, encoder_run : str
         The study's name, and ids of runs.
     folder : str
-        Where the features are, unless they are sent along.
+        Folder of the features, unless they are sent along.
     failed_before : int
     until : float or None
         See `tuning.Study.run`.
@@ -57,7 +57,7 @@ class Task:
 
 
 def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Run trials of a study until it has enough; returns how many were added here."""
+    """Run trials of a study until its budget is reached; returns the number added here."""
     from ck19ml.tracking import registry, server
     from ck19ml.tracking.runs import Run
 
@@ -103,8 +103,8 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
 
 
 def main(work: Callable[[Task], int] = work) -> int:
-    """Do the task that standard input names; see the module."""
-    # Whoever starts `tune` in a script's background has it, and its workers, ignore Ctrl-C.
+    """Run the task given on standard input; see the module."""
+    # A shell script that starts `tune` in the background makes it and its workers ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     task = Task(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -119,13 +119,13 @@ def main(work: Callable[[Task], int] = work) -> int:
 
 
 def _end_with_parent() -> None:
-    """Interrupt this process once the one that started it is gone, or says so."""
+    """Interrupt this process when its parent ends or closes its input."""
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGINT)
 
 
 def as_json(task: Task) -> str:
-    """Write a task, without features, as one line."""
+    """Write a task, without features, as one line of JSON."""
     return json.dumps(asdict(replace(task, features=None)))
 
 

@@ -1,4 +1,4 @@
-"""Trials on several workers: processes of this machine, or the workers of a Dask cluster."""
+"""Run trials on several workers: local processes, or the workers of a Dask cluster."""
 
 import json
 import math
@@ -21,10 +21,10 @@ from ck19ml.workflows.tuning.worker import Task, as_json, work
 WORKER = "ck19ml.workflows.tuning.worker"
 
 LOOK_S = 0.5
-"""Between two looks at the study."""
+"""Seconds between two checks of the study."""
 
 GOODBYE_S = 60
-"""How long a worker may take to give its trial up."""
+"""Seconds that a worker has to give up its trial."""
 
 Watch = Callable[[], None]
 
@@ -32,26 +32,26 @@ Watch = Callable[[], None]
 def run_here(
     task: Task, study: Study, count: int, failures: int, watch: Watch, module: str = WORKER
 ) -> None:
-    """Run trials in processes of this machine until the study has enough.
+    """Run trials in local processes until the study's budget is reached.
 
-    Each process has its share of the cores. One that dies (the system may end it where memory
-    is short) is replaced; the study gives its trial to another.
+    Each process has its share of the cores. A process that dies, for example for lack of memory,
+    is replaced; the study gives its trial to another.
 
     Parameters
     ----------
     count : int
-        Processes.
+        Number of processes.
     failures : int
-        Processes that may die.
+        Number of processes that may die.
     watch : callable
-        Called at each look at the study.
+        Called at each check of the study.
     module : str
-        What a worker runs.
+        Module that a worker runs.
 
     Raises
     ------
     Ck19Error
-        If the study cannot go on, in the worker's own words; or if too many workers died.
+        If the study cannot continue, with the worker's message; or if too many workers died.
     """
     crew = [_start(task, count, module) for _ in range(count)]
     died = 0
@@ -65,10 +65,10 @@ def run_here(
                     died += 1
                     if died > failures:
                         raise Ck19Error(
-                            f"expected at most {failures} workers to die, found {died}; look for "
-                            "too little memory, or take fewer --workers, and run again to go on"
+                            f"{died} workers died, more than the {failures} allowed; check the "
+                            "memory or use fewer --workers, then run again to resume"
                         )
-                    say(f"a worker ended by {_cause(process.returncode)}; another takes its place")
+                    say(f"a worker ended with {_cause(process.returncode)}; starting another")
                     crew.append(_start(task, count, module))
     finally:
         _dismiss(crew)
@@ -82,19 +82,19 @@ def _start(task: Task, count: int, module: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
         env=_environment(count),
-        # Ctrl-C is for the command, which tells its workers by closing their input.
+        # Ctrl-C goes to the command, which stops its workers by closing their input.
         start_new_session=True,
     )
-    assert process.stdin is not None  # noqa: S101 (a pipe was asked for)
-    with suppress(BrokenPipeError):  # it died at once: the next look finds that out
+    assert process.stdin is not None  # noqa: S101 (opened as a pipe)
+    with suppress(BrokenPipeError):  # it died at once, which the next check finds
         process.stdin.write(as_json(task) + "\n")
         process.stdin.flush()
     return process
 
 
 def _environment(count: int) -> dict[str, str]:
-    """Environment of a worker: its share of the cores, and no run to take for its own."""
-    # What this process may use, where the system tells (Linux): a container may have fewer cores.
+    """Return a worker's environment: its share of the cores, and no run to continue."""
+    # On Linux, the cores that this process may use: a container may have fewer than the machine.
     mine = getattr(os, "sched_getaffinity", None)
     cores = len(mine(0)) if mine else os.cpu_count() or 1
     threads = str(max(1, cores // count))
@@ -105,8 +105,8 @@ def _environment(count: int) -> dict[str, str]:
 
 
 def _dies(process: "subprocess.Popen[str]") -> bool:
-    """Tell whether an ended worker left without a word; raises what it says of an error."""
-    assert process.stdin is not None  # noqa: S101 (pipes were asked for)
+    """Return whether a worker ended without an outcome; raises the error that it reported."""
+    assert process.stdin is not None  # noqa: S101 (opened as a pipe)
     assert process.stdout is not None  # noqa: S101
     lines = process.stdout.read().splitlines()
     process.stdout.close()
@@ -143,17 +143,17 @@ def _close(process: "subprocess.Popen[str]") -> None:
 
 
 def run_on_cluster(task: Task, study: Study, address: str, budget: int, watch: Watch) -> None:
-    """Run trials on the workers of a Dask cluster until the study has enough.
+    """Run trials on the workers of a Dask cluster until the study's budget is reached.
 
-    Each worker gets the features once. Workers may come and go: the study gives the trial of
-    one that is gone to another.
+    Each worker gets the features once. Workers may come and go: the study gives the trial of a
+    lost worker to another.
 
     Parameters
     ----------
     task : Task
-        With features.
+        Task with features.
     address : str
-        The scheduler's.
+        Address of the scheduler.
     """
     from ck19ml.distributed import everywhere
 
@@ -161,12 +161,12 @@ def run_on_cluster(task: Task, study: Study, address: str, budget: int, watch: W
 
     def needed() -> bool:
         watch()
-        # A trial that is at work when time is up is still waited for.
+        # A trial still running when the time is up is waited for.
         return study.done < budget and (time.time() < ends or study.running > 0)
 
     everywhere(address, work, task, needed=needed, tell=say)
 
 
 def with_features(task: Task, features: Mapping[str, NDArray[np.float32]]) -> Task:
-    """Return the task with the features of each role, (patches, features), that are sent along."""
+    """Return the task with the features of each role, (patches, features), to send along."""
     return replace(task, features={role: np.array(each) for role, each in features.items()})
