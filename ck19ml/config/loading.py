@@ -30,7 +30,7 @@ def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
             f"cannot read the config {path}: {error.strerror}; check the path"
         ) from error
     except ValueError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        raise ConfigError(f"{path} is not valid YAML: {error}; correct it") from error
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise ConfigError(
@@ -46,7 +46,7 @@ def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {explain(kind, error)}") from error
+        raise ConfigError(f"{source}: {explain(kind, error, 'correct it')}") from error
 
 
 def prepare_config(content: dict[str, Any], quality: str) -> PrepareConfig:
@@ -69,7 +69,9 @@ def _apply(content: dict[str, Any], override: str) -> None:
     try:
         value = parse_yaml(text)
     except ValueError as error:
-        raise ConfigError(f"the value in '{override[:80]}' is not valid YAML: {error}") from error
+        raise ConfigError(
+            f"the value in '{override[:80]}' is not valid YAML: {error}; correct it"
+        ) from error
     inner = content
     for key in keys[:-1]:
         inner = inner.setdefault(key, {})

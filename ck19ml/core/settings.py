@@ -53,10 +53,11 @@ class Range(Frozen):
         return self
 
 
-def explain(kind: type[BaseModel], error: ValidationError) -> str:
+def explain(kind: type[BaseModel], error: ValidationError, remedy: str = "") -> str:
     """Say in one line what is wrong with the content of a `kind`, and name the key.
 
-    Of several errors an unknown key comes first: misspelt, it is why another one is missing.
+    Of several errors an unknown key comes first: misspelt, it is why another one is missing. What
+    to do about a value stands after a semicolon.
     """
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = [str(part) for part in first["loc"] if part not in UNION_PARTS]
@@ -69,7 +70,8 @@ def explain(kind: type[BaseModel], error: ValidationError) -> str:
     says_it = first["type"] in ("missing", "value_error")
     found = "" if says_it else f", found {str(first['input'])[:80]!r}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}{found}" if key else f"{message}{found}"
+    remedy = f"; {remedy}" if remedy else ""
+    return f"{key}: {message}{found}{remedy}" if key else f"{message}{found}{remedy}"
 
 
 def _known_keys(kind: type[BaseModel], where: Sequence[str]) -> list[str]:

@@ -143,7 +143,7 @@ def read_description(folder: Path) -> PlateDescription:
     try:
         return PlateDescription.model_validate(read_yaml(path) or {})
     except ValidationError as error:  # a ValueError too
-        raise PlateError(f"{path}: {explain(PlateDescription, error)}") from error
+        raise PlateError(f"{path}: {explain(PlateDescription, error, 'correct it')}") from error
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
