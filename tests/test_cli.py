@@ -265,7 +265,7 @@ class TestProcess:
     def test_exit_code_2(self, workplace: Path) -> None:
         found = call("tune", "-c", "nosuch.yaml")
         assert (found.returncode, found.stdout) == (2, "")
-        assert found.stderr.startswith("error: expected a config at nosuch.yaml")
+        assert found.stderr.startswith("error: cannot read the config nosuch.yaml")
 
     def test_debug_shows_the_traceback(self, workplace: Path) -> None:
         found = call("tune", "-c", "nosuch.yaml", "--debug")

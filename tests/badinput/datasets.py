@@ -130,7 +130,7 @@ MADE_FOR_OTHERS = {
     ),
     "is faulty as a whole": Case(EVALUATE, (DATASET, "faulty"), spoil=set_to(faulty=True)),
     "is of wells that the model has seen": Case(
-        EVALUATE, (DATASET, "not seen"),
+        EVALUATE, (DATASET, "has seen every well"),
         spoil=lambda work: seen(work),
     ),
     "is faulty as a whole, for features": Case(
@@ -189,9 +189,9 @@ MADE_FOR_OTHERS = {
         "tune -c w.yaml --storage x", ("at x", "journal"),
         spoil=both(TUNED, write("x", bytes(range(256)))),
     ),
-    "has one class, to tune on": Case("tune -c t.yaml", ("d.zarr", "OVA only"), 2),
+    "has one class, to tune on": Case("tune -c t.yaml", ("d.zarr", "only OVA"), 2),
     "has one class, for the effect of masks": Case(
-        "masking -c x.yaml", ("d.zarr", "OVA only"), 2,
+        "masking -c x.yaml", ("d.zarr", "only OVA"), 2,
         write("x.yaml", "plate: plate\ndataset: d.zarr\nprepare: {patch_size: 16}\n"),
     ),
     "may not be read": Case(
