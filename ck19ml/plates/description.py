@@ -1,4 +1,4 @@
-"""What a plate folder's names and channels are: the INCell grammar, or the folder's plate.yaml."""
+"""The content of a plate folder's plate.yaml, and the INCell's file names, which need none."""
 
 from pathlib import Path
 from typing import Self
@@ -7,16 +7,16 @@ import regex
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ck19ml.core.settings import Frozen, explain
+from ck19ml.core.wells import FORMATS
 from ck19ml.errors import PlateError
 from ck19ml.files.yaml_text import read_yaml
 
 INCELL = (
-    r"(?:(?P<plate>.+?) - )?(?P<row>[A-P]) - (?P<column>\d{1,2})"
-    r"\(fld (?P<field>\d+) wv (?P<channel>\w+) - \w+\)\.tiff?"
+    r"(?:(?P<plate>.+?) - )?(?P<row>[A-Z]|A[A-F]) - (?P<column>\d{1,2})"
+    r"\(fld (?P<field>\d+) wv (?P<channel>\w[\w ]*?) - \w[\w ]*?"
+    r"(?: wix \d+)?(?: z (?P<z>\d+))?(?:(?: -)? time (?P<time>\d+)(?: - \d+ ?ms)?)?\)\.tiff?"
 )
 """File names of the INCell Analyzer 2000, with and without the plate's name (DOMAIN.md)."""
-
-IMAGE_SUFFIXES = {".tif", ".tiff", ".png"}
 
 
 class PlateDescription(Frozen):
@@ -24,12 +24,24 @@ class PlateDescription(Frozen):
 
     Attributes
     ----------
+    name : str, optional
+        The plate's name where the file names do not give it; otherwise the folder's.
     files : str
-        Regular expression for a whole file name, with the groups row and column and, where
-        there are any, plate, field and channel.
+        Regular expression, in either case of letters, for a whole file name or, with a ``/`` in
+        it, for a path below the folder. Groups: row and column and, where there are any, plate,
+        field, channel, z (focal plane) and time.
     channels : dict
-        For ``dc`` and ``tcell``, the channel's name in the file name, or its index on
-        ``channel_axis`` where one file is a stack.
+        For ``dc`` and ``tcell``, the channel's name in the file name; where one file holds
+        several channels, its name in the file's metadata, or its index from 0.
+    channel_axis : int, optional
+        Axis of the channels, from 0, where a file of several planes does not say it.
+    z : {"max", "mean"} or int, optional
+        How focal planes are joined, or which one is used, from 1.
+    time : int, optional
+        The point in time that is used, from 1; the first without it.
+    wells : int, optional
+        Number of wells of the plate: 6, 12, 24, 48, 96, 384 or 1536; without it, what the layout
+        and the images need.
     bit_depth : int
         Bits that the camera uses; larger grey values are refused.
     background : int, optional
@@ -46,7 +58,10 @@ class PlateDescription(Frozen):
     name: str | None = None
     files: str = INCELL
     channels: dict[str, str | int] = Field(default={"dc": "TexasRed", "tcell": "FITC"})
-    channel_axis: int = 0
+    channel_axis: int | None = None
+    z: str | int | None = None
+    time: int | None = Field(default=None, ge=1)
+    wells: int | None = None
     bit_depth: int = 12
     background: int | None = None
     pixel_size_um: float = Field(default=1.34, gt=0)
@@ -72,7 +87,7 @@ class PlateDescription(Frozen):
         """Refuse anything but the two keys dc and tcell."""
         if set(value) != {"dc", "tcell"}:
             raise ValueError(f"must have the keys dc and tcell, found {', '.join(value)}")
-        if value["dc"] == value["tcell"]:
+        if str(value["dc"]).casefold() == str(value["tcell"]).casefold():
             raise ValueError(f"must name two channels, found {value['dc']} twice")
         if any(isinstance(channel, int) and channel < 0 for channel in value.values()):
             raise ValueError("must be indices from 0, found a negative one")
@@ -103,23 +118,32 @@ class PlateDescription(Frozen):
             )
         return self
 
+    @field_validator("z")
+    @classmethod
+    def focal_planes_are_joined_or_counted(cls, value: str | int | None) -> str | int | None:
+        """Refuse anything but max, mean and a number from 1."""
+        if value in (None, "max", "mean") or (isinstance(value, int) and value > 0):
+            return value
+        raise ValueError(f"must be max, mean or a number from 1, found {value!r}")
+
+    @field_validator("wells")
+    @classmethod
+    def plates_have_usual_sizes(cls, value: int | None) -> int | None:
+        """Refuse a number of wells that no plate has."""
+        if value is not None and value not in FORMATS:
+            raise ValueError(f"must be {', '.join(map(str, FORMATS))}, found {value}")
+        return value
+
     @model_validator(mode="after")
-    def channels_are_found_one_way(self) -> Self:
-        """Refuse channel names without a group ``channel``, and a group with stack indices."""
+    def stacks_say_their_channels(self) -> Self:
+        """Refuse a pattern without a group ``channel`` that leaves the channels to the defaults."""
         named = "channel" in regex.compile(self.files).groupindex
-        by_name = all(isinstance(channel, str) for channel in self.channels.values())
-        by_index = all(isinstance(channel, int) for channel in self.channels.values())
-        if not (named and by_name) and not (not named and by_index):
+        if not named and "channels" not in self.model_fields_set:
             raise ValueError(
-                "channels must be names where the pattern has a group 'channel' and indices where "
-                f"it has none, found {', '.join(map(repr, self.channels.values()))}"
+                "channels must be names or indices in each file, since the pattern has no group "
+                "'channel'; add 'channels: {dc: 0, tcell: 1}'"
             )
         return self
-
-    @property
-    def stacked(self) -> bool:
-        """Whether one file holds both channels."""
-        return isinstance(self.channels["dc"], int)
 
     @property
     def level(self) -> int:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.core.wells import ROWS, plate_format
+from ck19ml.core.wells import ROW_NAMES, column, plate_format, row_letter
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.files.writing import making, restore
 from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.metadata.ome_zarr import KEY
 
 SMALLEST_LEVEL = 256
 """A field is halved until its longer side is at most so many pixels."""
@@ -75,16 +76,13 @@ def _require_replaceable(target: Path, overwrite: bool) -> None:
     if not target.exists():
         return
     if not overwrite:
-        raise PlateError(f"expected {target} to be new, found it there; add --overwrite")
+        raise PlateError(f"{target} already exists; use --overwrite to replace it")
     if not _is_plate(target):
-        raise PlateError(
-            f"expected an OME-Zarr plate or nothing at {target}, found something else; choose "
-            "another name"
-        )
+        raise PlateError(f"{target} exists and is no OME-Zarr plate; choose another name")
 
 
 def _is_plate(folder: Path) -> bool:
-    """Tell whether an OME-Zarr plate stands there, and no other Zarr group."""
+    """Return whether a folder is an OME-Zarr plate."""
     try:
         return "plate" in read_json(folder / "zarr.json")["attributes"]["ome"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -106,17 +104,18 @@ def _write(
     fields: dict[str, list[Field]] = {}
     for field in plate.fields:
         fields.setdefault(field.well, []).append(field)
-    rows, columns = plate_format(list(fields))
+    rows, columns = plate_format(list(fields), plate.description.wells)
     write_plate_metadata(
         root,
-        rows=list(ROWS[:rows]),
-        columns=[str(column) for column in range(1, columns + 1)],
+        rows=list(ROW_NAMES[:rows]),
+        columns=[str(number) for number in range(1, columns + 1)],
         wells=[_well_path(well) for well in fields],
         fmt=FormatV05(),
         acquisitions=[{"id": 0, "maximumfieldcount": max(map(len, fields.values()))}],
         field_count=max(map(len, fields.values())),
         name=plate.name,
     )
+    root.attrs[KEY] = _described(plate)
     done = 0
     for well, own in fields.items():
         group = root.require_group(_well_path(well))
@@ -132,8 +131,16 @@ def _write(
                 progress(done, len(plate.fields))
 
 
+def _described(plate: Plate) -> dict[str, Any]:
+    """Return what the plate's description says of the images, so that they are read alike."""
+    of_files = {"name", "files", "channels", "channel_axis", "z", "time", "labels"}
+    of_layout = {"layout", "layout_columns"}
+    known = plate.description.model_dump(mode="json", exclude=of_files | of_layout)
+    return {"name": plate.name} | {key: v for key, v in known.items() if v is not None}
+
+
 def _well_path(well: str) -> str:
-    return f"{well[0]}/{int(well[1:])}"
+    return f"{row_letter(well)}/{column(well)}"
 
 
 def _label(group: Any, well: str, layout: pd.DataFrame | None) -> None:
@@ -141,7 +148,7 @@ def _label(group: Any, well: str, layout: pd.DataFrame | None) -> None:
         return
     for row in layout[layout["well"] == well].to_dict("records"):
         known = {str(key): value for key, value in row.items() if not pd.isna(value)}
-        group.attrs["ck19ml"] = known
+        group.attrs[KEY] = known
 
 
 def _write_field(plate: Plate, field: Field, group: Any) -> None:
@@ -170,10 +177,11 @@ def _write_field(plate: Plate, field: Field, group: Any) -> None:
     # ome-zarr takes a dictionary in some versions and an object of its own in others.
     shown = {"omero": _shown(image, 2**description.bit_depth - 1)}
     group.attrs["ome"] = group.attrs["ome"] | shown
+    group.attrs[KEY] = {"field": field.field}
 
 
 def _shown(image: np.ndarray[Any, Any], maximum: int) -> dict[str, Any]:
-    """Say how a viewer shows the channels at first, in the colours of the dyes."""
+    """Return how a viewer shows the channels at first, in the colours of the dyes."""
     channels = {DC: ("DC", "FF0000"), TCELL: ("T cell", "00FF00")}
     return {
         "channels": [

@@ -1,37 +1,54 @@
-"""Find the fields of a plate in a folder; channels are paired by name, never by position."""
+"""Find the fields of a plate in a folder; channels are paired by name, never by position.
 
-import os
-from collections import defaultdict
-from dataclasses import dataclass
+One way leads from files to fields: the images below the folder are listed; the instrument's
+metadata, the pattern of ``plate.yaml`` or the INCell's file names say what each shows; the planes
+of each field are put together; what nothing took is named.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.core.wells import parse_well
+from ck19ml.core.wells import place
 from ck19ml.errors import PlateError
-from ck19ml.files.reading import is_text
-from ck19ml.plates.description import IMAGE_SUFFIXES, PlateDescription, read_description
-from ck19ml.plates.images import ImageError, probe_plane, probe_stack, read_plane, read_stack
+from ck19ml.plates.description import PlateDescription, read_description
+from ck19ml.plates.formats.container import Header
+from ck19ml.plates.grouping import CHANNELS, Unused, group
+from ck19ml.plates.images import ImageError, join_planes, probe_channels, read_channels, read_header
+from ck19ml.plates.listing import image_files
+from ck19ml.plates.metadata.channels import guess_channels
+from ck19ml.plates.metadata.reading import read_metadata
+from ck19ml.plates.metadata.record import InstrumentPlate
+from ck19ml.plates.patterns import match_files
 from ck19ml.plates.problems import Problem, require_none
-
-CHANNELS = ("dc", "tcell")
-MATCHING_S = 1.0
-"""For one file name; an honest pattern takes some microseconds."""
 
 
 @dataclass(frozen=True, order=True)
 class Field:
-    """One field of a well and the file of each channel (the same file twice in a stack)."""
+    """One field of a well and the file of each channel (the same file twice in a stack).
+
+    Attributes
+    ----------
+    planes : (tuple of Path, tuple of Path)
+        The files of the focal planes that are joined, DC's and T cells', where there are several.
+    """
 
     plate: str
     well: str
     field: int
     dc: Path
     tcell: Path
+    planes: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
+
+    @property
+    def files(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        """The files of each channel, DC and T cells."""
+        return self.planes[0] or (self.dc,), self.planes[1] or (self.tcell,)
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,15 @@ class Plate:
     ----------
     problems : tuple of Problem
         What the names of the files say is wrong; the fields are those without such a problem.
+    unused : tuple of Unused
+        The images that are not used.
+    notes : tuple of str
+        What was concluded or chosen where nothing said it.
+    origins : dict of str to str
+        Where a value of the description comes from: ``plate.yaml``, ``files``, or a metadata
+        file's name; what is not in it is assumed.
+    images : int
+        Number of image files in the folder.
     """
 
     folder: Path
@@ -49,16 +75,20 @@ class Plate:
     description: PlateDescription
     fields: tuple[Field, ...]
     problems: tuple[Problem, ...] = ()
+    unused: tuple[Unused, ...] = ()
+    notes: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    images: int = 0
 
     @property
     def wells(self) -> list[str]:
         """Names of the wells that have images, sorted."""
-        return sorted({field.well for field in self.fields})
+        return sorted({field.well for field in self.fields}, key=place)
 
     @property
     def files(self) -> list[Path]:
         """The files of all fields, and those that a problem names, sorted."""
-        own = {path for field in self.fields for path in (field.dc, field.tcell)}
+        own = {path for field in self.fields for paths in field.files for path in paths}
         return sorted(own | {problem.file for problem in self.problems})
 
 
@@ -68,54 +98,146 @@ def find_plate(folder: Path, *, strict: bool = True) -> Plate:
     Parameters
     ----------
     strict : bool
-        Whether names that are wrong end in an error; otherwise they stand in `Plate.problems`.
+        Whether names that are wrong end in an error; otherwise they are `Plate.problems`.
 
     Raises
     ------
     PlateError
-        If the folder has no images.
+        If the folder has no images, or nothing says what they show.
     PlateProblems
         If names are wrong: two files claim the same channel of a field, a channel's partner is
         missing, or there is no such well. All of them are named at once.
     """
     if not folder.is_dir():
-        raise PlateError(f"expected a plate folder, found nothing at {folder}; check the path")
-    description = read_description(folder)
-    name = description.name or folder.name
-    found, problems = _collect(folder, description, name)
-    if not found and not problems:
-        raise PlateError(
-            f"{folder}: expected files like 'CK19 - A - 3(fld 1 wv FITC - FITC).tif', found none; "
-            "check the folder, or describe the names in a plate.yaml"
-        )
-    problems += _duplicates(folder, found) + _without_partner(folder, found)
+        raise PlateError(f"{folder} is no plate folder; check the path")
+    described = read_description(folder)
+    origins = dict.fromkeys(described.model_fields_set, "plate.yaml")
+    images, others = image_files(folder)
+    noted = None if "files" in origins else read_metadata(folder)
+    unused = [Unused("formats that are not read", tuple(others))]
+    if noted is None:
+        shown, unmatched = match_files(folder, images, described)
+    else:
+        shown, unmatched = list(noted.images), _not_noted(noted, images)
+        described = _with_metadata(described, noted, origins)
+    unused += unmatched
+    name = described.name or folder.name
+    found = group(folder, shown, described, name)
     if strict:
-        require_none(problems)
-    fields = tuple(
-        sorted(
-            Field(*key, dc=files["dc"][0], tcell=files["tcell"][0])
-            for key, files in found.items()
-            if all(len(files[channel]) == 1 for channel in CHANNELS)
-        )
+        require_none(found.problems)
+    fields = [_field(key, files) for key, files in found.fields.items()]
+    fields.sort(key=lambda each: (each.plate, place(each.well), each.field))
+    described, notes = _with_files(described, fields, origins)
+    plates = {each.plate for each in fields}
+    return Plate(
+        folder,
+        plates.pop() if len(plates) == 1 else name,
+        described,
+        tuple(fields),
+        tuple(sorted(found.problems)),
+        tuple(part for part in (*unused, *found.unused) if part.files),
+        (*(noted.notes if noted else ()), *found.notes, *notes),
+        origins,
+        len(images) + len(others),
     )
-    plates = {field.plate for field in fields}
-    shown = plates.pop() if len(plates) == 1 else name
-    return Plate(folder, shown, description, fields, tuple(sorted(problems)))
 
 
-def probe_field(field: Field, description: PlateDescription) -> tuple[int, int]:
-    """Read a field's height and width from its files' headers; raises like `read_field`."""
-    depth = description.bit_depth
-    if description.stacked:
-        axis = description.channel_axis
-        return probe_stack(field.dc, bit_depth=depth, axis=axis, indices=_indices(description))
-    dc = probe_plane(field.dc, bit_depth=depth)
-    tcell = probe_plane(field.tcell, bit_depth=depth)
-    _require_one_size(field, dc, tcell)
-    return dc
+def _field(key: tuple[str, str, int], files: Mapping[str, tuple[Path, ...]]) -> Field:
+    dc, tcell = (files[channel] for channel in CHANNELS)
+    several = (dc, tcell) if max(len(dc), len(tcell)) > 1 else ((), ())
+    return Field(*key, dc[0], tcell[0], several)
 
 
-def read_field(field: Field, description: PlateDescription) -> NDArray[np.uint16]:
+def _not_noted(noted: InstrumentPlate, images: list[Path]) -> list[Unused]:
+    known = {image.path for image in noted.images}
+    left = tuple(path for path in images if path not in known)
+    return [Unused(f"{noted.source.name} does not name them", left)]
+
+
+def _with_metadata(
+    described: PlateDescription, noted: InstrumentPlate, origins: dict[str, str]
+) -> PlateDescription:
+    """Take from the metadata what plate.yaml does not say."""
+    taken = {
+        key: value
+        for key, value in noted.described.items()
+        if value is not None and key not in origins
+    }
+    if "channels" not in origins:
+        taken["channels"] = guess_channels(noted.source, noted.channels)
+    held = {key: getattr(described, key) for key in origins}
+    origins.update(dict.fromkeys(taken, noted.source.name))
+    return PlateDescription.model_validate(taken | held)
+
+
+def _with_files(
+    described: PlateDescription, fields: list[Field], origins: dict[str, str]
+) -> tuple[PlateDescription, list[str]]:
+    """Take from the first image what neither plate.yaml nor metadata say, or say who disagrees."""
+    header = _first_header(fields)
+    if header is None:
+        return described, []
+    notes: list[str] = []
+    taken: dict[str, Any] = {}
+    known = described.pixel_size_um
+    if header.pixel_size_um and "pixel_size_um" not in origins:
+        taken["pixel_size_um"] = header.pixel_size_um
+    elif header.pixel_size_um and abs(header.pixel_size_um / known - 1) > 0.01:
+        notes.append(
+            f"pixel size: {origins['pixel_size_um']} says {known:g} um, the images say "
+            f"{header.pixel_size_um:g} um; {known:g} um is used"
+        )
+    # That a 16-bit file has 16 significant bits says nothing of the camera.
+    if header.bits and header.bits < 8 * header.dtype.itemsize:
+        if "bit_depth" not in origins:
+            taken["bit_depth"] = header.bits
+        elif header.bits != described.bit_depth:
+            notes.append(
+                f"bit depth: {origins['bit_depth']} says {described.bit_depth}, the images say "
+                f"{header.bits}; {described.bit_depth} is used"
+            )
+    if header.size("T") > 1:
+        notes.append(
+            f"{header.size('T')} points in time in each file: {described.time or 1} is used; "
+            "'time' in plate.yaml chooses another"
+        )
+    if fields[0].dc == fields[0].tcell and header.size("C") > 2:
+        names = header.channels or range(header.size("C"))
+        notes.append(
+            f"{header.size('C')} channels in each file ({', '.join(map(str, names))}): "
+            f"{described.channels['dc']} is DC, {described.channels['tcell']} is T cell"
+        )
+    origins.update(dict.fromkeys(taken, "files"))
+    return described.model_copy(update=taken), notes
+
+
+def _first_header(fields: list[Field]) -> Header | None:
+    """Read the header of the first image that can be read; `probe_field` names the others."""
+    for each in fields[:10]:
+        try:
+            return read_header(each.dc)
+        except ImageError:
+            continue
+    return None
+
+
+def probe_field(each: Field, description: PlateDescription) -> Header:
+    """Read a field's size, pixel size and depth from its files' headers; raises like `read_field`.
+
+    Returns
+    -------
+    Header
+        Of the DC file; of its axes only Y and X.
+    """
+    if each.dc == each.tcell:
+        return probe_channels(each.dc, _both(description), description)
+    headers = [probe_channels(path, None, description) for paths in each.files for path in paths]
+    for path, header in zip((p for paths in each.files for p in paths), headers, strict=True):
+        _require_one_size(each, path, headers[0].shape, header.shape)
+    return headers[0]
+
+
+def read_field(each: Field, description: PlateDescription) -> NDArray[np.uint16]:
     """Read both channels of a field.
 
     Returns
@@ -128,135 +250,44 @@ def read_field(field: Field, description: PlateDescription) -> NDArray[np.uint16
     ImageError
         If a file cannot be read, has another depth, or the channels differ in size.
     """
-    depth = description.bit_depth
-    if description.stacked:
-        axis = description.channel_axis
-        return read_stack(field.dc, bit_depth=depth, axis=axis, indices=_indices(description))
-    dc = read_plane(field.dc, bit_depth=depth)
-    tcell = read_plane(field.tcell, bit_depth=depth)
-    _require_one_size(field, dc.shape, tcell.shape)
+    if each.dc == each.tcell:
+        dc, tcell = read_channels(each.dc, _both(description), description)
+    else:
+        dc, tcell = (_read_planes(each, paths, description) for paths in each.files)
+        _require_one_size(each, each.tcell, dc.shape, tcell.shape)
     # Each channel lies in one piece: most steps that follow look at one channel at a time.
     both = np.empty((2, *dc.shape), np.uint16)
     both[DC], both[TCELL] = dc, tcell
     return np.moveaxis(both, 0, -1)
 
 
-def _indices(description: PlateDescription) -> tuple[int, int]:
-    return int(description.channels["dc"]), int(description.channels["tcell"])
+def _read_planes(
+    each: Field, paths: tuple[Path, ...], description: PlateDescription
+) -> NDArray[np.uint16]:
+    planes = [read_channels(path, None, description)[0] for path in paths]
+    for path, plane in zip(paths, planes, strict=True):
+        _require_one_size(each, path, planes[0].shape, plane.shape)
+    return np.asarray(join_planes(planes, description.z), np.uint16)
 
 
-def _require_one_size(field: Field, dc: tuple[int, ...], tcell: tuple[int, ...]) -> None:
-    if dc != tcell:
+def _both(description: PlateDescription) -> list[str | int]:
+    return [description.channels[channel] for channel in CHANNELS]
+
+
+def _require_one_size(
+    each: Field, path: Path, first: tuple[int, ...], found: tuple[int, ...]
+) -> None:
+    if first != found:
         raise ImageError(
-            field.tcell,
-            f"expected the size of its partner {field.dc.name} "
-            f"({_size(dc)}), found {_size(tcell)}; export the well again",
+            path,
+            f"expected the size of its partner {each.dc.name} "
+            f"({_size(first)}), found {_size(found)}; export the well again",
             "wrong size",
         )
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]}"
-
-
-Found = dict[tuple[str, str, int], dict[str, list[Path]]]
-"""Files of each channel, by plate, well and field."""
-
-
-def _collect(folder: Path, description: PlateDescription, name: str) -> tuple[Found, list[Problem]]:
-    pattern = regex.compile(description.files)
-    found: Found = defaultdict(lambda: {channel: [] for channel in CHANNELS})
-    problems: list[Problem] = []
-    for path in sorted(folder.iterdir()):
-        match = _match(pattern, path)
-        if match is None or path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        groups = match.groupdict()
-        keys = _channels(description, groups.get("channel"))
-        if not keys:
-            continue  # brightfield and channels that nobody asked for
-        plate = groups.get("plate") or name
-        try:
-            _require_text(path)
-            well = _well(path, groups["row"], groups["column"])
-            number = _number(path, groups.get("field"))
-        except PlateError as error:
-            problems.append(Problem(plate, "", 0, path, "wrong name", str(error)))
-            continue
-        for key in keys:
-            found[plate, well, number][key].append(path)
-    return found, problems
-
-
-def _match(pattern: Any, path: Path) -> Any:
-    try:
-        # The expression comes with the plate: some never end on some names.
-        return pattern.fullmatch(path.name, timeout=MATCHING_S)
-    except TimeoutError as error:
-        raise PlateError(
-            f"{path.parent}: expected a pattern of file names that decides within {MATCHING_S} s, "
-            f"found that it does not for {path.name!r}; simplify 'files' in plate.yaml"
-        ) from error
-
-
-def _channels(description: PlateDescription, channel: str | None) -> tuple[str, ...]:
-    if description.stacked:
-        return CHANNELS
-    return tuple(key for key in CHANNELS if description.channels[key] == channel)
-
-
-def _require_text(path: Path) -> None:
-    if not is_text(path.name):
-        raise PlateError(
-            f"{path.parent}: expected file names in UTF-8, found {os.fsencode(path.name)!r}; "
-            "rename the file"
-        )
-
-
-def _well(path: Path, row: str, column: str) -> str:
-    try:
-        return parse_well(f"{row}{column}")
-    except ValueError as error:
-        raise PlateError(f"{path}: {error}; rename the file or correct plate.yaml") from error
-
-
-def _number(path: Path, field: str | None) -> int:
-    try:
-        return int(field or 1)
-    except ValueError as error:
-        raise PlateError(
-            f"{path}: expected a number as the field, found {field!r}; correct plate.yaml"
-        ) from error
-
-
-def _duplicates(folder: Path, found: Found) -> list[Problem]:
-    problems = []
-    for (plate, well, number), files in found.items():
-        # A stack that is there twice is one problem, not one a channel.
-        for key, paths in {tuple(paths): (k, paths) for k, paths in files.items()}.values():
-            if len(paths) > 1:
-                text = (
-                    f"{folder}: expected one {key} file for {well}, found "
-                    f"{' and '.join(repr(path.name) for path in paths)}; remove one"
-                )
-                problems.append(Problem(plate, well, number, paths[-1], "duplicate file", text))
-    return problems
-
-
-def _without_partner(folder: Path, found: Found) -> list[Problem]:
-    problems = []
-    wells = len({key[:2] for key in found})
-    for channel in CHANNELS:
-        lacking = [key for key, files in found.items() if not files[channel]]
-        count = len({key[:2] for key in lacking})
-        for plate, well, number in lacking:
-            partner = next(path for paths in found[plate, well, number].values() for path in paths)
-            text = (
-                f"{folder}: expected a {channel} file for each field, found none for {well} "
-                f"({count} of {wells} wells); export them again"
-            )
-            problems.append(Problem(plate, well, number, partner, "missing partner", text))
-    return problems
 
 
 def some(names: list[str], most: int = 5) -> str:

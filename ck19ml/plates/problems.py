@@ -15,6 +15,8 @@ KINDS = (
     "not in the layout",
     "unreadable",
     "wrong size",
+    "wrong axes",
+    "wrong pixel size",
     "wrong bit depth",
     "saturated",
     "empty",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.simulation.compounds import Effect, draw_effect
-from ck19ml.core.wells import ROWS, parse_well
+from ck19ml.core.wells import parse_well, place
 from ck19ml.errors import PlateError
 from ck19ml.plates.layouts.table import LAYOUT_COLUMNS
 
@@ -122,4 +122,5 @@ def is_odd(plate: str, well: str, seed: int, every: int) -> bool:
 
 
 def _position(well: str) -> tuple[int, int]:
-    return ROWS.index(well[0]), int(well[1:])
+    row, column = place(well)
+    return row, column + 1

@@ -16,6 +16,7 @@ from ck19ml.core.simulation import rendering
 from ck19ml.core.simulation.compounds import Effect
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.core.wells import column, row_letter
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.csv_text import to_csv
 from ck19ml.files.writing import making, restore
@@ -190,7 +191,9 @@ def file_name(plate: str, well: str, channel: str) -> str:
     >>> file_name("CK19", "A03", "FITC")
     'CK19 - A - 3(fld 1 wv FITC - FITC).tif'
     """
-    return f"{plate} - {well[0]} - {int(well[1:])}(fld {FIELD} wv {channel} - {channel}).tif"
+    return (
+        f"{plate} - {row_letter(well)} - {column(well)}(fld {FIELD} wv {channel} - {channel}).tif"
+    )
 
 
 def _write_tiff(path: Path, values: NDArray[np.uint16], pixel_um: float) -> None:

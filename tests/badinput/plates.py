@@ -32,10 +32,12 @@ def second_plate(change: Callable[[Path], object]) -> Spoil:
 
 NAMES = {
     "the plate folder is missing": Case("prepare nosuch new.zarr", ("nosuch", "check the path")),
-    "the plate folder is empty": Case("prepare empty new.zarr", ("empty: expected files like",)),
-    "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml", "plate folder")),
-    "the plate is a dataset": Case("prepare d.zarr new.zarr", ("d.zarr: expected files like",)),
-    "the plate is the folder above": Case("prepare . new.zarr", ("expected files like",)),
+    "the plate folder is empty": Case("prepare empty new.zarr", ("empty: found no images",)),
+    "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml", "no plate folder")),
+    "the plate is a dataset": Case("prepare d.zarr new.zarr", ("d.zarr: found no images",)),
+    "the plate is the folder above": Case(
+        "prepare . new.zarr", ("expected the images of one plate", "give the folder of one plate")
+    ),
     "a channel's file is missing": Case(
         PREPARE, ("plate: expected a dc file", "A02 (1 of 3 wells)"),
         spoil=lambda work: (work / "plate" / DC_A02).unlink(),
@@ -47,17 +49,17 @@ NAMES = {
         ),
     ),
     "a well that no plate has": Case(
-        PREPARE, ("A - 25(fld 1 wv TexasRed - TexasRed).tif", "1 to 24"),
-        spoil=renamed(DC_A02, DC_A02.replace("A - 2", "A - 25")),
+        PREPARE, ("A - 49(fld 1 wv TexasRed - TexasRed).tif", "1 to 48"),
+        spoil=renamed(DC_A02, DC_A02.replace("A - 2", "A - 49")),
     ),
     "column 0": Case(
-        PREPARE, ("A - 0(fld", "1 to 24"), spoil=renamed(DC_A02, DC_A02.replace("A - 2", "A - 0"))
+        PREPARE, ("A - 0(fld", "1 to 48"), spoil=renamed(DC_A02, DC_A02.replace("A - 2", "A - 0"))
     ),
     "a name that is not UTF-8": Case(
         PREPARE, ("A - 2(fld 1 wv FITC - FITC).tif", "UTF-8"),
         spoil=renamed(FITC_A02, b"K\xfc - A - 2(fld 1 wv FITC - FITC).tif"),
     ),
-    "predict: no plate": Case("predict m empty --out new.csv", ("empty: expected files like",)),
+    "predict: no plate": Case("predict m empty --out new.csv", ("empty: found no images",)),
     "export: no plate": Case("export nosuch new.zarr", ("nosuch",)),
     "export: a channel's file is missing": Case(
         "export plate new.zarr", ("A02",), spoil=lambda work: (work / "plate" / DC_A02).unlink()
@@ -93,7 +95,7 @@ DESCRIBED = {
     "has a pattern that is none": ("files: '(?P<row>'", ("files", "regular expression")),
     "has a pattern without a row": ("files: '(?P<column>\\d)'", ("files", "row")),
     "has a pattern without a channel": (
-        "files: '(?P<row>\\w)(?P<column>\\d)'", ("channels", "indices"),
+        "files: '(?P<row>\\w)(?P<column>\\d)'", ("channels", "indices", "add"),
     ),
     "has one channel": ("channels: {dc: a}", ("channels", "tcell")),
     "has one channel twice": ("channels: {dc: a, tcell: a}", ("channels", "twice")),

@@ -4,10 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ck19ml.core.wells import column, parse_well, plate_format, row_letter, well_name
+from ck19ml.core.wells import (
+    ROW_NAMES,
+    column,
+    parse_well,
+    place,
+    plate_format,
+    row_letter,
+    well_name,
+)
 
-rows = st.sampled_from("ABCDEFGHIJKLMNOP")
-columns = st.integers(1, 24)
+rows = st.sampled_from(ROW_NAMES)
+columns = st.integers(1, 48)
 
 
 @pytest.mark.parametrize(
@@ -19,10 +27,10 @@ def test_all_spellings_name_one_well(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "A", "3", "Q3", "A0", "A25", "AA3", "A3B", "A1.5", "A-", "A3 A4", "Ä3", "A٣", "1A2"],
+    ["", "A", "3", "AG3", "A0", "A49", "BA3", "A3B", "A1.5", "A-", "A3 A4", "Ä3", "A٣", "1A2"],
 )
 def test_what_is_no_well_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"A-P|1 to 24"):
+    with pytest.raises(ValueError, match=r"A-AF|A to AF|1 to 48"):
         parse_well(text)
 
 
@@ -44,18 +52,22 @@ def test_any_text_is_a_well_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert parse_well(well) == well
-    assert len(well) == 3
+    assert len(well) in (3, 4)
 
 
 @settings(deadline=None)
 @given(st.sets(st.tuples(rows, columns)))
 def test_names_sort_as_rows_then_columns(pairs: set[tuple[str, int]]) -> None:
-    assert sorted(well_name(*pair) for pair in pairs) == [well_name(*p) for p in sorted(pairs)]
+    names = sorted((well_name(*pair) for pair in pairs), key=place)
+    by_place = sorted(pairs, key=lambda pair: (ROW_NAMES.index(pair[0]), pair[1]))
+    assert names == [well_name(*pair) for pair in by_place]
 
 
-@pytest.mark.parametrize(("row", "number"), [("Q", 1), ("", 1), ("AB", 1), ("A", 0), ("A", 25)])
+@pytest.mark.parametrize(
+    ("row", "number"), [("AG", 1), ("", 1), ("0", 1), ("33", 1), ("A", 0), ("A", 49)]
+)
 def test_no_name_for_a_place_off_the_plate(row: str, number: int) -> None:
-    with pytest.raises(ValueError, match=r"A to P|1 to 24"):
+    with pytest.raises(ValueError, match=r"A to AF|1 to 48"):
         well_name(row, number)
 
 
@@ -66,6 +78,9 @@ def test_no_name_for_a_place_off_the_plate(row: str, number: int) -> None:
         (["A1", "I1"], (16, 24)),
         (["A13"], (16, 24)),
         (["P24"], (16, 24)),
+        (["Q1"], (32, 48)),
+        (["A25"], (32, 48)),
+        (["AF48"], (32, 48)),
     ],
 )
 def test_format_is_the_smallest_plate_that_holds_the_wells(
@@ -77,3 +92,17 @@ def test_format_is_the_smallest_plate_that_holds_the_wells(
 def test_format_of_no_wells_is_refused() -> None:
     with pytest.raises(ValueError, match="found none"):
         plate_format([])
+
+
+@pytest.mark.parametrize(
+    ("row", "well"), [("1", "A03"), ("03", "C03"), ("26", "Z03"), ("27", "AA03")]
+)
+def test_a_row_may_be_a_number(row: str, well: str) -> None:
+    assert well_name(row, 3) == well
+
+
+def test_a_known_size_decides_the_format() -> None:
+    assert plate_format(["A1", "B3"], 6) == (2, 3)
+    assert plate_format(["A1"], 1536) == (32, 48)
+    with pytest.raises(ValueError, match="a plate of 6 wells has 2 rows and 3 columns: no C1"):
+        plate_format(["A1", "C1"], 6)

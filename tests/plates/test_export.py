@@ -78,14 +78,14 @@ def test_wells_carry_their_rows_of_the_layout(plate: Plate, tmp_path: Path) -> N
 def test_nothing_is_overwritten_unasked(plate: Plate, tmp_path: Path) -> None:
     target = export_plate(plate, tmp_path / "p.ome.zarr")
     before = (target / "zarr.json").stat().st_mtime_ns
-    with pytest.raises(PlateError, match="add --overwrite"):
+    with pytest.raises(PlateError, match="already exists; use --overwrite"):
         export_plate(plate, target)
     assert (target / "zarr.json").stat().st_mtime_ns == before
     export_plate(plate, target, overwrite=True)
 
 
 def test_a_folder_of_other_things_is_never_replaced(plate: Plate) -> None:
-    with pytest.raises(PlateError, match="expected an OME-Zarr plate or nothing"):
+    with pytest.raises(PlateError, match="exists and is no OME-Zarr plate"):
         export_plate(plate, plate.folder, overwrite=True)
     assert find_plate(plate.folder).fields == plate.fields
 

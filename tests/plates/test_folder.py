@@ -108,15 +108,17 @@ def test_fields_and_plates_keep_files_of_one_well_apart(tmp_path: Path) -> None:
 
 def test_a_well_that_no_plate_has_is_refused_with_its_file(tmp_path: Path) -> None:
     dc, _ = write_well(tmp_path, "A", 24)
-    dc.rename(tmp_path / "CK19 - A - 25(fld 1 wv TexasRed - TexasRed).tif")
-    assert "CK19 - A - 25(fld 1 wv TexasRed - TexasRed).tif" in error_of(tmp_path)
+    dc.rename(tmp_path / "CK19 - A - 49(fld 1 wv TexasRed - TexasRed).tif")
+    assert "CK19 - A - 49(fld 1 wv TexasRed - TexasRed).tif" in error_of(tmp_path)
 
 
 def test_a_folder_without_images_shows_what_names_are_expected(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
+    assert f"{tmp_path}: found no images" in error_of(tmp_path)
+    write_image(tmp_path / "well A1 red.tif", grey(0))
     message = error_of(tmp_path)
-    assert str(tmp_path) in message
-    assert "CK19 - A - 3(fld 1 wv FITC - FITC).tif" in message
+    assert "names like 'CK19 - A - 3(fld 1 wv FITC - FITC).tif'" in message
+    assert "'well A1 red.tif'" in message
 
 
 @pytest.mark.parametrize("name", ["nosuch", "file"])
@@ -168,13 +170,17 @@ class TestOtherInstruments:
         np.testing.assert_array_equal(image[..., DC], planes[2])
         np.testing.assert_array_equal(image[..., TCELL], planes[0])
 
-    def test_a_row_that_is_no_letter_is_refused_with_its_file(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("channels", ["{dc: '1', tcell: '02'}", "{dc: 1, tcell: 2}"])
+    def test_rows_and_channels_may_be_numbers(self, tmp_path: Path, channels: str) -> None:
         (tmp_path / "plate.yaml").write_text(
             r"files: 'r(?P<row>\d+)c(?P<column>\d+)ch(?P<channel>\d)\.tif'"
-            "\nchannels: {dc: '1', tcell: '2'}\n"
+            f"\nchannels: {channels}\n"
         )
-        write_image(tmp_path / "r02c03ch1.tif", grey(0))
-        assert "r02c03ch1.tif" in error_of(tmp_path)
+        for row in ("02", "28", "33"):
+            for channel in (1, 2):
+                write_image(tmp_path / f"r{row}c03ch{channel}.tif", grey(channel))
+        assert "r33c03ch1.tif: a row is A to AF or 1 to 32" in error_of(tmp_path)
+        assert find_plate(tmp_path, strict=False).wells == ["B03", "AB03"]
 
     def test_a_field_that_is_no_number_is_refused_with_its_file(self, tmp_path: Path) -> None:
         (tmp_path / "plate.yaml").write_text(

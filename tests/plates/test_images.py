@@ -7,11 +7,26 @@ import tifffile
 from imagecodecs import imwrite
 
 from ck19ml.errors import Ck19Error, PlateError
-from ck19ml.plates.images import read_plane, read_stack
+from ck19ml.plates.description import PlateDescription
+from ck19ml.plates.images import read_channels
 from tests.places import REFERENCE
 from tests.plates.made_plates import grey, write_image
 
+STACKED = r"(?P<row>[A-P])(?P<column>\d+)\.tif"
 COLOCALIZATION = REFERENCE / "images" / "colocalization"
+
+
+def read_plane(path: Path, *, bit_depth: int) -> np.ndarray:
+    (plane,) = read_channels(path, None, PlateDescription(bit_depth=bit_depth))
+    return plane
+
+
+def read_stack(
+    path: Path, *, bit_depth: int, axis: int | None, indices: tuple[int | str, ...], **more: object
+) -> np.ndarray:
+    how = {"files": STACKED, "channels": {"dc": 0, "tcell": 1}, "channel_axis": axis}
+    described = PlateDescription.model_validate(how | {"bit_depth": bit_depth} | more)
+    return np.stack(read_channels(path, indices, described), axis=-1)
 
 
 def error_of(path: Path, bit_depth: int = 12) -> str:
@@ -62,7 +77,7 @@ def test_an_image_is_not_called_damaged_where_the_process_has_too_many_files_ope
     most = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, most[1]))
-        with pytest.raises(Ck19Error, match=f"{name}, found: Too many open files") as caught:
+        with pytest.raises(Ck19Error, match=f"{name}: Too many open files") as caught:
             read_plane(path, bit_depth=12)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, most)
@@ -105,16 +120,26 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_colour_image_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4, 3), np.uint8), photometric="rgb")
-    assert "one grey plane, found an image of shape (4, 4, 3)" in error_of(tmp_path / "a.tif", 8)
+    assert "grey values, found an image of shape (4, 4, 3) (axes YXS)" in error_of(
+        tmp_path / "a.tif", 8
+    )
 
 
 @pytest.mark.parametrize(
     ("dtype", "bits", "says"),
     [
-        (np.uint8, 12, "expected 16-bit values as in the rest of the plate, found uint8"),
-        (np.uint16, 8, "expected 8-bit values as in the rest of the plate, found uint16"),
+        (
+            np.uint8,
+            12,
+            "expected 16-bit values for a bit_depth of 12, found uint8; set 'bit_depth: 8'",
+        ),
+        (
+            np.uint16,
+            8,
+            "expected 8-bit values for a bit_depth of 8, found uint16; set 'bit_depth: 16'",
+        ),
         (np.int16, 12, "found int16"),
-        (np.float32, 12, "found float32"),
+        (np.float32, 12, "found float32; export unsigned integers"),
     ],
 )
 def test_another_depth_is_refused(tmp_path: Path, dtype: type, bits: int, says: str) -> None:
@@ -151,7 +176,7 @@ class TestStacks:
         self, tmp_path: Path, shape: tuple[int, ...], axis: int, indices: tuple[int, int]
     ) -> None:
         path = write_image(tmp_path / "a.tif", np.zeros(shape, np.uint16))
-        with pytest.raises(PlateError, match=r"expected channels .* correct channels or") as caught:
+        with pytest.raises(PlateError, match=r"expected channel.*; (correct|if) ") as caught:
             read_stack(path, bit_depth=12, axis=axis, indices=indices)
         assert str(path) in str(caught.value)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 from pandas.api import types
 
-from ck19ml.core.wells import COLUMN_COUNT, ROWS
+from ck19ml.core.wells import MOST_COLUMNS, ROW_NAMES
 
 CONTROLS = ("", "vehicle", "untreated")
 
@@ -27,9 +27,9 @@ def _share(low: float) -> Rule:
 
 NEEDED: dict[str, Rule] = {
     "plate": _text("a name", lambda column: column.str.len() > 0),
-    "well": _text("a well", lambda column: column.str.fullmatch(r"[A-P][0-9]{2}")),
-    "row": _text("A to P", lambda column: column.isin(list(ROWS))),
-    "column": _whole(f"1 to {COLUMN_COUNT}", 1, COLUMN_COUNT),
+    "well": _text("a well", lambda column: column.str.fullmatch(r"(?:[A-Z]|A[A-F])[0-9]{2}")),
+    "row": _text("A to AF", lambda column: column.isin(ROW_NAMES)),
+    "column": _whole(f"1 to {MOST_COLUMNS}", 1, MOST_COLUMNS),
     "field": _whole("a number from 0", 0),
     "patch": _whole("a number from 0", 0),
     "y": _whole("a pixel", 0),

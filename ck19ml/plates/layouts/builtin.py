@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ck19ml.core.wells import ROWS, well_name
+from ck19ml.core.wells import ROW_NAMES, well_name
 from ck19ml.errors import ConfigError
 from ck19ml.plates.layouts.table import WellRecord, as_layout
 
@@ -55,7 +55,9 @@ def builtin_layout(name: BuiltinName) -> pd.DataFrame:
 
 
 def _ck19_wells() -> Iterator[WellRecord]:
-    for (first, stimulation), (position, row) in product(_CK19_GROUPS.items(), enumerate(ROWS)):
+    for (first, stimulation), (position, row) in product(
+        _CK19_GROUPS.items(), enumerate(ROW_NAMES[:16])
+    ):
         numbers = (1 + position, 32 - position, 33 + position)
         for offset, number in enumerate(numbers):
             well = well_name(row, first + offset)
@@ -69,7 +71,7 @@ def _ck19_wells() -> Iterator[WellRecord]:
 
 def _dose_response_wells(stimulus: str) -> Iterator[WellRecord]:
     blocks = ((2, "Unstimulated"), (14, stimulus))
-    for (first, stimulation), (position, row) in product(blocks, enumerate(ROWS)):
+    for (first, stimulation), (position, row) in product(blocks, enumerate(ROW_NAMES[:16])):
         compound = _DOSE_COMPOUNDS[position % len(_DOSE_COMPOUNDS)]
         for offset, dose in enumerate(_DOSES_UM):
             well = well_name(row, first + offset)

@@ -1,12 +1,13 @@
 """What can be told of a plate's fields before any pixel is read: labels, depths, sizes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ck19ml.core.patches import grid_shape
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Field, probe_field, some
+from ck19ml.plates.formats.container import Header
 from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation.field import as_problem
 from ck19ml.plates.preparation.settings import Source
@@ -33,16 +34,20 @@ def check(source: Source) -> Checked:
     unlabelled = _without_labels(source)
     problems = [*plate.problems, *unlabelled]
     wells = {problem.well for problem in unlabelled}
-    shapes: dict[Field, Shape] = {}
+    headers: dict[Field, Header] = {}
     for field in plate.fields:
         try:
-            shapes[field] = probe_field(field, plate.description)
+            headers[field] = probe_field(field, plate.description)
         except ImageError as error:
             problems.append(as_problem(field, error))
+    shapes = {field: (header.shape[0], header.shape[1]) for field, header in headers.items()}
     counts = Counter(shapes.values())
     shape = counts.most_common(1)[0][0] if counts else (0, 0)
     problems += [_odd(field, found, shape) for field, found in shapes.items() if found != shape]
-    good = [field for field, found in shapes.items() if found == shape]
+    scales = _other_scales(source, headers)
+    problems += scales
+    odd = {problem.file for problem in scales}
+    good = [f for f, found in shapes.items() if found == shape and f.dc not in odd]
     kept = tuple(field for field in good if field.well not in wells)
     return Checked(kept, tuple(sorted(problems)), shape)
 
@@ -91,6 +96,25 @@ def _without_labels(source: Source) -> list[Problem]:
         for field in plate.fields
         if field.well in lacking
     ]
+
+
+def _other_scales(source: Source, headers: Mapping[Field, Header]) -> list[Problem]:
+    """Name the fields whose files give another pixel size, unless plate.yaml decides it."""
+    plate = source.plate
+    expected = plate.description.pixel_size_um
+    if plate.origins.get("pixel_size_um") == "plate.yaml":
+        return []
+    problems = []
+    for field, header in headers.items():
+        size = header.pixel_size_um
+        if size and abs(size / expected - 1) > 0.01:
+            text = (
+                f"{field.dc}: expected pixels of {expected:g} um as in the rest of the plate, "
+                f"found {size:g} um; export it again, or give 'pixel_size_um' in plate.yaml"
+            )
+            kind = "wrong pixel size"
+            problems.append(Problem(field.plate, field.well, field.field, field.dc, kind, text))
+    return problems
 
 
 def _odd(field: Field, found: Shape, shape: Shape) -> Problem:

@@ -17,7 +17,8 @@ from ck19ml.core.screening.comparison import (
 )
 from ck19ml.core.screening.dose_response import FEWEST_CONCENTRATIONS, fit_dose_response
 from ck19ml.core.screening.position import at_edge, position_effect, residuals
-from ck19ml.core.wells import ROWS, plate_format
+from ck19ml.core.wells import place as well_place
+from ck19ml.core.wells import plate_format
 
 MEASURES = ("score", "overlap", "tcell_overlap")
 """What a well is judged by: the model, and two overlaps of the masks alone."""
@@ -266,5 +267,5 @@ def tested_wells(wells: pd.DataFrame, hits: pd.DataFrame, measure: str) -> pd.Da
 
 def places(wells: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row and column of wells such as A03, counted from 0, (n,) each."""
-    rows = [ROWS.index(well[0]) for well in wells]
-    return np.array(rows, np.intp), np.array([int(well[1:]) - 1 for well in wells], np.intp)
+    found = np.array([well_place(well) for well in wells], np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]

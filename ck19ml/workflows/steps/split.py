@@ -168,7 +168,7 @@ def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
         return split_wells(names, validation=config.validation, test=config.test, rng=rng)
     group = wells["plate"].astype(str)
     if config.by != "plate":
-        place = wells["well"] if config.by == "well" else wells["well"].str[1:]
+        place = wells["well"] if config.by == "well" else wells["well"].str[-2:]
         group = group + "/" + place
     if config.folds is None:
         return split_groups(

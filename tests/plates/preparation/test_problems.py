@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from ck19ml import cli
 from ck19ml.config import PrepareConfig
@@ -41,7 +42,7 @@ def spoil(folder: Path) -> dict[str, str]:
     write_image(files["B03"][0], bright + 1)
     write_image(files["B04"][1], bright)
     write_image(files["B05"][0], dark)
-    files["B06"][0].rename(folder / "CK19 - B - 25(fld 1 wv TexasRed - TexasRed).tif")
+    files["B06"][0].rename(folder / "CK19 - B - 49(fld 1 wv TexasRed - TexasRed).tif")
     damaged = write_image(files["B07"][1], grey(3), compression="zlib", rowsperstrip=8)
     packed = bytearray(damaged.read_bytes())
     packed[400:460] = bytes(60)  # the header is whole, the pixels are not
@@ -99,7 +100,7 @@ def test_with_skip_bad_all_others_are_prepared_and_the_rest_is_listed(
     dataset = prepare_plates([source], tmp_path / "d.zarr", SMALL, skip_bad=True)
     skipped = pd.read_csv(dataset.path / "skipped.csv", keep_default_na=False)
     assert dict(zip(skipped["well"], skipped["kind"], strict=True)) == kinds
-    assert set(skipped["kind"]) == set(KINDS)
+    assert set(skipped["kind"]) == set(KINDS) - {"wrong axes", "wrong pixel size"}
     assert list(skipped.columns) == ["plate", "well", "field", "file", "kind", "message"]
     assert dataset.wells["well"].tolist() == GOOD
     assert dataset.info["skipped"] == len(kinds)
@@ -229,3 +230,22 @@ class TestTheReport:
         assert found.returncode == 0, found.stderr
         assert "14 fields were skipped, see d.zarr/skipped.csv" in found.stderr
         assert open_dataset(workplace / "d.zarr").info["skipped"] == 14
+
+
+def test_files_that_deny_the_plate_s_pixel_size_or_axes_are_named(tmp_path: Path) -> None:
+    for number, size in enumerate((0.5, 0.5, 0.65), start=1):
+        for path in write_well(tmp_path, "A", number):
+            metadata = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+            tifffile.imwrite(path, grey(number), ome=True, metadata=metadata)
+    tifffile.imwrite(write_well(tmp_path, "A", 4)[0], grey(4), append=True)
+    source = Source(find_plate(tmp_path), labels(["A01", "A02", "A03", "A04"]))
+    checked = checks.check(source)
+    assert [(p.well, p.kind) for p in checked.problems] == [
+        ("A03", "wrong pixel size"),
+        ("A04", "wrong axes"),
+    ]
+    assert "expected pixels of 0.5 um as in the rest of the plate, found 0.65 um" in str(
+        checked.problems[0].message
+    )
+    (tmp_path / "plate.yaml").write_text("pixel_size_um: 0.65\nz: 1\n")
+    assert checks.check(Source(find_plate(tmp_path), source.layout)).problems == ()

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
-from ck19ml.core.wells import COLUMN_COUNT, ROWS, well_name
+from ck19ml.core.wells import FORMATS, MOST_COLUMNS, ROW_NAMES, well_name
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, Value
 
-_LETTERS = tuple(ROWS)
-_NUMBERS = tuple(str(number) for number in range(1, COLUMN_COUNT + 1))
-_FORMATS = {16: 24, 8: 12}
+_NUMBERS = tuple(str(number) for number in range(1, MOST_COLUMNS + 1))
+_USUAL = {FORMATS[wells][0]: FORMATS[wells][1] for wells in (96, 384, 1536)}
+# Fewer letters than A-H stand in many a table that is no plate.
+_SMALL = {FORMATS[wells][0]: FORMATS[wells][1] for wells in (6, 12, 24, 48)}
 # A concentration row and a blank one or two may stand between the column numbers and the wells.
 _HEADER_ROWS_AWAY, _LETTER_COLUMNS_AWAY = 6, 4
 _LINES_BEYOND = 10
@@ -34,7 +35,7 @@ class Grid:
     top, left : int
         Row and column of the first well.
     rows, columns : int
-        16 x 24 or 8 x 12.
+        16 x 24, 8 x 12 or those of another usual plate.
     header_rows, letter_columns : frozenset of int
         The sheet's rows that hold column numbers, and its columns that hold row letters.
     """
@@ -65,7 +66,7 @@ class Grid:
     def well(self, place: Place) -> str:
         """Name the well at a place of the sheet that is not transposed."""
         row, column = place
-        return well_name(ROWS[row - self.top], column - self.left + 1)
+        return well_name(ROW_NAMES[row - self.top], column - self.left + 1)
 
     def address(self, sheet: Sheet) -> str:
         """Write the range of the wells, such as "C5:Z20"."""
@@ -101,12 +102,20 @@ class Line:
     titles: list[str]
 
 
-def find_grids(sheet: Sheet) -> list[Grid]:
-    """Find the plates of a sheet: row letters down a side, column numbers over or under them."""
+def find_grids(sheet: Sheet, *, small: bool = False) -> list[Grid]:
+    """Find the plates of a sheet: row letters down a side, column numbers over or under them.
+
+    Parameters
+    ----------
+    small : bool
+        Whether to look for plates of 6 to 48 wells, instead of 96 to 1536.
+    """
+    formats = _SMALL if small else _USUAL
     grids: dict[tuple[int, int, int], Grid] = {}
-    runs = product(letter_runs(sheet)[:_MOST_RUNS], number_runs(sheet)[:_MOST_RUNS])
-    for letters, numbers in runs:
-        if not _belong_together(letters, numbers):
+    letter = _runs(sheet.transpose(), ROW_NAMES, formats)[:_MOST_RUNS]
+    number = _runs(sheet, _NUMBERS, formats.values())[:_MOST_RUNS]
+    for letters, numbers in product(letter, number):
+        if formats[letters.length] != numbers.length or not _belong_together(letters, numbers):
             continue
         key = (letters.first, numbers.first, letters.length)
         known = grids.get(key) or Grid(
@@ -121,13 +130,13 @@ def find_grids(sheet: Sheet) -> list[Grid]:
 
 
 def letter_runs(sheet: Sheet) -> list[Run]:
-    """Find A-P and A-H down the columns of a sheet."""
-    return _runs(sheet.transpose(), _LETTERS, _FORMATS)
+    """Find A-P, A-H and A-AF down the columns of a sheet."""
+    return _runs(sheet.transpose(), ROW_NAMES, _USUAL)
 
 
 def number_runs(sheet: Sheet) -> list[Run]:
-    """Find 1-24 and 1-12 along the rows of a sheet."""
-    return _runs(sheet, _NUMBERS, _FORMATS.values())
+    """Find 1-24, 1-12 and 1-48 along the rows of a sheet."""
+    return _runs(sheet, _NUMBERS, _USUAL.values())
 
 
 def _runs(sheet: Sheet, names: Sequence[str], lengths: Iterable[int]) -> list[Run]:
@@ -146,8 +155,6 @@ def _runs(sheet: Sheet, names: Sequence[str], lengths: Iterable[int]) -> list[Ru
 
 
 def _belong_together(letters: Run, numbers: Run) -> bool:
-    if _FORMATS[letters.length] != numbers.length:
-        return False
     return _is_beside(numbers.line, letters, _HEADER_ROWS_AWAY) and _is_beside(
         letters.line, numbers, _LETTER_COLUMNS_AWAY
     )

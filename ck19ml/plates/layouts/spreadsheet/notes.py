@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ck19ml.core.wells import ROWS
+from ck19ml.core.wells import ROW_NAMES
 from ck19ml.plates.layouts.spreadsheet.doses import DoseLine
 from ck19ml.plates.layouts.spreadsheet.grid import Grid
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet
@@ -30,7 +30,7 @@ def _covered(grid: Grid, line: LabelLine, label: Label) -> str:
     how = "" if label.merged or len(label.covers) == 1 else ", up to the next label"
     first, last = min(label.covers), max(label.covers)
     if line.sheet.transposed:
-        names = [ROWS[position - grid.top] for position in (first, last)]
+        names = [ROW_NAMES[position - grid.top] for position in (first, last)]
     else:
         names = [str(position - grid.left + 1) for position in (first, last)]
     what = "row" if line.sheet.transposed else "column"

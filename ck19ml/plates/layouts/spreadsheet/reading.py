@@ -86,6 +86,8 @@ def read_spreadsheet(
     """
     sheets = _choose_sheets(path, load_sheets(path), sheet)
     plates = [(page, grid) for page in sheets for grid in find_grids(page)]
+    if not plates and not has_table(sheets, columns or {}):
+        plates = [(page, grid) for page in sheets for grid in find_grids(page, small=True)]
     if not plates or (columns and has_table(sheets, columns)):
         page, table, address = find_table(path, sheets, columns or {})
         layout = layout_of_table(table, columns)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from ck19ml.core.wells import ROW_NAMES
 from ck19ml.plates.layouts.spreadsheet.grid import Entry, Grid, Line, lines_around
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, UndecidedError, as_text
 from ck19ml.plates.layouts.spreadsheet.vocabulary import (
@@ -230,4 +231,4 @@ def _ranges(positions: list[int]) -> list[tuple[int, int]]:
 
 def _range_name(grid: Grid, group: tuple[int, int], sideways: bool) -> str:
     numbers = sorted({position - grid.left + 1 for position in group})
-    return "-".join(chr(ord("A") + n - 1) if sideways else str(n) for n in numbers)
+    return "-".join(ROW_NAMES[n - 1] if sideways else str(n) for n in numbers)

@@ -11,7 +11,7 @@ from openpyxl import Workbook
 from openpyxl.styles import PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 
-from ck19ml.core.wells import ROWS
+from ck19ml.core.wells import ROW_NAMES
 from ck19ml.errors import PlateError
 from ck19ml.plates.layouts.reading import builtin_layout
 from ck19ml.plates.layouts.spreadsheet.reading import read_spreadsheet
@@ -41,12 +41,12 @@ class Plate:
 
     def write(self, sheet: Worksheet) -> None:
         for row in range(self.rows):
-            sheet.cell(self.top + row, self.letters, ROWS[row])
+            sheet.cell(self.top + row, self.letters, ROW_NAMES[row])
         for column in range(1, self.columns + 1):
             place = self.left + column - 1
             sheet.cell(self.header, place, column)
             for row in range(self.rows):
-                cell = sheet.cell(self.top + row, place, self.wells(ROWS[row], column))
+                cell = sheet.cell(self.top + row, place, self.wells(ROW_NAMES[row], column))
                 for colour, columns in self.colours.items():
                     if column in columns:
                         cell.fill = PatternFill("solid", fgColor=colour)
@@ -86,7 +86,7 @@ def ck19_well(row: str, column: int) -> object:
     return {"": int(layout.loc[well, "compound"] or 0), "vehicle": "DMSO"}.get(control, "Control")
 
 
-CK19_WELLS = {(row, n): ck19_well(row, n) for row in ROWS for n in range(1, 25)}
+CK19_WELLS = {(row, n): ck19_well(row, n) for row in ROW_NAMES[:16] for n in range(1, 25)}
 CK19_OTHERS = {"A4": "Compound Conc. uM", "E4": 10, "D27": "Control = no treatment"}
 
 

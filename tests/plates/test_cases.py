@@ -1,0 +1,119 @@
+"""The cases that other laboratories' plates went wrong with, each held to its right value."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from ck19ml.errors import PlateError
+from ck19ml.plates.folder import Plate, find_plate, read_field
+from tests.places import REFERENCE
+
+CASES = REFERENCE.parent / "cases"
+
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"the cases are not at {CASES}")
+
+Case = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Write a case once; returns its folder."""
+    root = tmp_path_factory.mktemp("cases")
+
+    def written(name: str) -> Path:
+        folder = root / name
+        if not folder.is_dir():
+            folder.mkdir()
+            script = str(CASES / f"{name}.py")
+            subprocess.run([sys.executable, "-B", script], cwd=folder, check=True)
+        return folder
+
+    return written
+
+
+def error_of(folder: Path) -> str:
+    """What is said of a plate that cannot be read."""
+    with pytest.raises(PlateError) as caught:
+        pixels(find_plate(folder))
+    return str(caught.value)
+
+
+def pixels(plate: Plate) -> list[np.ndarray]:
+    return [read_field(field, plate.description) for field in plate.fields]
+
+
+def described(folder: Path, line: str) -> Path:
+    """Add a line to the folder's plate.yaml."""
+    with (folder / "plate.yaml").open("a") as file:
+        file.write(line + "\n")
+    return folder
+
+
+def test_each_file_of_a_multi_file_ome_tiff_gives_its_own_pixels(case: Case) -> None:
+    full, binary = (pixels(find_plate(case("ome_multifile") / n)) for n in ("full", "binaryonly"))
+    assert len(full) == len(binary) == 6
+    for one, other in zip(full, binary, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len({image.tobytes() for image in full}) == 6
+
+
+def test_appended_planes_are_asked_for_and_the_chosen_one_is_read(case: Case) -> None:
+    plate = case("appended_planes") / "plate"
+    assert "expected one plane, found 5" in error_of(plate)
+    described(plate, "z: 3")
+    found = find_plate(plate)
+    for image, field in zip(pixels(found), found.fields, strict=True):
+        for channel, path in ((0, field.dc), (1, field.tcell)):
+            with tifffile.TiffFile(path) as tiff:
+                np.testing.assert_array_equal(image[..., channel], tiff.pages[2].asarray())
+
+
+@pytest.mark.parametrize("name", ["zonly", "tonly"])
+def test_focal_planes_and_times_are_no_channels(case: Case, name: str) -> None:
+    assert "expected channel 1, found 1 without names" in error_of(
+        case("zstack_as_channels") / name
+    )
+
+
+def test_a_plain_stack_is_asked_for(case: Case) -> None:
+    message = error_of(case("zstack_as_channels") / "plain")
+    assert "if its 6 planes are channels, add 'channel_axis: 0' to plate.yaml" in message
+
+
+def test_a_hyperstack_is_read_with_z_and_refused_by_name_without(case: Case) -> None:
+    plate = case("zstack_as_channels") / "hyper"
+    assert "'z: max'" in error_of(plate)
+    stack = tifffile.imread(plate / "A01.tif")
+    for line, expected in (("z: max", stack.max(0)), ("z: 2", stack[1])):
+        text = (plate / "plate.yaml").read_text()
+        (image, *_) = pixels(find_plate(described(plate, line)))
+        np.testing.assert_array_equal(np.moveaxis(image, -1, 0), expected)
+        (plate / "plate.yaml").write_text(text)
+    (image, *_) = pixels(find_plate(described(plate, "z: mean")))
+    np.testing.assert_array_equal(np.moveaxis(image, -1, 0), np.rint(stack.mean(0)))
+
+
+def test_endings_count_in_any_case(case: Case) -> None:
+    folder = case("upper_suffix")
+    assert find_plate(folder / "plate").wells == ["A01", "A02", "A03", "B01", "B02", "B03"]
+    assert find_plate(folder / "all").wells == ["A01", "A02"]
+
+
+def test_the_files_pixel_size_counts_where_plate_yaml_says_none(case: Case) -> None:
+    for name in ("default", "given"):
+        plate = find_plate(case("pixel_size") / name)
+        assert plate.description.pixel_size_um == pytest.approx(0.325)
+        assert plate.notes == ()
+
+
+def test_a_pixel_size_that_the_files_deny_is_named(case: Case) -> None:
+    folder = case("pixel_size") / "default"
+    text = (folder / "plate.yaml").read_text()
+    (note,) = find_plate(described(folder, "pixel_size_um: 1.34")).notes
+    (folder / "plate.yaml").write_text(text)
+    assert "plate.yaml says 1.34 um, the images say 0.325 um; 1.34 um is used" in note
