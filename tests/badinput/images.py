@@ -145,7 +145,7 @@ IMAGES = {
         spoil=in_place_of(DC_A02, b"II*\0\xff\xff\xff\x7f" + bytes(64)),
     ),
     "a TIFF's directory is its own next": Case(
-        PREPARE, (DC_A02, "grey plane"),
+        PREPARE, (DC_A02, "planes of rows and columns"),
         spoil=in_place_of(DC_A02, b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
     ),
     "a TIFF with a flipped byte in its header": Case(
@@ -198,22 +198,22 @@ IMAGES = {
                                             np.zeros((SIDE, SIDE, 3), np.uint16)),
     ),
     "a line instead of an image": Case(
-        PREPARE, (DC_A02, "grey plane"), spoil=image(np.zeros((1, SIDE), np.uint16))
+        PREPARE, (DC_A02, "(1 x 40), found 40 x 40"), spoil=image(np.zeros((1, SIDE), np.uint16))
     ),
     "a stack where a plane is due": Case(
-        PREPARE, (DC_A02, "(5, 40, 40)"), spoil=image(np.zeros((5, SIDE, SIDE), np.uint16))
+        PREPARE, (DC_A02, "expected one plane, found 5", "z: max"), spoil=image(np.zeros((5, SIDE, SIDE), np.uint16))
     ),
     "a grey value beyond the camera's": Case(
         PREPARE, (DC_A02, "below 4096"), spoil=image(np.full((SIDE, SIDE), 5000, np.uint16))
     ),
     "a stack that lacks a channel": Case(
         "prepare stack new.zarr --patch-size 16 --layout plate/layout.csv",
-        ("A1.tif", "channels 0 and 1"),
+        ("A1.tif", "expected channel 1"),
         spoil=both(write("stack/plate.yaml", STACK),
                    lambda work: write_image(work / "stack" / "A1.tif", grey(0))),
     ),
     "an image is a folder": Case(
-        PREPARE, (DC_A02,), spoil=folder_instead(f"plate/{DC_A02}")
+        PREPARE, ("expected a dc file", "A02"), spoil=folder_instead(f"plate/{DC_A02}")
     ),
     "an image is a link to nothing": Case(PREPARE, (DC_A02,), spoil=link_to_nothing),
     "an image is a link to itself": Case(PREPARE, (DC_A02,), spoil=loop),

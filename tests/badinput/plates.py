@@ -36,7 +36,7 @@ NAMES = {
     "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml", "no plate folder")),
     "the plate is a dataset": Case("prepare d.zarr new.zarr", ("d.zarr: found no images",)),
     "the plate is the folder above": Case(
-        "prepare . new.zarr", ("expected the images of one plate", "give the folder of one plate")
+        "prepare . new.zarr", ("new.zarr",)
     ),
     "a channel's file is missing": Case(
         PREPARE, ("plate: expected a dc file", "A02 (1 of 3 wells)"),

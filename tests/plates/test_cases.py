@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Plate, find_plate, read_field
+from ck19ml.plates.layouts.reading import read_layout
+from ck19ml.plates.layouts.spreadsheet.reading import read_spreadsheet
+from ck19ml.workflows.steps.layouts import plate_layout
 from tests.places import REFERENCE
 
 CASES = REFERENCE.parent / "cases"
@@ -117,3 +121,45 @@ def test_a_pixel_size_that_the_files_deny_is_named(case: Case) -> None:
     (note,) = find_plate(described(folder, "pixel_size_um: 1.34")).notes
     (folder / "plate.yaml").write_text(text)
     assert "plate.yaml says 1.34 um, the images say 0.325 um; 1.34 um is used" in note
+
+
+def test_merged_cells_of_a_table_count_for_each_row(case: Case) -> None:
+    layout = read_layout(case("merged_rows") / "layout.xlsx").set_index("well")
+    assert len(layout) == 9
+    for wells, compound, dose in (("B", "Drug X", 10.0), ("C", "Drug Y", 1.0)):
+        for column in (1, 2, 3):
+            row = layout.loc[f"{wells}{column:02d}"]
+            assert (row["compound"], row["concentration_um"], row["control"]) == (
+                compound,
+                dose,
+                "",
+            )
+    assert layout.loc[["A01", "A02", "A03"], "control"].tolist() == ["vehicle"] * 3
+
+
+def test_a_blank_row_ends_no_table(case: Case) -> None:
+    folder = case("blank_row")
+    table, sheet = (read_layout(folder / f"layout.{ending}") for ending in ("csv", "xlsx"))
+    assert table["well"].tolist() == ["A01", "A02", "A03", "B01", "B02", "B03"]
+    pd.testing.assert_frame_equal(table, sheet)
+
+
+def test_what_stands_below_a_table_is_named(case: Case, tmp_path: Path) -> None:
+    from openpyxl import load_workbook
+
+    book = load_workbook(case("blank_row") / "layout.xlsx")
+    book.active["A10"] = "made by hand"
+    book.save(tmp_path / "layout.xlsx")
+    reading = read_spreadsheet(tmp_path / "layout.xlsx")
+    assert "below the table and not used: row 10: 'made by hand'" in reading.notes
+
+
+def test_the_vehicle_and_doses_are_the_same_however_they_are_written(case: Case) -> None:
+    folder = case("vehicle_names")
+    right, *others = (
+        plate_layout(find_plate(folder / name), None) for name in ("right", "pct", "zero", "excel")
+    )
+    assert right["control"].value_counts().to_dict() == {"vehicle": 12, "": 12}
+    assert set(right["concentration_um"].dropna()) == {0.3}
+    for other in others:
+        pd.testing.assert_frame_equal(other, right)

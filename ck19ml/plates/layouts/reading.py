@@ -1,23 +1,25 @@
 """Plate layouts: which stimulation and compound each well holds, read, written, chosen from."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.core.wells import place
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.csv_text import to_csv
 from ck19ml.files.reading import require_file
 from ck19ml.plates.layouts.builtin import BuiltinName, builtin_layout
+from ck19ml.plates.layouts.delimited import read_delimited
 from ck19ml.plates.layouts.table import (
     LAYOUT_COLUMNS,
+    LayoutReading,
     Table,
     layout_of_table,
     listed,
-    read_delimited,
 )
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "builtin_layout",
     "choose_wells",
     "confounding",
+    "open_layout",
     "read_layout",
     "write_layout",
 ]
@@ -34,23 +37,37 @@ __all__ = [
 def read_layout(
     path: Path, columns: Mapping[str, str] | None = None, sheet: str | None = None
 ) -> pd.DataFrame:
+    """Read a layout, see `open_layout`, without its notes."""
+    return open_layout(path, columns, sheet).layout
+
+
+def open_layout(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    plates: Sequence[str] = (),
+) -> LayoutReading:
     """Read a layout from CSV, from a spreadsheet or from a wellmap TOML file.
 
     Parameters
     ----------
     path : Path
         A `.csv`, `.xlsx` or `.toml` file. CSV and TOML hold one row a well with the columns well
-        and stimulation, and compound, concentration_um (uM) and control where there are any.
+        (or row and column) and stimulation, and compound, concentration_um (or another unit of
+        concentration) and control where there are any.
     columns : mapping of str to str, optional
         The file's own name of a layout's column, such as ``{"well": "colrow"}``.
     sheet : str, optional
         The sheet of a workbook; without it, the only one that holds a plate.
+    plates : sequence of str
+        Names of the plate, where the file holds several.
 
     Returns
     -------
-    pandas.DataFrame
-        Columns well (``A03``), stimulation, compound ("" where none), concentration_um (float64,
-        NaN where none) and control ("", "vehicle" or "untreated"), sorted by row and column.
+    LayoutReading
+        The layout with the columns well (``A03``), stimulation, compound ("" where none),
+        concentration_um (float64, NaN where none) and control ("", "vehicle" or "untreated"),
+        sorted by row and column; and what was concluded.
 
     Raises
     ------
@@ -61,13 +78,13 @@ def read_layout(
     """
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return layout_of_table(read_delimited(path), columns)
+        return layout_of_table(read_delimited(path), columns, plates)
     if suffix == ".xlsx":
         from ck19ml.plates.layouts.spreadsheet.reading import read_spreadsheet
 
-        return read_spreadsheet(path, sheet=sheet, columns=columns).layout
+        return read_spreadsheet(path, sheet=sheet, columns=columns, plates=plates)
     if suffix == ".toml":
-        return layout_of_table(_wellmap_table(path), columns)
+        return layout_of_table(_wellmap_table(path), columns, plates)
     raise PlateError(
         f"expected a layout as .csv, .xlsx or .toml, found {path}; save it as one of these"
     )
@@ -117,8 +134,7 @@ def choose_wells(layout: pd.DataFrame, number: int | None) -> pd.DataFrame:
             f"expected {len(sizes)} to {len(layout)} wells (at least one for each of "
             f"{listed(list(sizes.index))}), found {number}; choose a number between"
         )
-    rows = np.array([ord(well[0]) - ord("A") for well in layout["well"]])
-    columns = np.array([int(well[1:]) for well in layout["well"]])
+    rows, columns = np.array([place(well) for well in layout["well"]]).T
     chosen: list[int] = []
     for stimulation, quota in zip(sizes.index, _even_quotas(list(sizes), number), strict=True):
         members = np.flatnonzero(layout["stimulation"] == stimulation)
@@ -155,8 +171,8 @@ def _spread(
         zip(kinds, _shares([int(np.sum(controls == k)) for k in kinds], number), strict=True)
     )
     free = np.ones(len(rows), bool)
-    row_use, column_use = np.zeros(16), np.zeros(25)
-    row_size, column_size = np.bincount(rows, minlength=16), np.bincount(columns, minlength=25)
+    row_size, column_size = np.bincount(rows), np.bincount(columns)
+    row_use, column_use = np.zeros(len(row_size)), np.zeros(len(column_size))
     nearest = np.zeros(len(rows))
     chosen: list[int] = []
     # The rarest kind first: its few wells have the least choice of place.
@@ -176,7 +192,7 @@ def _spread(
 
 
 def confounding(layout: pd.DataFrame) -> list[str]:
-    """Say where the stimulation of a well can be told from its place alone.
+    """Return where the stimulation of a well can be told from its place alone.
 
     A row, column or plate counts when it holds two wells or more: a single well always holds one
     stimulation. Nothing is said where fewer than two places count, or where those that count
@@ -193,8 +209,8 @@ def confounding(layout: pd.DataFrame) -> list[str]:
         One sentence for each of column, row and plate that gives the stimulation away.
     """
     places = {
-        "column": layout["well"].str[1:],
-        "row": layout["well"].str[0],
+        "column": layout["well"].str[-2:],
+        "row": layout["well"].str[:-2],
     }
     if "plate" in layout.columns:
         places["plate"] = layout["plate"].astype("str")
@@ -230,9 +246,12 @@ def _wellmap_table(path: Path) -> Table:
         raise PlateError(
             f"expected a wellmap layout in {path}, found: {reason}; correct the file"
         ) from error
-    # wellmap names a well A3 in `well` and A03 in `well0`; both are read.
+    # wellmap names a well A3 in `well` and A03 in `well0`, and its places in further columns.
     texts = {str(name): [_wellmap_text(value) for value in frame[name]] for name in frame.columns}
-    return Table(str(path), texts, [f"well {name}" for name in texts["well0"]])
+    names = texts.pop("well0")
+    of_wellmap = {"row", "col", "row_i", "row_j", "col_i", "col_j", "well", "path"}
+    kept = {name: column for name, column in texts.items() if name not in of_wellmap}
+    return Table(str(path), {"well": names} | kept, [f"well {name}" for name in names], True)
 
 
 def _wellmap_text(value: object) -> str:

@@ -1,27 +1,42 @@
-"""The table that a layout is: its columns, its checks, and its reading from delimited text."""
+"""The table that a layout is: its columns, its checks, and what was concluded."""
 
-import csv
-import io
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
-from ck19ml.core.wells import parse_well
+from ck19ml.core.wells import parse_well, place, well_name
 from ck19ml.errors import ConfigError, PlateError
-from ck19ml.files.csv_text import as_meant
-from ck19ml.files.reading import BoundsError, read_text
+from ck19ml.plates.layouts.amounts import (
+    Unit,
+    find_unit,
+    has_decimal_commas,
+    has_decimal_dots,
+    parse_um,
+    rounded,
+)
+from ck19ml.plates.layouts.vocabulary import kind_of_label, one_spelling
 
 LAYOUT_COLUMNS = ("well", "stimulation", "compound", "concentration_um", "control")
 REQUIRED_COLUMNS = ("well", "stimulation")
-MAX_TEXT_BYTES = 8 * 2**20  # a plate has 384 wells: a layout is a few tens of kilobytes
+NOT_GIVEN = "not given"
+"""Stimulation of all wells where a table with compounds names none."""
+
 _SHOWN = 5
 _T = TypeVar("_T")
-_CONTROLS = {"": "", "vehicle": "vehicle", "dmso": "vehicle", "untreated": "untreated"}
-_NO_NUMBER = {"", "-", "na", "n/a", "nan", "none"}
+_CONTROLS = {"": "", "-": "", "no": "", "none": ""}
+_NO_COMPOUND = ("-", "–", "—")
+_ROW, _COLUMN = ("row",), ("column", "col")
+_SPELLINGS = {
+    "well": ("well", "well id", "well name"),
+    "stimulation": ("stimulation",),
+    "compound": ("compound", "drug"),
+    "control": ("control",),
+}
+_CONCENTRATION = re.compile(r"(?:compound |drug )?conc(?:entration)?s?\b.*|dose\b.*", re.I)
 
 
 class WellRecord(NamedTuple):
@@ -35,6 +50,22 @@ class WellRecord(NamedTuple):
 
 
 @dataclass(frozen=True)
+class LayoutReading:
+    """A layout, and what was concluded from the file that it comes from.
+
+    Attributes
+    ----------
+    layout : pandas.DataFrame
+        See `as_layout`.
+    notes : list of str
+        One sentence each.
+    """
+
+    layout: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of text as a file holds it.
 
@@ -45,12 +76,15 @@ class Table:
     columns : dict of str to list of str
         Text, with single spaces only, by the file's own column names.
     places : list of str
-        Where each row stands in the file, such as "line 7".
+        The place of each row in the file, such as "line 7".
+    dot_is_decimal : bool
+        Whether "1.000" is one, since a comma separates the columns.
     """
 
     source: str
     columns: dict[str, list[str]]
     places: list[str]
+    dot_is_decimal: bool = False
 
 
 def as_layout(records: Iterable[WellRecord]) -> pd.DataFrame:
@@ -67,10 +101,37 @@ def as_layout(records: Iterable[WellRecord]) -> pd.DataFrame:
         Columns well, stimulation, compound, concentration_um and control: str but for the
         concentration, which is float64 in uM.
     """
-    frame = pd.DataFrame(list(records), columns=list(LAYOUT_COLUMNS))
-    dtypes = dict.fromkeys(LAYOUT_COLUMNS, "str") | {"concentration_um": "float64"}
-    # A03 < A10 < B01: the padded name sorts as row, then column.
-    return frame.astype(dtypes).sort_values("well", ignore_index=True)
+    rows = sorted(records, key=lambda record: place(record.well))
+    frame = pd.DataFrame(rows, columns=list(LAYOUT_COLUMNS))
+    return frame.astype(dict.fromkeys(LAYOUT_COLUMNS, "str") | {"concentration_um": "float64"})
+
+
+def settled(records: Sequence[WellRecord]) -> LayoutReading:
+    """Make a layout of records as people write them, grids and tables alike.
+
+    Labels that differ only in how they are typed become one, concentrations that differ only by
+    arithmetic too, and a compound at concentration 0 is the vehicle.
+    """
+    stimulations, notes = one_spelling([record.stimulation for record in records])
+    compounds, more = one_spelling([record.compound for record in records])
+    each = [
+        record._replace(
+            stimulation=stimulation,
+            compound=compound,
+            concentration_um=rounded(record.concentration_um),
+        )
+        for record, stimulation, compound in zip(records, stimulations, compounds, strict=True)
+    ]
+    zero = [record.well for record in each if record.compound and record.concentration_um == 0]
+    if zero:
+        more.append(f"concentration 0 is the vehicle: {listed(zero)}")
+    return LayoutReading(as_layout(_vehicle_at_zero(record) for record in each), notes + more)
+
+
+def _vehicle_at_zero(record: WellRecord) -> WellRecord:
+    if record.compound and record.concentration_um == 0:
+        return record._replace(compound="", concentration_um=math.nan, control="vehicle")
+    return record
 
 
 def listed(items: Sequence[object]) -> str:
@@ -80,62 +141,13 @@ def listed(items: Sequence[object]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def parse_number(text: str) -> float:
-    """Read a decimal number; "0,3" is 0.3 and nothing, "-" or "NA" is NaN.
-
-    Raises
-    ------
-    ValueError
-        If the text is no finite number of 0 or more, or if its comma could also group thousands
-        (as in "1,000").
-    """
-    if text.strip().lower() in _NO_NUMBER:
-        return math.nan
-    whole, comma, decimals = text.partition(",")
-    if comma and len(decimals) == 3 and whole.strip().lstrip("0"):
-        raise ValueError(f"cannot tell whether the comma of {text!r} groups thousands")
-    number = float(text.replace(",", "."))
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"expected a number of 0 or more, found {text!r}")
-    return number
-
-
-def read_delimited(path: Path) -> Table:
-    """Read UTF-8 text delimited by commas, semicolons or tabs.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its first line names the columns. Blank lines are skipped.
-
-    Raises
-    ------
-    PlateError
-        If the file cannot be read, is not UTF-8, is empty or is not a table.
-    """
-    text = _read_text(path)
-    separator = max(",;\t", key=text.lstrip().split("\n", 1)[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        lines = [
-            (reader.line_num, [as_meant(" ".join(field.split())) for field in row])
-            for row in reader
-        ]
-    except csv.Error as error:
-        raise PlateError(
-            f"expected a table in {path}, found line {reader.line_num} with {error}; "
-            "write one line a well with as many fields as the header"
-        ) from error
-    filled = [(number, row) for number, row in lines if any(row)]
-    if not filled:
-        raise PlateError(
-            f"expected a header and one line a well in {path}, found separators only; fill it"
-        )
-    (_, header), *rows = filled
-    return make_table(str(path), header, {f"line {number}": row for number, row in rows})
-
-
-def make_table(source: str, header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Table:
+def make_table(
+    source: str,
+    header: Sequence[str],
+    rows: Mapping[str, Sequence[str]],
+    *,
+    dot_is_decimal: bool = False,
+) -> Table:
     """Put rows of text under their header.
 
     Parameters
@@ -145,7 +157,7 @@ def make_table(source: str, header: Sequence[str], rows: Mapping[str, Sequence[s
     header : sequence of str
         The file's column names; columns without a name are dropped if they are empty.
     rows : mapping of str to sequence of str
-        Fields of each row by the place where the row stands.
+        Fields of each row by the place where the row is.
 
     Raises
     ------
@@ -175,10 +187,53 @@ def make_table(source: str, header: Sequence[str], rows: Mapping[str, Sequence[s
         for position, name in enumerate(header)
         if name
     }
-    return Table(source, columns, list(rows))
+    return Table(source, columns, list(rows), dot_is_decimal)
 
 
-def layout_of_table(table: Table, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+def find_columns(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, list[str]]:
+    """Find the columns of a header that a layout needs, in any case and spacing.
+
+    Returns
+    -------
+    dict of str to list of str
+        For each name of `LAYOUT_COLUMNS`, and for row and column, the header's own names that fit.
+    """
+    found: dict[str, list[str]] = {}
+    for name in (*LAYOUT_COLUMNS, "row", "column"):
+        if name in columns:
+            own = columns[name]
+            exact = [text for text in header if text == own]
+            found[name] = exact or [text for text in header if _plain(text) == _plain(own)]
+        elif name == "concentration_um":
+            found[name] = [text for text in header if _is_concentration(text)]
+        else:
+            known = {"row": _ROW, "column": _COLUMN}.get(name) or _SPELLINGS[name]
+            found[name] = [text for text in header if _plain(text) in known]
+    return found
+
+
+def is_header(texts: Sequence[str], columns: Mapping[str, str]) -> bool:
+    """Return whether a row names the wells and what they received."""
+    found = find_columns(texts, columns)
+    wells = found["well"] or (found["row"] and found["column"])
+    return bool(wells and (found["stimulation"] or (found["compound"] and not columns)))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("_", " ").split()).casefold()
+
+
+def _is_concentration(text: str) -> bool:
+    plain = text.replace("_", " ")
+    if not _CONCENTRATION.fullmatch(plain):
+        return False
+    unit = find_unit(plain)
+    return unit.kind == "molar" if unit else not plain.lower().startswith("dose")
+
+
+def layout_of_table(
+    table: Table, columns: Mapping[str, str] | None = None, plates: Sequence[str] = ()
+) -> LayoutReading:
     """Check a table and make a layout of it.
 
     Parameters
@@ -187,11 +242,8 @@ def layout_of_table(table: Table, columns: Mapping[str, str] | None = None) -> p
         One row a well.
     columns : mapping of str to str, optional
         The file's own name of each of the layout's columns, where it differs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A layout, see `as_layout`. A compound that is called DMSO is the vehicle control.
+    plates : sequence of str
+        Names of the plate, where the table has a column ``plate`` with several.
 
     Raises
     ------
@@ -201,50 +253,132 @@ def layout_of_table(table: Table, columns: Mapping[str, str] | None = None) -> p
         If a required column is missing, or a row has no well, a well that another row has, no
         stimulation, or a concentration or control that cannot be read.
     """
-    fields = _choose_columns(table, columns or {})
     if not table.places:
         raise PlateError(f"expected one row a well in {table.source}, found no wells; add them")
-    wells = _each(table, "wells such as A03", fields["well"], parse_well)
+    table, notes = _of_plate(table, plates)
+    own, more = _choose_columns(table, columns or {})
+    blank = [""] * len(table.places)
+    fields = {name: table.columns[own[name]] if name in own else blank for name in LAYOUT_COLUMNS}
+    if "well" in own:
+        wells = _each(table, "wells such as A03", fields["well"], parse_well)
+    else:
+        rows, numbers = table.columns[own["row"]], table.columns[own["column"]]
+        pairs = [f"{row} {number}" for row, number in zip(rows, numbers, strict=True)]
+        wells = _each(table, "a row and a column of a plate", pairs, _well_of_pair)
     _refuse_duplicates(table, wells)
-    stimulations = _each(table, "a stimulation", fields["stimulation"], _filled)
-    doses = _each(table, "concentrations in uM", fields["concentration_um"], parse_number)
+    if "stimulation" in own:
+        stimulations = _each(table, "a stimulation", fields["stimulation"], _filled)
+    else:
+        stimulations = [NOT_GIVEN] * len(wells)
+    doses = _concentrations(table, own.get("concentration_um", ""), fields["concentration_um"])
     controls = _each(table, "vehicle, untreated or nothing as control", fields["control"], _control)
-    rows = zip(wells, stimulations, fields["compound"], doses, controls, strict=True)
-    return as_layout(_settle_vehicle(WellRecord(*row)) for row in rows)
+    read = [
+        _record(*row)
+        for row in zip(wells, stimulations, fields["compound"], doses, controls, strict=True)
+    ]
+    empty = [well for well, record in zip(wells, read, strict=True) if record is None]
+    if empty:
+        more.append(f"empty wells are left out: {listed(empty)}")
+    made = settled([record for record in read if record is not None])
+    return LayoutReading(made.layout, notes + more + made.notes)
 
 
-def _choose_columns(table: Table, columns: Mapping[str, str]) -> dict[str, list[str]]:
+def _of_plate(table: Table, plates: Sequence[str]) -> tuple[Table, list[str]]:
+    """Keep the rows of one plate where the table holds several."""
+    own = next((name for name in table.columns if _plain(name) == "plate"), None)
+    names = sorted(set(table.columns[own]) - {""}) if own else []
+    if own is None or len(names) < 2:
+        return table, []
+    chosen = [name for name in names if name in plates]
+    if len(chosen) != 1:
+        raise PlateError(
+            f"{table.source} holds the plates {listed(names)}, and this one is called "
+            f"{listed(list(plates)) or 'nothing'}; give one of these names as 'name' in plate.yaml"
+        )
+    kept = [n for n, name in enumerate(table.columns[own]) if name == chosen[0]]
+    columns = {name: [texts[n] for n in kept] for name, texts in table.columns.items()}
+    left = f"{len(table.places) - len(kept)} rows of other plates than {chosen[0]} are left out"
+    places = [table.places[n] for n in kept]
+    return Table(table.source, columns, places, table.dot_is_decimal), [left]
+
+
+def _choose_columns(table: Table, columns: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the table's own name of each column, and what is said of them."""
     if unknown := sorted(set(columns) - set(LAYOUT_COLUMNS)):
         raise ConfigError(
             f"layout_columns may name {', '.join(LAYOUT_COLUMNS)}, found {listed(unknown)}; "
             "write {our name: the file's name}"
         )
-    own = {name: columns.get(name, name) for name in LAYOUT_COLUMNS}
-    needed = [own[name] for name in LAYOUT_COLUMNS if name in REQUIRED_COLUMNS or name in columns]
-    if missing := [name for name in needed if name not in table.columns]:
+    header = list(table.columns)
+    found = find_columns(header, columns)
+    for name, fitting in found.items():
+        if len(fitting) > 1:
+            raise PlateError(
+                f"cannot tell which column of {table.source} is {name}: {listed(fitting)}; say it "
+                f"in plate.yaml, as in layout_columns: {{{name}: '{fitting[0]}'}}"
+            )
+    own = {name: fitting[0] for name, fitting in found.items() if fitting}
+    if "well" in own:
+        own = {name: text for name, text in own.items() if name not in ("row", "column")}
+    needed = set(columns) | ({"well"} if "row" not in own or "column" not in own else set())
+    needed |= set() if "compound" in own else {"stimulation"}
+    if missing := [columns.get(n, n) for n in LAYOUT_COLUMNS if n in needed and n not in own]:
         raise PlateError(
             f"expected the column {' and '.join(missing)} in {table.source}, "
-            f"found {listed(list(table.columns)) or 'none'}; add it, or give the file's own name "
-            "with layout_columns"
+            f"found {listed(header) or 'none'}; add it, or give the file's own name in plate.yaml, "
+            f"as in layout_columns: {{{missing[0]}: '{header[0] if header else 'NAME'}'}}"
         )
-    blank = [""] * len(table.places)
-    return {name: table.columns.get(own[name], blank) for name in LAYOUT_COLUMNS}
+    notes = []
+    if "stimulation" not in own:
+        drug = own["compound"]
+        notes.append(
+            f"no column gives the stimulation: it is {NOT_GIVEN!r} in all wells; to tell wells "
+            f"apart by {drug!r}, add layout_columns: {{stimulation: {drug!r}}} to plate.yaml"
+        )
+    left = [name for name in header if name not in own.values() and _plain(name) != "plate"]
+    if left:
+        notes.append(f"columns that are not used: {listed(left)}")
+    dose = own.get("concentration_um")
+    unit = find_unit(dose.replace("_", " ")) if dose else None
+    if dose and (unit is None or unit.text != "uM"):
+        notes.append(
+            f"{dose!r} is converted from {unit.text} to uM" if unit else f"{dose!r} is taken as uM"
+        )
+    return own, notes
 
 
 def _each(
     table: Table, expected: str, texts: Sequence[str], convert: Callable[[str], _T]
 ) -> list[_T]:
-    values, wrong = [], []
-    for place, text in zip(table.places, texts, strict=True):
+    values, wrong, reason = [], [], ""
+    for place_, text in zip(table.places, texts, strict=True):
         try:
             values.append(convert(text))
-        except ValueError:
-            wrong.append(f"{text[:40]!r} at {place}")
+        except ValueError as error:
+            wrong.append(f"{text[:40]!r} at {place_}")
+            reason = reason or (f" ({error})" if "groups thousands" in str(error) else "")
     if wrong:
         raise PlateError(
-            f"expected {expected} in {table.source}, found {listed(wrong)}; correct these rows"
+            f"expected {expected} in {table.source}, found {listed(wrong)}{reason}; correct these "
+            "rows"
         )
     return values
+
+
+def _concentrations(table: Table, name: str, texts: Sequence[str]) -> list[float]:
+    unit: Unit | None = find_unit(name.replace("_", " "))
+    dots = has_decimal_dots(texts) or (table.dot_is_decimal and not has_decimal_commas(texts))
+    return _each(
+        table,
+        f"concentrations in {unit.text if unit else 'uM'}",
+        texts,
+        lambda text: parse_um(text, unit, dot_is_decimal=dots),
+    )
+
+
+def _well_of_pair(text: str) -> str:
+    row, _, number = text.partition(" ")
+    return well_name(row, int(number))
 
 
 def _filled(text: str) -> str:
@@ -254,47 +388,33 @@ def _filled(text: str) -> str:
 
 
 def _control(text: str) -> str:
-    if text.lower() not in _CONTROLS:
+    kind = kind_of_label(text)
+    if text.lower() in _CONTROLS:
+        return _CONTROLS[text.lower()]
+    if kind == "compound":
         raise ValueError(f"not a control: {text!r}")
-    return _CONTROLS[text.lower()]
+    return kind
+
+
+def _record(
+    well: str, stimulation: str, compound: str, concentration: float, control: str
+) -> WellRecord | None:
+    """Put the fields of a row together; None for a well without cells."""
+    compound = "" if compound in _NO_COMPOUND else compound
+    kind = kind_of_label(compound)
+    if "empty" in (kind, control):
+        return None
+    if kind != "compound":
+        return WellRecord(well, stimulation, control=kind)
+    return WellRecord(well, stimulation, compound, concentration, control)
 
 
 def _refuse_duplicates(table: Table, wells: Sequence[str]) -> None:
     places: dict[str, list[str]] = {}
-    for well, place in zip(wells, table.places, strict=True):
-        places.setdefault(well, []).append(place)
+    for well, at in zip(wells, table.places, strict=True):
+        places.setdefault(well, []).append(at)
     twice = [f"{well} ({', '.join(at[:3])})" for well, at in places.items() if len(at) > 1]
     if twice:
         raise PlateError(
             f"expected each well once in {table.source}, found {listed(twice)}; keep one row a well"
         )
-
-
-def _settle_vehicle(record: WellRecord) -> WellRecord:
-    if record.compound.lower() == "dmso":
-        return record._replace(compound="", concentration_um=math.nan, control="vehicle")
-    return record
-
-
-def _read_text(path: Path) -> str:
-    try:
-        text = read_text(path, MAX_TEXT_BYTES)
-    except BoundsError as error:
-        raise PlateError(
-            f"expected a layout of at most {MAX_TEXT_BYTES // 2**20} MiB in {path}, found {error}; "
-            "give one row a well"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise PlateError(
-            f"expected UTF-8 text in {path}, found byte {error.object[error.start]:#04x} at "
-            f"position {error.start}; save it as 'CSV UTF-8'"
-        ) from error
-    except OSError as error:
-        raise PlateError(
-            f"expected a layout at {path}, found: {error.strerror}; check the path"
-        ) from error
-    if not text.strip():
-        raise PlateError(
-            f"expected a header and one line a well in {path}, found an empty file; fill it"
-        )
-    return text

@@ -5,19 +5,22 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ck19ml.core.wells import well_name
 from ck19ml.errors import ConfigError, PlateError
+from ck19ml.plates.layouts.amounts import rounded
 from ck19ml.plates.layouts.reading import (
     LAYOUT_COLUMNS,
     BuiltinName,
     builtin_layout,
+    open_layout,
     read_layout,
     write_layout,
 )
 from ck19ml.plates.layouts.table import WellRecord, as_layout
+from ck19ml.plates.layouts.vocabulary import kind_of_label, one_spelling
 from tests.places import REFERENCE
 
 needs_reference = pytest.mark.skipif(
@@ -109,8 +112,8 @@ records = st.builds(
     WellRecord,
     st.builds(well_name, st.sampled_from("ABCP"), st.integers(1, 24)),
     texts.filter(bool),
-    texts.filter(lambda text: text.lower() != "dmso"),
-    st.floats(0, 1e6) | st.just(math.nan),
+    texts.filter(lambda text: kind_of_label(text) == "compound" and text not in "-–—"),
+    st.floats(1e-9, 1e6).map(rounded) | st.just(math.nan),
     st.sampled_from(["", "vehicle", "untreated"]),
 )
 
@@ -118,6 +121,8 @@ records = st.builds(
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(records, min_size=1, max_size=6, unique_by=lambda record: record.well))
 def test_any_layout_is_read_back_equal(tmp_path: Path, wells: list[WellRecord]) -> None:
+    for column in ("stimulation", "compound"):
+        assume(not one_spelling([str(getattr(well, column)) for well in wells])[1])
     layout = as_layout(wells)
     write_layout(layout, tmp_path / "layout.csv")
     pd.testing.assert_frame_equal(read_layout(tmp_path / "layout.csv"), layout, check_exact=True)
@@ -223,3 +228,128 @@ def test_without_wellmap_the_error_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wellmap", None)
     assert "install ck19ml[wellmap]" in error_of(tmp_path / "layout.toml")
+
+
+def rows(tmp_path: Path, text: str, **more: object) -> pd.DataFrame:
+    """A layout of CSV text, by well."""
+    reading = open_layout(csv_file(tmp_path, text), **more)  # type: ignore[arg-type]
+    return reading.layout.set_index("well")
+
+
+@pytest.mark.parametrize("word", ["DMSO", "0.1% DMSO", "DMSO 0.1%", "DMSO (0.1 % v/v)", "Vehicle"])
+def test_words_for_the_vehicle_are_those_of_grids(tmp_path: Path, word: str) -> None:
+    made = rows(tmp_path, f"well,stimulation,compound\nA1,OVA,{word}\nA2,OVA,X\n")
+    assert made["control"].tolist() == ["vehicle", ""]
+    assert made["compound"].tolist() == ["", "X"]
+
+
+def test_untreated_and_empty_wells_and_dose_0(tmp_path: Path) -> None:
+    text = (
+        "well,stimulation,compound,concentration_um\n"
+        "A1,OVA,untreated,\nA2,OVA,empty,\nA3,OVA,Y,0\nA4,OVA,-,\nA5,OVA,x,1\n"
+    )
+    reading = open_layout(csv_file(tmp_path, text))
+    made = reading.layout.set_index("well")
+    assert made["control"].to_dict() == {"A01": "untreated", "A03": "vehicle", "A04": "", "A05": ""}
+    assert made["compound"].to_dict() == {"A01": "", "A03": "", "A04": "", "A05": "x"}
+    assert "empty wells are left out: A02" in reading.notes
+    assert "concentration 0 is the vehicle: A03" in reading.notes
+
+
+def test_labels_that_differ_by_case_space_or_micro_sign_are_one_and_said(tmp_path: Path) -> None:
+    text = (
+        "well,stimulation,compound\nA1,OVA 5 \u00b5g,drug x\nA2,OVA 5 \u03bcg,Drug X\n"
+        "A3,ova 5\u00b5g,Drug X\nA4,ConA,\n"
+    )
+    reading = open_layout(csv_file(tmp_path, text))
+    assert reading.layout["stimulation"].tolist() == ["OVA 5 \u00b5g"] * 3 + ["ConA"]
+    assert reading.layout["compound"].tolist() == ["Drug X"] * 3 + [""]
+    assert sum("are one label" in note for note in reading.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "um"),
+    [
+        ("concentration_um", "0,3", 0.3),
+        ("concentration_um", "1,5E3", 1500.0),
+        ("Concentration (nM)", "300", 0.3),
+        ("concentration_mmoles_per_liter", "2", 2000.0),
+        ("conc [\u00b5M]", "10 nM", 0.01),
+        ("concentration_um", "0.30000000000000004", 0.3),
+        ("concentration", "7", 7.0),
+    ],
+)
+def test_units_and_numbers_of_a_table(tmp_path: Path, header: str, value: str, um: float) -> None:
+    made = rows(tmp_path, f"well;stimulation;compound;{header}\nA1;OVA;X;{value}\n")
+    assert made["concentration_um"].tolist() == [um]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("well;stimulation;concentration_um\nA1;OVA;1.000\nA2;OVA;0,3\n", None),
+        ("well;stimulation;concentration_um\nA1;OVA;10.000 nM\n", None),
+        ("well;stimulation;concentration_um\nA1;OVA;1.000\nA2;OVA;0.300\n", [1.0, 0.3]),
+        ("well,stimulation,concentration_um\nA1,OVA,1.000\nA2,OVA,10.000\n", [1.0, 10.0]),
+        ('well,stimulation,concentration_um\nA1,OVA,1.000\nA2,OVA,"0,3"\n', None),
+    ],
+)
+def test_a_dot_that_may_group_thousands_is_asked_for(
+    tmp_path: Path, text: str, numbers: list[float] | None
+) -> None:
+    if numbers is None:
+        assert "groups thousands: write 1" in error_of(csv_file(tmp_path, text))
+    else:
+        assert rows(tmp_path, text)["concentration_um"].tolist() == numbers
+
+
+def test_headers_in_another_case_and_row_and_column(tmp_path: Path) -> None:
+    text = "Row,Col,STIMULATION,Drug,Control,replicate\nAB,3,OVA,X,,1\n2,4,OVA,,Vehicle,2\n"
+    reading = open_layout(csv_file(tmp_path, text))
+    assert reading.layout["well"].tolist() == ["B04", "AB03"]
+    assert reading.layout["compound"].tolist() == ["", "X"]
+    assert reading.notes == ["columns that are not used: replicate"]
+
+
+def test_a_condition_table_without_a_stimulation_says_so(tmp_path: Path) -> None:
+    text = "row,column,drug,concentration\nA,1,DMSO,0\nA,2,X,0.1\n"
+    reading = open_layout(csv_file(tmp_path, text))
+    assert reading.layout["stimulation"].tolist() == ["not given"] * 2
+    assert reading.layout["control"].tolist() == ["vehicle", ""]
+    first, second = reading.notes
+    assert "add layout_columns: {stimulation: 'drug'} to plate.yaml" in first
+    assert second == "'concentration' is taken as uM"
+    made = rows(tmp_path, text, columns={"stimulation": "drug"})
+    assert made["stimulation"].tolist() == ["DMSO", "X"]
+
+
+def test_two_columns_that_could_be_one_are_asked_for(tmp_path: Path) -> None:
+    text = "well,stimulation,compound,conc uM,concentration_nM\nA1,OVA,X,1,1000\n"
+    path = csv_file(tmp_path, text)
+    assert "layout_columns: {concentration_um: 'conc uM'}" in error_of(path)
+    assert read_layout(path, {"concentration_um": "conc uM"})["concentration_um"].tolist() == [1.0]
+
+
+def test_a_separator_line_of_excel_is_no_header(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "sep=;\r\nwell;stimulation\r\nA1;OVA,1\r\nA2;\r\n")
+    assert "'' at line 4" in error_of(path)
+
+
+def test_rows_of_several_plates_are_told_apart_by_the_plate_s_name(tmp_path: Path) -> None:
+    text = "plate,well,stimulation\nP1,A1,OVA\nP2,A1,ConA\nP2,A2,ConA\n"
+    path = csv_file(tmp_path, text)
+    assert "holds the plates P1, P2" in error_of(path)
+    reading = open_layout(path, plates=["P2"])
+    assert reading.layout["stimulation"].tolist() == ["ConA", "ConA"]
+    assert reading.notes == ["1 rows of other plates than P2 are left out"]
+
+
+@needs_wellmap
+def test_two_plates_in_one_wellmap_file_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "layout.toml"
+    path.write_text(
+        "[plate.P1.block.2x1.A1]\nstimulation = 'OVA'\n"
+        "[plate.P2.block.2x1.A1]\nstimulation = 'ConA'\n"
+    )
+    assert "holds the plates P1, P2" in error_of(path)
+    assert set(open_layout(path, plates=["P1"]).layout["stimulation"]) == {"OVA"}

@@ -4,18 +4,18 @@ import math
 import re
 from dataclasses import dataclass
 
-from ck19ml.plates.layouts.spreadsheet.grid import Entry, Grid, Line, lines_around
-from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, UndecidedError, as_text
-from ck19ml.plates.layouts.spreadsheet.vocabulary import (
+from ck19ml.plates.layouts.amounts import (
     Amount,
     Unit,
     find_unit,
-    is_dose_title,
+    has_decimal_dots,
     parse_amount,
-    speaks_of_stimulation,
     to_um,
 )
+from ck19ml.plates.layouts.spreadsheet.grid import Entry, Grid, Line, lines_around
+from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, UndecidedError, as_text
 from ck19ml.plates.layouts.spreadsheet.wells import Well
+from ck19ml.plates.layouts.vocabulary import is_dose_title, speaks_of_stimulation
 
 _NEAR = 2
 
@@ -66,7 +66,8 @@ def find_dose_lines(sheet: Sheet, grid: Grid) -> list[DoseLine]:
 
 
 def _read_line(sheet: Sheet, grid: Grid, line: Line) -> DoseLine | None:
-    amounts = {entry: _amount(sheet, entry) for entry in line.entries}
+    dots = has_decimal_dots(str(entry.value) for entry in line.entries)
+    amounts = {entry: _amount(sheet, entry, dots) for entry in line.entries}
     given = [amount for amount in amounts.values() if amount is not None]
     if not given and not any(is_dose_title(title) or find_unit(title) for title in line.titles):
         return None
@@ -93,12 +94,12 @@ def _read_line(sheet: Sheet, grid: Grid, line: Line) -> DoseLine | None:
     return DoseLine(sheet, line.index, unit.text, _is_of_stimulus(sheet, line, unit), values)
 
 
-def _amount(sheet: Sheet, entry: Entry) -> Amount | None:
+def _amount(sheet: Sheet, entry: Entry, dot_is_decimal: bool) -> Amount | None:
     try:
-        return parse_amount(entry.value)
+        return parse_amount(entry.value, dot_is_decimal=dot_is_decimal)
     except ValueError as error:
         raise UndecidedError(
-            f"{sheet.address(entry.place)}: {error}; write the number with a decimal point"
+            f"{sheet.address(entry.place)}: {error}; write the number without separators"
         ) from error
 
 
@@ -143,7 +144,7 @@ def _refuse_numbers_without_unit(sheet: Sheet, grid: Grid, line: Line) -> None:
     several = sum(not isinstance(entry.value, str) for entry in line.entries) > 1
     if any(is_dose_title(title) for title in line.titles) or (several and near and not line.titles):
         numbers = sheet.address(line.entries[0].place, line.entries[-1].place)
-        beside = sheet.address((line.index, max(1, grid.left - 1)))
+        beside = sheet.address(sheet.free_cell(line.index, max(1, grid.left - 1), grid.right + 1))
         raise UndecidedError(
             f"cannot tell the unit of the numbers in {numbers}: write 'Compound conc. uM' (or nM, "
             f"or 'Stimulus ug/mL') into {beside}, or remove them"

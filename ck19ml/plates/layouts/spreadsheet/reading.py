@@ -1,11 +1,9 @@
 """Plate layouts from spreadsheets as biologists write them."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from ck19ml.errors import PlateError
 from ck19ml.plates.layouts.spreadsheet.doses import (
@@ -34,35 +32,41 @@ from ck19ml.plates.layouts.spreadsheet.stimulations import (
     find_label_lines,
 )
 from ck19ml.plates.layouts.spreadsheet.wells import legend_of, read_wells, remarks
-from ck19ml.plates.layouts.table import WellRecord, as_layout, layout_of_table, listed
+from ck19ml.plates.layouts.table import (
+    LayoutReading,
+    WellRecord,
+    layout_of_table,
+    listed,
+    settled,
+)
 
 
 @dataclass(frozen=True)
-class SpreadsheetReading:
+class SpreadsheetReading(LayoutReading):
     """What a spreadsheet says, and how that was concluded.
 
     Attributes
     ----------
     layout : pandas.DataFrame
-        A layout, see `ck19ml.plates.layouts.reading.read_layout`.
-    grid_address : str
-        The cells of the wells, such as "C5:Z20".
     notes : list of str
         Which cells gave the stimulation, the concentrations, the marks and the remarks.
+    grid_address : str
+        The cells of the wells, such as "C5:Z20".
     sheet : str
         The sheet's name.
     """
 
-    layout: pd.DataFrame
-    grid_address: str
-    notes: list[str] = field(default_factory=list)
+    grid_address: str = ""
     sheet: str = ""
 
 
 def read_spreadsheet(
-    path: Path, sheet: str | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    sheet: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    plates: Sequence[str] = (),
 ) -> SpreadsheetReading:
-    """Read the plate of a workbook: a 16 x 24 or 8 x 12 grid, or a table with one row a well.
+    """Read the plate of a workbook: a grid of 6 to 1536 wells, or a table with one row a well.
 
     Parameters
     ----------
@@ -85,21 +89,21 @@ def read_spreadsheet(
         names the cells.
     """
     sheets = _choose_sheets(path, load_sheets(path), sheet)
-    plates = [(page, grid) for page in sheets for grid in find_grids(page)]
-    if not plates and not has_table(sheets, columns or {}):
-        plates = [(page, grid) for page in sheets for grid in find_grids(page, small=True)]
-    if not plates or (columns and has_table(sheets, columns)):
-        page, table, address = find_table(path, sheets, columns or {})
-        layout = layout_of_table(table, columns)
-        notes = [f"sheet {page.title!r}: a table of {len(layout)} wells in {address}"]
-        return SpreadsheetReading(layout, address, notes, page.title)
-    if len(plates) > 1:
-        found = listed([f"{page.title}!{grid.address(page)}" for page, grid in plates])
+    grids = [(page, grid) for page in sheets for grid in find_grids(page)]
+    if not grids and not has_table(sheets, columns or {}):
+        grids = [(page, grid) for page in sheets for grid in find_grids(page, small=True)]
+    if not grids or (columns and has_table(sheets, columns)):
+        page, table, address, remarks = find_table(path, sheets, columns or {})
+        read = layout_of_table(table, columns, plates)
+        notes = [f"sheet {page.title!r}: a table of {len(read.layout)} wells in {address}"]
+        return SpreadsheetReading(read.layout, [*notes, *read.notes, *remarks], address, page.title)
+    if len(grids) > 1:
+        found = listed([f"{page.title}!{grid.address(page)}" for page, grid in grids])
         raise PlateError(
-            f"expected one plate in {path}, found {len(plates)} grids: {found}; keep one a sheet, "
+            f"expected one plate in {path}, found {len(grids)} grids: {found}; keep one a sheet, "
             "and name the sheet or save it in a file of its own"
         )
-    page, grid = plates[0]
+    page, grid = grids[0]
     try:
         return _read_grid(page, grid)
     except UndecidedError as error:
@@ -128,20 +132,23 @@ def _read_grid(sheet: Sheet, grid: Grid) -> SpreadsheetReading:
     stimulus_line = choose_dose_line(dose_lines, of_stimulus=True)
     doses, gap_notes = assign_doses(sheet, wells, compound_line)
     stimulations = _name_stimulations(sheet, labels, stimulus_line)
-    layout = as_layout(
-        WellRecord(
-            grid.well(place),
-            stimulations[place],
-            well.compound,
-            doses.get(place, math.nan),
-            "" if well.kind == "compound" else well.kind,
-        )
-        for place, well in wells.items()
+    made = settled(
+        [
+            WellRecord(
+                grid.well(place),
+                stimulations[place],
+                well.compound,
+                doses.get(place, math.nan),
+                "" if well.kind == "compound" else well.kind,
+            )
+            for place, well in wells.items()
+        ]
     )
     notes = [f"sheet {sheet.title!r}: {grid.rows} x {grid.columns} wells in {grid.address(sheet)}"]
     notes += label_notes(grid, lines) + dose_notes(dose_lines) + gap_notes
     notes += well_notes(sheet, grid, wells) + remark_notes(sheet, texts, lines)
-    return SpreadsheetReading(layout, grid.address(sheet), notes, sheet.title)
+    notes += made.notes
+    return SpreadsheetReading(made.layout, notes, grid.address(sheet), sheet.title)
 
 
 def _refuse_letters_without_numbers(sheet: Sheet, grid: Grid) -> None:

@@ -3,16 +3,24 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ck19ml.core.wells import parse_well
 from ck19ml.errors import PlateError
 from ck19ml.plates.layouts.spreadsheet.grid import letter_runs, number_runs
-from ck19ml.plates.layouts.spreadsheet.sheet import Sheet
-from ck19ml.plates.layouts.table import REQUIRED_COLUMNS, Table, listed, make_table
+from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet
+from ck19ml.plates.layouts.table import (
+    REQUIRED_COLUMNS,
+    Table,
+    find_columns,
+    is_header,
+    listed,
+    make_table,
+)
 
 
 def find_table(
     path: Path, sheets: Sequence[Sheet], columns: Mapping[str, str]
-) -> tuple[Sheet, Table, str]:
-    """Find the one table whose header names the wells and their stimulation.
+) -> tuple[Sheet, Table, str, list[str]]:
+    """Find the one table whose header names the wells and what they received.
 
     Parameters
     ----------
@@ -25,61 +33,93 @@ def find_table(
 
     Returns
     -------
-    tuple of Sheet, Table, str
-        The sheet, the table down to the first blank row, and its address.
+    tuple of Sheet, Table, str, list of str
+        The sheet, the table, its address, and what is said of the rows below it.
 
     Raises
     ------
     PlateError
         If there is no table, or more than one, or it holds a value that cannot be known.
     """
-    names = [columns.get(name, name) for name in REQUIRED_COLUMNS]
     headers = _headers(sheets, columns)
     if not headers:
+        names = [columns.get(name, name) for name in REQUIRED_COLUMNS]
         raise PlateError(_nothing_found(path, sheets, names))
     if len(headers) > 1:
         found = listed([f"{sheet.title} row {row}" for sheet, row in headers])
         raise PlateError(
             f"expected one table in {path}, found headers in {found}; keep one, or name the sheet"
         )
-    return _read_table(path, *headers[0])
+    return _read_table(path, *headers[0], columns)
 
 
 def has_table(sheets: Sequence[Sheet], columns: Mapping[str, str]) -> bool:
-    """Tell whether some row names the wells and their stimulation."""
+    """Return whether some row names the wells and what they received."""
     return bool(_headers(sheets, columns))
 
 
 def _headers(sheets: Sequence[Sheet], columns: Mapping[str, str]) -> list[tuple[Sheet, int]]:
-    names = [columns.get(name, name) for name in REQUIRED_COLUMNS]
-    return [(sheet, row) for sheet in sheets for row in _header_rows(sheet, names)]
+    return [(sheet, row) for sheet in sheets for row in _header_rows(sheet, columns)]
 
 
-def _header_rows(sheet: Sheet, names: Sequence[str]) -> list[int]:
-    texts: dict[int, set[str]] = {}
-    for place in sheet.values:
-        texts.setdefault(place[0], set()).add(sheet.text(place))
-    return sorted(row for row, found in texts.items() if found >= set(names))
+def _header_rows(sheet: Sheet, columns: Mapping[str, str]) -> list[int]:
+    texts: dict[int, list[str]] = {}
+    for place in sorted(sheet.values):
+        texts.setdefault(place[0], []).append(sheet.text(place))
+    return [row for row, found in texts.items() if is_header(found, columns)]
 
 
-def _read_table(path: Path, sheet: Sheet, header: int) -> tuple[Sheet, Table, str]:
-    columns = sorted(column for row, column in sheet.values if row == header)
-    first, last = columns[0], columns[-1]
+def _read_table(
+    path: Path, sheet: Sheet, header: int, columns: Mapping[str, str]
+) -> tuple[Sheet, Table, str, list[str]]:
+    places = sorted(column for row, column in sheet.values if row == header)
+    first, last = places[0], places[-1]
+    names = [sheet.text((header, column)) for column in range(first, last + 1)]
+    texts = _with_merged(sheet)
     rows: dict[str, list[str]] = {}
-    row = header
-    while any(fields := [sheet.text((row + 1, column)) for column in range(first, last + 1)]):
-        row += 1
-        rows[f"row {row}"] = fields
-    damaged = [place for place in sheet.damaged if header <= place[0] <= row + 1]
+    remarks: list[str] = []
+    end, blank = header, False
+    for row in range(header + 1, max((row for row, _ in texts), default=header) + 1):
+        fields = [texts.get((row, column), "") for column in range(first, last + 1)]
+        if not any(fields):
+            blank = True
+        elif blank and not _names_a_well(names, fields, columns):
+            remarks.append(f"row {row}: {' '.join(filter(None, fields))[:60]!r}")
+        else:
+            rows[f"row {row}"], end = fields, row
+    damaged = [place for place in sheet.damaged if header <= place[0] <= end + 1]
     if damaged := sorted(place for place in damaged if first <= place[1] <= last):
         cells = [f"{sheet.damaged[place]} in {sheet.address(place)}" for place in damaged]
         raise PlateError(
             f"expected values in {path}, sheet {sheet.title!r}, found {listed(cells)}; write the "
             "value itself (open and save formulas in a spreadsheet program)"
         )
-    names = [sheet.text((header, column)) for column in range(first, last + 1)]
     table = make_table(f"{path}, sheet {sheet.title!r}", names, rows)
-    return sheet, table, sheet.address((header, first), (row, last))
+    notes = [f"below the table and not used: {listed(remarks)}"] if remarks else []
+    return sheet, table, sheet.address((header, first), (end, last)), notes
+
+
+def _with_merged(sheet: Sheet) -> dict[Place, str]:
+    """Return the texts of a sheet; a merged range has its text in each cell."""
+    texts = {place: sheet.text(place) for place in sheet.values}
+    for (top, left), (bottom, right) in sheet.merged.items():
+        if (top, left) in sheet.values:
+            for row in range(top, bottom + 1):
+                for column in range(left, right + 1):
+                    texts[row, column] = sheet.text((top, left))
+    return texts
+
+
+def _names_a_well(names: list[str], fields: list[str], columns: Mapping[str, str]) -> bool:
+    """Return whether a row below a blank one goes on with the table."""
+    found = find_columns(names, columns)
+    values = dict(zip(names, fields, strict=True))
+    keys = found["well"] or found["row"] + found["column"]
+    try:
+        parse_well(" ".join(values[key] for key in keys))
+    except ValueError:
+        return False
+    return True
 
 
 def _nothing_found(path: Path, sheets: Sequence[Sheet], names: Sequence[str]) -> str:

@@ -69,6 +69,23 @@ class Sheet:
         """Return where a place of the sheet as it is in the file stands along this view's lines."""
         return place[0 if self.transposed else 1]
 
+    def free_cell(self, line: int, *positions: int) -> Place:
+        """Return the first of these places of a line that a person can write into.
+
+        The cells of a merged range but its first take no text. Where none is free, the first
+        after them is.
+        """
+        taken = {
+            (row, column)
+            for (top, left), (bottom, right) in self.merged.items()
+            if top <= line <= bottom
+            for row in (line,)
+            for column in range(left, right + 1)
+            if (row, column) != (top, left)
+        }
+        after = range(max(positions), max(positions) + len(taken) + 2)
+        return next((line, at) for at in (*positions, *after) if (line, at) not in taken)
+
     def text(self, place: Place) -> str:
         """Return a cell as text: "" where it is empty, 4 and not 4.0 for a whole number."""
         return as_text(self.values.get(place, ""))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ck19ml.core.wells import ROW_NAMES
 from ck19ml.plates.layouts.spreadsheet.grid import Entry, Grid, Line, lines_around
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, UndecidedError, as_text
-from ck19ml.plates.layouts.spreadsheet.vocabulary import (
+from ck19ml.plates.layouts.vocabulary import (
     is_label,
     is_stimulation_title,
     speaks_of_stimulation,
@@ -207,6 +207,8 @@ def _ask_for_labels(sheet: Sheet, grid: Grid, lines: list[LabelLine], missing: l
     index = lines[-1].index if lines and lines[-1].sheet.transposed == sideways else None
     if index is None:
         index = max(frame.bottom, *frame.header_rows) + 1
+        while any(view.free_cell(index, place) != (index, place) for place in positions):
+            index += 1
     groups = _ranges(positions)
     names = [_range_name(frame, group, sideways) for group in groups]
     cells = [view.address((index, first), (index, last)) for first, last in groups]

@@ -3,18 +3,17 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ck19ml.plates.layouts.amounts import Amount, parse_amount
 from ck19ml.plates.layouts.spreadsheet.grid import Grid
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, UndecidedError
-from ck19ml.plates.layouts.spreadsheet.vocabulary import (
-    Amount,
+from ck19ml.plates.layouts.table import listed
+from ck19ml.plates.layouts.vocabulary import (
     WellKind,
     is_letter_mark,
     kind_of_well,
-    parse_amount,
     read_legend,
     split_dose,
 )
-from ck19ml.plates.layouts.table import listed
 
 
 class Well(NamedTuple):
@@ -67,6 +66,7 @@ def read_wells(sheet: Sheet, grid: Grid, legend: dict[str, WellKind]) -> dict[Pl
     """
     texts = _texts(sheet, grid)
     _refuse_damage(sheet, grid, texts)
+    _refuse_colours(sheet, grid, texts)
     kinds = {place: kind_of_well(text, legend) for place, text in texts.items()}
     _refuse_unclear_controls(sheet, texts, kinds)
     _refuse_letter_marks(sheet, texts, kinds, legend)
@@ -96,6 +96,22 @@ def _refuse_damage(sheet: Sheet, grid: Grid, texts: dict[Place, str]) -> None:
         raise UndecidedError(
             f"expected compounds, marks and labels, found {listed(damaged)}; write the value "
             "itself (open and save formulas in a spreadsheet program)"
+        )
+
+
+def _refuse_colours(sheet: Sheet, grid: Grid, texts: dict[Place, str]) -> None:
+    """Ask about cells without text whose colour may say what they hold."""
+    coloured = [
+        (row, column)
+        for row in range(grid.top, grid.bottom + 1)
+        for column in range(grid.left, grid.right + 1)
+        if (row, column) not in texts and sheet.fills.get((row, column))
+    ]
+    if coloured:
+        raise UndecidedError(
+            f"cannot tell what the coloured cells without text hold: "
+            f"{listed(_addresses(sheet, coloured))}; write it into them, or '-' where a well is "
+            "empty"
         )
 
 

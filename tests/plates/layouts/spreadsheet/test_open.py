@@ -93,7 +93,7 @@ def test_a_date_beside_the_plate_is_a_remark(tmp_path: Path) -> None:
             ["N4", "empty", "C4:M4"],
         ),
         ({"others": {"B4": "uM", "C4": "10-ish"}}, ["C4", "'10-ish'"]),
-        ({"others": {"B4": "uM", "C4": "1,000"}}, ["C4", "'1,000'", "decimal point"]),
+        ({"others": {"B4": "uM", "C4": "1,000"}}, ["C4", "'1,000'", "write 1000 or 1"]),
         ({"others": {"C4": "3 uM", "C2": "3 nM"}}, ["one line", "C2", "C4"]),
         ({"wells": lambda row, column: "Control"}, ["'Control'", "C5, D5", "no treatment"]),
         ({"wells": lambda row, column: "abcdefgh"[ord(row) - 65]}, ["'e'", "C9", "empty well"]),

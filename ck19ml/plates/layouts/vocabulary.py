@@ -1,37 +1,28 @@
-"""What people write into plate sheets: amounts with units, empty marks, controls, stimulations."""
+"""What people write into layouts, grids and tables alike: empty marks, controls, stimulations."""
 
-import math
 import re
-from typing import Literal, NamedTuple
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
 
-from ck19ml.plates.layouts.table import parse_number
+from ck19ml.plates.layouts.amounts import NUMBER, Amount, parse_amount
 
 WellKind = Literal["empty", "vehicle", "untreated", "compound", "control"]
-UnitKind = Literal["molar", "stimulus"]
 
-# To uM. A lower-case pM or M is left out: "3 pm" is a time and "m" a metre.
-_TO_UM: dict[str, float] = {"M": 1e6, "mM": 1e3, "uM": 1.0, "nM": 1e-3, "pM": 1e-6}
-_MOLAR = re.compile(
-    r"(?<![A-Za-zµμ])(?:(?P<micro>[uUµμ][Mm]|micromolar|[uµμ]mol\s*/\s*[lL])"
-    r"|(?P<nano>[nN]M|nm|nanomolar|nmol\s*/\s*[lL])|(?P<milli>mM|millimolar|mmol\s*/\s*[lL])"
-    r"|(?P<pico>pM)|(?P<one>M))(?![A-Za-z/])"
-)
-_MOLAR_NAMES = {"micro": "uM", "nano": "nM", "milli": "mM", "pico": "pM", "one": "M"}
-_MASS = re.compile(r"(?<![A-Za-z])(?:[uµμnmp]g|mcg|I?U|units?)\s*(?:/|per)\s*[muµμ]?[lL]\b")
 _LONGEST_LABEL = 60
-_NUMBER = r"[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?|[.,][0-9]+"
-_AMOUNT = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>.*)")
 _DOSE_AT_END = re.compile(
-    rf"(?P<name>.*[^\s(\[@,;+])[\s(\[@,;+]+(?:at\s+)?(?P<dose>(?:{_NUMBER})\s*[^\d\s()\[\]][^()\[\]]*)[)\]]?"
+    rf"(?P<name>.*[^\s(\[@,;+])[\s(\[@,;+]+(?:at\s+)?(?P<dose>(?:{NUMBER})\s*[^\d\s()\[\]][^()\[\]]*)[)\]]?"
 )
 _DOSE_AT_START = re.compile(
-    rf"(?P<dose>(?:{_NUMBER})\s*(?:[uµμnmp]g|I?U)\s*/\s*m?[lL])\s+(?:of\s+)?(?P<name>.+)"
+    rf"(?P<dose>(?:{NUMBER})\s*(?:[uµμnmp]g|I?U)\s*/\s*m?[lL])\s+(?:of\s+)?(?P<name>.+)"
 )
 
 _EMPTY = {"", "-", "–", "—", "x", "e", "empty", "empty well", "no cells", "not used", "unused"}
 _LETTER_MARKS = {"x", "e"}
+_PERCENT = r"\(?[0-9.,]+\s*%(?:\s*(?:\(?v/v\)?|final))?\)?"
 _VEHICLE = re.compile(
-    r"(?:[0-9.,]+\s*%\s*)?(?:dmso|vehicle|veh\.?|solvent)(?:\s*(?:control|ctrl|only|\([^()]*\)))*",
+    rf"(?:{_PERCENT}\s*)?(?:dmso|vehicle|veh\.?|solvent)"
+    rf"(?:[\s,:]*(?:{_PERCENT}|control|ctrl|only|\([^()]*\)))*",
     re.I,
 )
 _UNTREATED = re.compile(
@@ -71,58 +62,6 @@ _AXIS_TITLE = re.compile(
 _DOSE_TITLE = re.compile(r"\bconc|\bdos(?:e|es|age)\b", re.I)
 
 
-class Unit(NamedTuple):
-    """A unit, its usual name and its spelling; `to_um` is NaN for those of a stimulus (ug/mL)."""
-
-    kind: UnitKind
-    text: str
-    to_um: float
-    as_written: str
-
-
-class Amount(NamedTuple):
-    """A number and the unit behind it, None where there is none."""
-
-    number: float
-    unit: Unit | None
-
-
-def find_unit(text: str) -> Unit | None:
-    """Find the first unit of concentration in a text; None if there is none."""
-    if match := _MASS.search(text):
-        return Unit("stimulus", match[0].replace(" ", ""), math.nan, match[0])
-    if match := _MOLAR.search(text):
-        name = _MOLAR_NAMES[str(match.lastgroup)]
-        return Unit("molar", name, _TO_UM[name], match[0])
-    return None
-
-
-def to_um(number: float, unit: Unit) -> float:
-    """Turn a molar amount into uM; divides by whole numbers, so that 300 nM is exactly 0.3."""
-    return number * unit.to_um if unit.to_um >= 1 else number / round(1 / unit.to_um)
-
-
-def parse_amount(value: str | float) -> Amount | None:
-    """Read a number, or a number and its unit; None if the value is anything else.
-
-    Raises
-    ------
-    ValueError
-        If the comma of a number may group thousands, or the number is below 0.
-    """
-    if not isinstance(value, str):
-        if value < 0:
-            raise ValueError(f"expected a number of 0 or more, found {value:g}")
-        return Amount(float(value), None)
-    match = _AMOUNT.fullmatch(value)
-    if match is None:
-        return None
-    unit = find_unit(match["unit"])
-    if match["unit"] and not (unit and unit.as_written == match["unit"].strip("()[] ")):
-        return None
-    return Amount(parse_number(match["number"]), unit)
-
-
 def split_dose(text: str) -> tuple[str, Amount | None]:
     """Split "4 (10 uM)" into the name and the amount; the amount is None where there is none."""
     if len(text) <= _LONGEST_LABEL and (match := _DOSE_AT_END.fullmatch(text)):
@@ -147,7 +86,7 @@ def read_legend(texts: list[str]) -> dict[str, WellKind]:
 
 
 def kind_of_well(text: str, legend: dict[str, WellKind]) -> WellKind:
-    """Say what a cell of the grid means.
+    """Return what a cell of the grid means.
 
     Returns
     -------
@@ -169,7 +108,7 @@ def kind_of_well(text: str, legend: dict[str, WellKind]) -> WellKind:
 
 
 def is_letter_mark(text: str) -> bool:
-    """Tell whether an empty mark could be a compound's name as well ("x", "e")."""
+    """Return whether an empty mark could be a compound's name as well ("x", "e")."""
     return text.lower() in _LETTER_MARKS
 
 
@@ -195,7 +134,7 @@ def _known_stimulation(name: str) -> str:
 
 
 def is_label(text: str) -> bool:
-    """Tell whether a text beside a grid could be a label: no remark, amount or axis title."""
+    """Return whether a text beside a grid could be a label: no remark, amount or axis title."""
     if len(text) > _LONGEST_LABEL or "=" in text or text.lower() in _EMPTY:
         return False
     if _AXIS_TITLE.fullmatch(text) or _is_amount(text):
@@ -211,15 +150,55 @@ def _is_amount(text: str) -> bool:
 
 
 def speaks_of_stimulation(text: str) -> bool:
-    """Tell whether a text holds a word that stimulations are named by."""
+    """Return whether a text holds a word that stimulations are named by."""
     return _STIMULATION_WORD.search(text) is not None
 
 
 def is_stimulation_title(text: str) -> bool:
-    """Tell whether a text declares the line beside it to hold the stimulation."""
+    """Return whether a text declares the line beside it to hold the stimulation."""
     return _STIMULATION_TITLE.fullmatch(text) is not None
 
 
 def is_dose_title(text: str) -> bool:
-    """Tell whether a text declares the line beside it to hold concentrations."""
+    """Return whether a text declares the line beside it to hold concentrations."""
     return _DOSE_TITLE.search(text) is not None
+
+
+def kind_of_label(text: str) -> WellKind:
+    """Return what a table's compound or control means: as in a grid, but "x" is a compound.
+
+    Returns
+    -------
+    str
+        "empty", "vehicle", "untreated", or "compound" for any other text.
+    """
+    kind = "compound" if is_letter_mark(text) or not text else kind_of_well(text, {})
+    return "compound" if kind == "control" else kind
+
+
+def one_spelling(labels: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Write labels alike that differ only by case, by spaces or by which micro sign was typed.
+
+    Returns
+    -------
+    list of str
+        The labels, each in the spelling that most of its kind have, the first among equals.
+    list of str
+        One sentence for each label that was written in several ways.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for label in labels:
+        counts.setdefault(_key(label), Counter())[label] += 1
+    chosen = {key: spellings.most_common(1)[0][0] for key, spellings in counts.items()}
+    notes = [
+        f"{', '.join(map(repr, spellings))} are one label, {chosen[key]!r}: they differ only by "
+        "case, spaces or the micro sign"
+        for key, spellings in counts.items()
+        if len(spellings) > 1
+    ]
+    return [chosen[_key(label)] for label in labels], notes
+
+
+def _key(label: str) -> str:
+    # Case folding makes one of the two micro signs.
+    return "".join(label.casefold().split())

@@ -5,15 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ck19ml.plates.layouts.spreadsheet.vocabulary import (
-    find_unit,
+from ck19ml.plates.layouts.amounts import find_unit, parse_amount, to_um
+from ck19ml.plates.layouts.vocabulary import (
     is_label,
     kind_of_well,
-    parse_amount,
     read_legend,
     split_dose,
     stimulation_name,
-    to_um,
 )
 
 
