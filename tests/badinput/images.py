@@ -201,7 +201,8 @@ IMAGES = {
         PREPARE, (DC_A02, "(1 x 40), found 40 x 40"), spoil=image(np.zeros((1, SIDE), np.uint16))
     ),
     "a stack where a plane is due": Case(
-        PREPARE, (DC_A02, "expected one plane, found 5", "z: max"), spoil=image(np.zeros((5, SIDE, SIDE), np.uint16))
+        PREPARE, (DC_A02, "expected one plane, found 5", "z: max"),
+        spoil=image(np.zeros((5, SIDE, SIDE), np.uint16)),
     ),
     "a grey value beyond the camera's": Case(
         PREPARE, (DC_A02, "below 4096"), spoil=image(np.full((SIDE, SIDE), 5000, np.uint16))

@@ -36,7 +36,7 @@ NAMES = {
     "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml", "no plate folder")),
     "the plate is a dataset": Case("prepare d.zarr new.zarr", ("d.zarr: found no images",)),
     "the plate is the folder above": Case(
-        "prepare . new.zarr", ("new.zarr",)
+        "prepare . new.zarr", ("192 x 192",)
     ),
     "a channel's file is missing": Case(
         PREPARE, ("plate: expected a dc file", "A02 (1 of 3 wells)"),
@@ -105,7 +105,7 @@ DESCRIBED = {
     "has a negative pixel size": ("pixel_size_um: -1", ("pixel_size_um",)),
     "has an infinite pixel size": ("pixel_size_um: .inf", ("pixel_size_um",)),
     "has an unknown column": ("layout_columns: {wel: Well}", ("layout_columns", "wel")),
-    "has a column that the layout lacks": ("layout_columns: {well: Well}", ("Well", "layout.csv")),
+    "has a column that the layout lacks": ("layout_columns: {well: place}", ("place", "layout.csv")),
     "names a layout that is missing": ("layout: nosuch.csv", ("nosuch.csv",)),
     "has a word for the column's number": (
         "files: '(?P<row>\\w+) - (?P<column>\\w) - .*wv (?P<channel>\\w+).*'", ("plate",),
