@@ -105,7 +105,9 @@ DESCRIBED = {
     "has a negative pixel size": ("pixel_size_um: -1", ("pixel_size_um",)),
     "has an infinite pixel size": ("pixel_size_um: .inf", ("pixel_size_um",)),
     "has an unknown column": ("layout_columns: {wel: Well}", ("layout_columns", "wel")),
-    "has a column that the layout lacks": ("layout_columns: {well: place}", ("place", "layout.csv")),
+    "has a column that the layout lacks": (
+        "layout_columns: {well: place}", ("place", "layout.csv"),
+    ),
     "names a layout that is missing": ("layout: nosuch.csv", ("nosuch.csv",)),
     "has a word for the column's number": (
         "files: '(?P<row>\\w+) - (?P<column>\\w) - .*wv (?P<channel>\\w+).*'", ("plate",),
