@@ -1,0 +1,163 @@
+"""Closed-form classifiers of measurements: linear, strongly regularised, and nothing but arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+
+CONSTANT = 1e-12
+"""A standard deviation below this share of the mean is rounding: the feature says nothing."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Standardised features to the logits of classes.
+
+    Attributes
+    ----------
+    mean, scale : ndarray, (features,)
+        Mean and standard deviation of the training features, missing ones left out.
+    weights : ndarray, (features, classes)
+        Of standardised features.
+    biases : ndarray, (classes,)
+    """
+
+    mean: Floats
+    scale: Floats
+    weights: Floats
+    biases: Floats
+
+    def standardised(self, features: Floats) -> Floats:
+        """Standardise features, (n, features); a missing one (NaN) counts as the mean."""
+        return np.nan_to_num((features - self.mean) / self.scale, nan=0.0)
+
+    def log_probabilities(self, features: Floats) -> Floats:
+        """Log-probability of each class, (n, classes), from features, (n, features)."""
+        logits = self.standardised(features) @ self.weights + self.biases
+        return np.asarray(log_softmax(logits, axis=1))
+
+
+def fit_lda(features: Floats, labels: NDArray[np.integer], *, balanced: bool = False) -> LinearHead:
+    """Fit a linear discriminant analysis whose covariance is shrunk as far as the data ask for.
+
+    The shrinkage is Ledoit and Wolf's [1]_, so that there is nothing to tune, and it works for many
+    more features than samples.
+
+    Parameters
+    ----------
+    features : ndarray, (n, features)
+        NaN where missing.
+    labels : ndarray of int, (n,)
+        0 .. classes - 1, each of them used.
+    balanced : bool
+        Whether all classes are equally likely beforehand, whatever their number of samples.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, or one of them has no sample.
+
+    References
+    ----------
+    .. [1] Ledoit and Wolf, "Honey, I shrunk the sample covariance matrix", Journal of Portfolio
+       Management 30 (2004).
+    """
+    classes = _classes(labels)
+    priors = np.full(classes, 1 / classes) if balanced else None
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
+    return _fitted(model, features, labels)
+
+
+def fit_logistic(
+    features: Floats, labels: NDArray[np.integer], *, strength: float = 0.03, balanced: bool = False
+) -> LinearHead:
+    """Fit a logistic regression with an L2 penalty.
+
+    Parameters
+    ----------
+    features : ndarray, (n, features)
+        NaN where missing.
+    labels : ndarray of int, (n,)
+        0 .. classes - 1, each of them used.
+    strength : float
+        scikit-learn's C: the smaller, the stronger the penalty.
+    balanced : bool
+        Whether all classes weigh the same, whatever their number of samples.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, or one of them has no sample.
+    """
+    _classes(labels)
+    weights = "balanced" if balanced else None
+    model = LogisticRegression(C=strength, class_weight=weights, max_iter=1000)
+    return _fitted(model, features, labels)
+
+
+def _classes(labels: NDArray[np.integer]) -> int:
+    counts = np.bincount(labels)
+    if counts.size < 2 or not counts.all():
+        raise ValueError(f"expected samples of two or more classes, found {counts.tolist()}")
+    return int(counts.size)
+
+
+def _fitted(
+    model: LinearDiscriminantAnalysis | LogisticRegression,
+    features: Floats,
+    labels: NDArray[np.integer],
+) -> LinearHead:
+    known = np.isfinite(features)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, features, 0.0).sum(axis=0) / count
+    spread = np.where(known, features - mean, 0.0)
+    scale = np.sqrt((spread**2).sum(axis=0) / count)
+    scale[scale <= CONSTANT * np.maximum(np.abs(mean), 1)] = 1.0
+    model.fit(spread / scale, labels)
+    weights, biases = model.coef_.T, model.intercept_
+    if weights.shape[1] == 1:  # two classes: scikit-learn has the logit of the second only
+        weights, biases = np.hstack([0 * weights, weights]), np.append(0 * biases, biases)
+    return LinearHead(mean, scale, weights.astype(np.float64), biases.astype(np.float64))
+
+
+def pool_wells(features: Floats, well: NDArray[np.integer]) -> Floats:
+    """Mean and standard deviation of each well's patches: what its head sees.
+
+    A well of one patch has no spread: its deviations are missing.
+
+    Parameters
+    ----------
+    features : ndarray, (n, features)
+        Of patches; NaN where missing.
+    well : ndarray of int, (n,)
+        Index of each patch's well, 0 .. wells - 1, each used.
+
+    Returns
+    -------
+    ndarray, (wells, 2 * features)
+        Means, then deviations; NaN for what no patch of the well has, and for a deviation of
+        fewer than two.
+
+    Examples
+    --------
+    >>> pool_wells(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1])).tolist()
+    [[2.0, 1.0], [5.0, nan]]
+    """
+    member = np.zeros((int(well.max()) + 1, len(well)))
+    member[well, np.arange(len(well))] = 1
+    known = np.isfinite(features)
+    count = member @ known
+    mean = member @ np.where(known, features, 0.0) / np.maximum(count, 1)
+    off = np.where(known, features - mean[well], 0.0)
+    spread = np.sqrt(member @ off**2 / np.maximum(count, 1))
+    return np.hstack([np.where(count > 0, mean, np.nan), np.where(count > 1, spread, np.nan)])
+
+
+def as_wells(features: Floats) -> Floats:
+    """Patches, (n, features), in the form of `pool_wells`, (n, 2 * features), each on its own."""
+    return np.hstack([features, np.full_like(features, np.nan)])
