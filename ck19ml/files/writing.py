@@ -1,10 +1,8 @@
-"""Files that a command is asked to write: whole or not at all."""
+"""Output of commands: written whole or not at all."""
 
-import fcntl
-import os
 import shutil
-import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,48 +11,50 @@ import pandas as pd
 
 from ck19ml.errors import ConfigError, PlateError, cannot_write
 from ck19ml.files.csv_text import to_csv
+from ck19ml.files.locking import locked
 from ck19ml.files.names import has_name
 
 
 def require_new(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that stands already, and a folder that is missing.
+    """Refuse an existing file, unless it may be overwritten, and a missing parent folder.
 
     Raises
     ------
     PlateError
     """
+    if path.is_dir():
+        raise PlateError(f"{path} is a folder; choose another file name")
     if path.exists() and not (overwrite and path.is_file()):
-        what = "a folder; choose another name" if path.is_dir() else "a file; add --overwrite"
-        raise PlateError(f"expected {path} to be new, found {what}")
+        raise PlateError(f"{path} already exists; use --overwrite to replace it")
     _require_parent(path)
 
 
 def require_folder(path: Path, *, overwrite: bool) -> None:
-    """Refuse what is no folder or holds files already, and a folder that is missing above it.
+    """Refuse a file, a folder with content, unless it may be overwritten, and a missing parent.
 
     Raises
     ------
     PlateError
     """
     if path.exists() and not path.is_dir():
-        raise PlateError(f"expected a folder to write at {path}, found a file; choose another")
+        raise PlateError(f"{path} is a file; choose another folder name")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise PlateError(f"expected {path} to be new or empty, found files; add --overwrite")
+        raise PlateError(f"{path} already exists and is not empty; use --overwrite to replace it")
     _require_parent(path)
 
 
 def _require_parent(path: Path) -> None:
     if not path.parent.is_dir():
-        raise PlateError(f"expected the folder {path.parent}, found none; make it first")
+        raise PlateError(f"{path.parent} is not a folder; create it or choose another")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder where there is none.
+    """Create a folder, unless it exists.
 
     Raises
     ------
     PlateError
-        If it cannot be made.
+        If it cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def make_folder(path: Path) -> None:
 
 
 def require_all_new(paths: Iterable[Path | None], *, overwrite: bool) -> None:
-    """Refuse files as `require_new` does, and two of the same name.
+    """Refuse files as `require_new` does, and a name that is given twice.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def require_all_new(paths: Iterable[Path | None], *, overwrite: bool) -> None:
     for path in filter(None, paths):
         require_new(path, overwrite=overwrite)
         if path.resolve() in seen:
-            raise PlateError(f"expected two files to write, found {path} twice; give another name")
+            raise PlateError(f"{path} is given for two files; choose another name for one")
         seen.add(path.resolve())
 
 
 def require_apart(target: Path, inputs: Iterable[Path]) -> None:
-    """Refuse to replace what is to be read, or what holds it.
+    """Refuse to replace an input, or a folder that holds one.
 
     Raises
     ------
@@ -87,39 +87,66 @@ def require_apart(target: Path, inputs: Iterable[Path]) -> None:
     for path in inputs:
         if path.resolve().is_relative_to(target.resolve()):
             raise ConfigError(
-                f"expected to write {target} without replacing what is read, found {path} there; "
-                "choose another name"
+                f"writing {target} would replace {path}, which is read; choose another name"
             )
 
 
 def followed(target: Path) -> Path:
-    """Return where a link leads: a folder is replaced there, and the link stays."""
+    """Return the target of a link: the folder there is replaced, and the link stays."""
     return target.resolve() if target.is_symlink() else target
 
 
 @contextmanager
+def atomically(path: Path, *, keep_existing: bool = False) -> Iterator[Path]:
+    """Yield an empty file beside a path, which takes its place if the block succeeds.
+
+    Parameters
+    ----------
+    path : Path
+    keep_existing : bool
+        Do not replace a file that another process puts there meanwhile.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    made = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+    made.touch(exist_ok=False)
+    try:
+        yield made
+        if keep_existing:
+            _put_if_absent(made, path)
+        else:
+            made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _put_if_absent(made: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(made)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not path.exists():
+            made.rename(path)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a name beside the path to write to; it becomes the path when all went well.
+    """Yield a file as `atomically` does; errors name the path.
 
     Raises
     ------
     PlateError
         If the folder cannot be written.
     """
-    made = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        made = Path(name)
-        yield made
-        made.chmod(0o644)
-        made.replace(path)
-        made = None
+        with atomically(path) as made:
+            yield made
     except OSError as error:
         raise cannot_write(path, error) from error
-    finally:
-        if made is not None:
-            made.unlink(missing_ok=True)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -130,20 +157,20 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 @contextmanager
 def making(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside the target, alone; it becomes the target when all went well.
+    """Yield an empty, locked folder beside the target, which takes its place on success.
 
     Raises
     ------
     ConfigError
-        If the target has no name of its own, as ``.`` has none.
+        If the target has no name of its own, such as ``.``.
     PlateError
-        If it cannot be written, or another process is at work on it.
+        If it cannot be written, or another process writes it.
     """
     made = _beside(target, "partial")
     try:
         with hold(made):
             try:
-                clear(made)  # of a command that was killed
+                clear(made)  # of a killed command
                 yield made
                 put_in_place(made, target)
             except BaseException:
@@ -154,7 +181,7 @@ def making(target: Path) -> Iterator[Path]:
 
 
 def _discard(folder: Path) -> None:
-    """Remove a folder; Zarr's threads may go on writing for a moment after one has failed."""
+    """Remove a folder; Zarr's threads may go on writing for a moment after a failure."""
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -164,32 +191,24 @@ def _discard(folder: Path) -> None:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Make a folder where there is none, and keep other processes from it.
+    """Create a folder, unless it exists, and lock it.
 
     Raises
     ------
     PlateError
-        If another process is at work on it.
+        If another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # The system gives the lock back when a process ends, however it ends.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise PlateError(
-            f"expected to write {folder} alone, found another process at work on it; wait for it "
-            "or choose another name"
-        ) from error
-    try:
+    with locked(folder, wait=False) as held:
+        if not held:
+            raise PlateError(
+                f"another process is writing {folder}; wait for it or choose another name"
+            )
         yield
-    finally:
-        os.close(handle)
 
 
 def clear(folder: Path) -> None:
-    """Remove what is in the folder, and leave the folder: it carries the lock."""
+    """Remove the content of a folder, and keep the folder, which carries the lock."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
@@ -198,21 +217,21 @@ def clear(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the held folder with all that is in it."""
+    """Remove the held folder and its content."""
     clear(folder)
     folder.rmdir()
 
 
 def put_in_place(made: Path, target: Path) -> None:
-    """Move a finished folder to its name; what stood there before goes only then.
+    """Move a finished folder to its name, and only then remove the previous content.
 
     Raises
     ------
     OSError
-        If it cannot be moved; what stood there before stands there again.
+        If it cannot be moved; the previous content is restored.
     """
     old = _beside(target, "replaced")
-    shutil.rmtree(old, ignore_errors=True)  # of a replacement that was stopped
+    shutil.rmtree(old, ignore_errors=True)  # of an interrupted replacement
     if not target.exists():
         made.rename(target)
         return
@@ -226,12 +245,12 @@ def put_in_place(made: Path, target: Path) -> None:
 
 
 def restore(target: Path) -> None:
-    """Give back what a replacement that was killed between its two moves had put aside.
+    """Restore the previous content if a replacement was killed between its two moves.
 
     Raises
     ------
     ConfigError
-        If the target has no name of its own, as ``.`` has none.
+        If the target has no name of its own, such as ``.``.
     """
     old = _beside(target, "replaced")
     if old.exists() and not target.exists():
@@ -241,7 +260,5 @@ def restore(target: Path) -> None:
 def _beside(target: Path, what: str) -> Path:
     """Return the hidden folder beside a target; its name says what it holds."""
     if not has_name(target):
-        raise ConfigError(
-            f"expected a folder with a name of its own to write, found {str(target)!r}; name one"
-        )
+        raise ConfigError(f"{str(target)!r} has no folder name of its own; give a name")
     return target.with_name(f".{target.name}.{what}")

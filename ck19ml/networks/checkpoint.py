@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ck19ml.files.writing import atomically
 from ck19ml.networks.architectures import Network
 
 FORMAT = 1
@@ -106,16 +107,10 @@ def write_state(path: Path, state: State) -> None:
     arrays = {f"variable_{i:05d}": array for i, array in enumerate(state.variables)}
     arrays |= {f"best_{i:05d}": array for i, array in enumerate(state.best or [])}
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Named after the process: the same command may be running twice.
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("wb") as file:
-            np.savez(file, content=np.array(json.dumps(content)), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)  # left over where the disk is full
+    with atomically(path) as made, made.open("wb") as file:
+        np.savez(file, content=np.array(json.dumps(content)), **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())
 
 
 ARRAYS = ("variables", "best")

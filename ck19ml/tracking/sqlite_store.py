@@ -9,6 +9,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from ck19ml.errors import TrackingError
+from ck19ml.files.writing import atomically
 
 
 def file_of(uri: str) -> Path | None:
@@ -46,22 +47,13 @@ def make(file: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         made = Path(place, "made.db")
         MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
-        with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as beside:
-            whole = Path(beside, "whole.db")
-            with closing(sqlite3.connect(made)) as old, closing(sqlite3.connect(whole)) as new:
-                old.backup(new)
-            _put(whole, file)
-
-
-def _put(whole: Path, file: Path) -> None:
-    """Give the store its name, unless another process was first and may have used its own."""
-    try:
-        os.link(whole, file)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without links
-        if not file.exists():
-            whole.rename(file)
+        # Another process may be first, and may use its own store already.
+        with (
+            atomically(file, keep_existing=True) as whole,
+            closing(sqlite3.connect(made)) as old,
+            closing(sqlite3.connect(whole)) as new,
+        ):
+            old.backup(new)
 
 
 def require_finished(file: Path) -> None:

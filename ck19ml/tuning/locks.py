@@ -1,6 +1,5 @@
 """Locks between the processes of a study, given back however a process ends."""
 
-import fcntl
 import hashlib
 import signal
 import threading
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy
+
+from ck19ml.files.locking import locked
 
 PATIENCE_S = 10
 """How long a database may take to answer."""
@@ -41,20 +42,14 @@ class FileLocks:
     @contextmanager
     def hold(self, name: str, *, shared: bool = False) -> Iterator[None]:
         """Wait for a lock and hold it."""
-        with (self.folder / name).open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        with locked(self.folder / name, shared=shared):
             yield
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[bool]:
         """Hold a lock if nobody does."""
-        with (self.folder / name).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        with locked(self.folder / name, wait=False) as held:
+            yield held
 
     def forget(self, name: str) -> None:
         """Remove the file of a lock that nobody will ask for again."""

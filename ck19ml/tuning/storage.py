@@ -1,6 +1,5 @@
 """Where a study is kept: a journal file of one machine, or PostgreSQL for several."""
 
-import fcntl
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from ck19ml.errors import Ck19Error, ConfigError, is_full
+from ck19ml.files.locking import locked
 from ck19ml.tuning.liveness import GRACE, HeartbeatLife, Life, LockLife
 from ck19ml.tuning.locks import PATIENCE_S, FileLocks, Locks, PostgresLocks
 
@@ -53,8 +53,7 @@ class _Journal(JournalFileBackend):  # type: ignore[misc]
         self.journal = journal
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        with self.journal.with_name(self.journal.name + ".write").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.journal.with_name(self.journal.name + ".write")):
             _cut_half_line(self.journal)
             super().append_logs(logs)
 
@@ -117,8 +116,8 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
         if not is_full(error):
             raise
         raise Ck19Error(
-            f"expected room on the disk of {error.filename or shown(where)}, found it full; free "
-            "some and run the same command again: it goes on"
+            f"no space left while writing {error.filename or shown(where)}; free some space and "
+            "rerun the command to resume"
         ) from error
 
 

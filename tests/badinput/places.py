@@ -86,7 +86,7 @@ OTHERS = {
         PREPARE.format("plate"), ("plate", "expected a dataset or nothing"), 2
     ),
     "prepare over the plate, overwriting": Case(
-        f"{PREPARE.format('plate')} --overwrite", ("plate", "without replacing"), 2
+        f"{PREPARE.format('plate')} --overwrite", ("plate", "would replace"), 2
     ),
     "prepare over a file": Case(
         PREPARE.format("c.yaml"), ("c.yaml", "expected a dataset or nothing"), 2

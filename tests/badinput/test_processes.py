@@ -108,7 +108,7 @@ def test_a_folder_without_the_permission_to_write(
 @pytest.mark.parametrize(
     ("rest", "code", "says"),
     [
-        ("plate/layout.csv >/dev/full", 1, ("standard output", "found it full")),
+        ("plate/layout.csv >/dev/full", 1, ("standard output", "no space left")),
         ("plate/layout.csv >&-", 0, ()),
         ("plate/layout.csv <&-", 0, ()),
         ("$'K\\xfc.csv'", 2, ("UTF-8", "K\\xfc.csv")),

@@ -26,7 +26,7 @@ from tests.conftest import tracking_store
 from tests.disk.conftest import fill
 from tests.plates.made_plates import contents
 
-FULL = "expected room on the disk to write"
+FULL = "no space left while writing"
 BLOCK = 4096
 PARTS = (0.0, 0.02, 0.5, 0.99)
 """Where it gets full: shares of the room that a command needs, from the first to the last file."""
@@ -143,7 +143,7 @@ def test_a_file_is_written_whole_or_not_at_all(
 
 
 def test_every_output_of_a_model_goes_through_one_door(small_disk: Path) -> None:
-    """Scores, profiles, reports and figures are written by `output.replacing`."""
+    """Scores, profiles, reports and figures are written by `writing.replacing`."""
     table = pd.DataFrame({"compound": ["DMSO"] * 5000})
     old = small_disk / "scores.csv"
     old.write_text("earlier work")
@@ -196,7 +196,7 @@ def test_the_journal_of_a_study(small_disk: Path) -> None:
 
     assert run(2) == 2
     filler = fill(small_disk)
-    with pytest.raises(Ck19Error, match="expected room on the disk"):
+    with pytest.raises(Ck19Error, match="no space left while writing"):
         run(60)
     filler.unlink()
     assert run(3) >= 3

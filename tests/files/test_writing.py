@@ -1,4 +1,6 @@
 import contextlib
+import errno
+import os
 import threading
 import time
 from pathlib import Path
@@ -6,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ck19ml.errors import PlateError
-from ck19ml.files.writing import hold, making, put_in_place, restore
+from ck19ml.files.writing import atomically, hold, making, put_in_place, restore
 from tests.command import ck19ml, in_one_line
 
 
@@ -18,6 +20,58 @@ def folder(path: Path, content: str) -> Path:
 
 def contents(place: Path) -> dict[str, str]:
     return {path.name: (path / "content").read_text() for path in place.iterdir()}
+
+
+def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with atomically(path) as made:
+        made.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_fails_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+
+    def fail() -> None:
+        with atomically(path) as made:
+            made.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_another_process_made_meanwhile_is_kept_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "store.db"
+    for content in ("first", "second"):
+        with atomically(path, keep_existing=True) as made:
+            made.write_text(content)
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_has_the_permissions_that_the_user_wants(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with atomically(tmp_path / "a.csv"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_finished_folder_takes_its_place(tmp_path: Path) -> None:
@@ -82,7 +136,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
             (made / "new").touch()
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(PlateError, match=r"room on the disk to write .*a, found it full"):
+    with pytest.raises(PlateError, match=r"no space left while writing .*a;"):
         fail()
     assert list(tmp_path.iterdir()) == []
 
@@ -115,5 +169,5 @@ def test_two_commands_do_not_write_into_one_folder(
     with hold(tmp_path / ".out.partial"):
         ended = ck19ml(*command.format(out=out, plate=tiny_plate).split())
     assert ended.code == 1
-    in_one_line(ended, "found another process at work on it")
+    in_one_line(ended, "another process is writing")
     assert [path.name for path in tmp_path.iterdir()] == [".out.partial"]

@@ -26,7 +26,7 @@ def test_a_journal_that_is_none_is_said_in_one_line(study: Stored) -> None:
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_said_in_one_line(study: Stored, number: int) -> None:
     with (
-        pytest.raises(Ck19Error, match=r"expected room on the disk of .*, found it full"),
+        pytest.raises(Ck19Error, match="no space left while writing"),
         study.open(),
     ):
         raise OSError(number, "no space")

@@ -155,7 +155,7 @@ def test_a_page_is_not_overwritten_unless_asked(evaluated: Run, tmp_path: Path) 
     out = tmp_path / "report.html"
     assert report_command(evaluated.id, out, overwrite=False).data["out"] == str(out)
     first = out.read_text()
-    with pytest.raises(PlateError, match="add --overwrite"):
+    with pytest.raises(PlateError, match="use --overwrite"):
         report_command(evaluated.id, out, overwrite=False)
     report_command(evaluated.id, out, overwrite=True)
     assert out.read_text() == first

@@ -1,13 +1,12 @@
 """A dataset in the making: what is done is kept, so that a stopped preparation goes on."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ck19ml.files.writing import clear
+from ck19ml.files.writing import atomically, clear
 from ck19ml.plates.dataset.arrays import create_arrays, has_arrays, read_field_arrays
 from ck19ml.plates.dataset.hashes import hash_masks, hash_patches
 
@@ -71,7 +70,8 @@ def begin(folder: Path, fingerprint: str, grid: Grid) -> int:
 
 def save_note(folder: Path, name: str, content: Any) -> None:
     """Keep a JSON-like value that all fields share."""
-    _write(folder / PROGRESS / f"{name}.json", content)
+    with atomically(folder / PROGRESS / f"{name}.json") as made:
+        made.write_text(json.dumps(content), encoding="utf-8")
 
 
 def load_note(folder: Path, name: str) -> Any:
@@ -125,10 +125,3 @@ def is_finished(folder: Path, index: int, patches: int) -> bool:
     except (OSError, ValueError, RuntimeError):
         return False
     return (hash_patches(stored), hash_masks(masks)) == (record.sha256, record.masks_sha256)
-
-
-def _write(path: Path, content: Any) -> None:
-    """Write JSON so that the file is there whole or not at all."""
-    new = path.with_suffix(f".{os.getpid()}.new")
-    new.write_text(json.dumps(content), encoding="utf-8")
-    new.replace(path)

@@ -125,6 +125,6 @@ def test_nothing_but_a_dataset_is_ever_replaced(plate: Plate, tmp_path: Path, ta
 def test_a_place_below_a_file_is_refused(plate: Plate, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     before = contents(tmp_path)
-    with pytest.raises(PlateError, match=r"expected to write the dataset .*d\.zarr"):
+    with pytest.raises(PlateError, match=r"cannot write the dataset .*d\.zarr"):
         prepared(plate, tmp_path / "file" / "d.zarr")
     assert contents(tmp_path) == before

@@ -157,7 +157,7 @@ def test_what_is_wrong_with_the_plate_leaves_nothing_of_the_stopped_work(
 def test_two_at_work_on_one_dataset_are_told_apart(source: Source, tmp_path: Path) -> None:
     with (
         hold(tmp_path / "d.zarr.partial"),
-        pytest.raises(PlateError, match="another process at work on it"),
+        pytest.raises(PlateError, match="another process is writing"),
     ):
         prepare_plates([source], tmp_path / "d.zarr", SMALL)
     assert (tmp_path / "d.zarr.partial").is_dir()

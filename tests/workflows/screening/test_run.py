@@ -118,7 +118,7 @@ def test_a_screen_is_a_tracked_run(screened: Any) -> None:
 @pytest.mark.slow
 def test_nothing_is_overwritten(screened: Any, model: str, tiny_dataset: Dataset) -> None:
     _, out = screened
-    with pytest.raises(PlateError, match="add --overwrite"):
+    with pytest.raises(PlateError, match="use --overwrite"):
         screen_command(model, tiny_dataset.path, out, target="", fdr=0.05, overwrite=False)
 
 
@@ -196,7 +196,7 @@ def test_patch_profiles_have_one_row_a_usable_patch(
     known = scorer.features(tiny_dataset.read(usable.index.to_numpy()[[row]])).ravel()
     found = table.filter(like="Cells_Encoder_").to_numpy()[row]
     assert found == pytest.approx(known, abs=1e-5)
-    with pytest.raises(PlateError, match="add --overwrite"):
+    with pytest.raises(PlateError, match="use --overwrite"):
         features_command(model, tiny_dataset.path, out, patches=True, overwrite=False)
     features_command(model, tiny_dataset.path, out, patches=False, overwrite=True)
     assert len(pd.read_parquet(out)) < len(table)
