@@ -36,6 +36,7 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     "serving": (["--short"], []),
     "large": (["--short"], ["--wells", "30", "90"]),
     "simulator_fidelity": (["--wells", "60"], []),
+    "interval_coverage": (["--short"], []),
 }
 """Arguments of the short form and of the long one, which a processor must get through too."""
 

@@ -8,6 +8,33 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 ROLES = ("train", "validation", "test")
 
+UNITS = {"well": "wells", "column": "columns of a plate", "plate": "plates"}
+"""What may be kept together in a split, and what several of it are called."""
+
+
+def unit_names(plate: Sequence[str], well: Sequence[str], by: str) -> NDArray[np.str_]:
+    """Name the unit of each well: the well itself, its column, or its plate.
+
+    Parameters
+    ----------
+    plate, well : sequence of str, (n,)
+    by : str
+        A key of `UNITS`.
+
+    Returns
+    -------
+    ndarray of str, (n,)
+
+    Examples
+    --------
+    >>> unit_names(["P", "P"], ["A03", "B03"], "column").tolist()
+    ['P/03', 'P/03']
+    """
+    if by == "plate":
+        return np.array(plate, dtype=np.str_)
+    places = [name[-2:] for name in well] if by == "column" else well
+    return np.array([f"{p}/{place}" for p, place in zip(plate, places, strict=True)], np.str_)
+
 
 def split_wells(
     stimulation: Sequence[str],

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from ck19ml.core.overlap import TARGETS
 from ck19ml.core.scores.baselines import Baselines
 from ck19ml.core.settings import Frozen, explain, one_of
+from ck19ml.core.splits import UNITS
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.plates.preparation.settings import Mask
@@ -35,6 +36,9 @@ Kind = Literal["autoencoder", "classifier", "regressor"]
 
 Target = Annotated[str, one_of(TARGETS)]
 """A measure of overlap."""
+
+Unit = Annotated[str, one_of(UNITS)]
+"""What a split keeps together."""
 
 Temperature = Annotated[float, Field(gt=0)]
 
@@ -131,6 +135,9 @@ class Card(BaseCard):
     temperature, well_temperature : float
         Divisors of a classifier's log-probabilities of patches, and then of wells; fitted on the
         validation wells, see `core.scores.calibration`.
+    unit : str
+        Unit that the split kept together, see `core.splits.UNITS`; the intervals of the model's
+        scores resample it.
     """
 
     kind: Kind
@@ -147,6 +154,7 @@ class Card(BaseCard):
     baselines: Annotated[Baselines | None, BeforeValidator(lambda found: found or None)] = None
     temperature: Temperature = 1.0
     well_temperature: Temperature = 1.0
+    unit: Unit = "well"
 
     @property
     def rules(self) -> Baselines:

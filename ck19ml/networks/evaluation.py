@@ -1,4 +1,4 @@
-"""Evaluate a model on wells of a dataset, with baselines and with intervals over wells."""
+"""Evaluate a model on wells of a dataset, with baselines and with intervals over units."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 
 from ck19ml.core.scores.baselines import Baselines, well_measures
 from ck19ml.core.scores.calibration import tempered
-from ck19ml.core.scores.classification import MEAN_OVERLAP, classifier_scores
-from ck19ml.core.scores.interaction import call_scores
-from ck19ml.core.scores.metrics import (
-    Score,
-    by_well,
-    interaction_scores,
-    mean_score,
-    well_probabilities,
+from ck19ml.core.scores.classification import (
+    MEAN_OVERLAP,
+    against_best_rule,
+    classifier_scores,
+    index_of,
 )
+from ck19ml.core.scores.interaction import call_scores
+from ck19ml.core.scores.intervals import Score
+from ck19ml.core.scores.metrics import by_well, interaction_scores, mean_score, well_probabilities
 from ck19ml.core.scores.regression import against_truth, regression_scores
+from ck19ml.core.scores.verdict import Verdict, compare
+from ck19ml.core.splits import unit_names
 from ck19ml.core.wells import WELL
 from ck19ml.errors import PlateError
 from ck19ml.networks.card import FAULTY, Card, class_labels
@@ -41,18 +43,24 @@ class Evaluation:
     numbers : dict
         Figures without an interval, such as prevalence and average precision.
     patches : DataFrame, one row per patch
-        Columns plate, well, field, patch, stimulation, faulty, overlap, predicted_overlap, and of a
-        classifier label, predicted and probability_NAME.
+        Columns plate, well, field, patch, stimulation, faulty, overlap, unit, predicted_overlap,
+        and of a classifier label, predicted and probability_NAME.
     wells : DataFrame, one row per well
         Columns plate, well, stimulation, compound, concentration_um, control, patches,
-        faulty_share, overlap, predicted_overlap, and of a classifier predicted and
+        faulty_share, overlap, unit, predicted_overlap, and of a classifier predicted and
         probability_NAME.
+    unit : str
+        Unit that the intervals resample: a key of `core.splits.UNITS`.
+    verdict : Verdict, optional
+        Paired comparison with the best baseline on the same wells.
     """
 
     scores: dict[str, Score]
     numbers: dict[str, float]
     patches: pd.DataFrame
     wells: pd.DataFrame
+    unit: str = "well"
+    verdict: Verdict | None = None
 
     def metrics(self, prefix: str) -> dict[str, float]:
         """Return all figures under ``prefix/``; intervals as ``NAME_low`` and ``NAME_high``.
@@ -110,6 +118,7 @@ def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Eva
     """Evaluate a model of any kind on patches of a dataset, given by their rows, (n,)."""
     dataset = dataset.with_target(scorer.card.target)
     table = dataset.with_counts(rows)
+    table = table.merge(dataset.wells[[*WELL, "sha256"]], on=WELL)
     if scorer.card.kind == "autoencoder":
         losses = in_portions(
             lambda raw: reconstruction_losses(scorer.network, scorer.patches(raw)), dataset, rows
@@ -125,13 +134,45 @@ def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Eva
 
 def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
     """Score an autoencoder by the binary cross-entropy of each patch, (n,), in nats."""
+    table, by = with_units(table, card.unit)
     well, wells = _wells(table)
-    rng = np.random.default_rng(card.seed)
     sums, counts = by_well(losses, well)
-    patches = _patches(table).assign(bce=losses)
+    of_units = by_well(losses, index_of(table["unit"]))
     return Evaluation(
-        {"bce": mean_score(sums, counts, rng)}, {}, patches, wells.assign(bce=sums / counts)
+        {"bce": mean_score(*of_units, np.random.default_rng(card.seed)).within(0.0, np.inf)},
+        {},
+        _patches(table).assign(bce=losses),
+        wells.assign(bce=sums / counts),
+        by,
     )
+
+
+def with_units(table: pd.DataFrame, by: str) -> tuple[pd.DataFrame, str]:
+    """Add the column ``unit``, which the intervals resample: a well, a plate's column or a plate.
+
+    Wells with the same pixels are one unit. Where all wells lie in one column or plate there is
+    nothing to resample but wells.
+
+    Parameters
+    ----------
+    table : DataFrame
+        plate, well; and sha256 of the well's pixels where copies are to be recognised.
+    by : str
+        A key of `core.splits.UNITS`.
+
+    Returns
+    -------
+    table : DataFrame
+    by : str
+        What the units are.
+    """
+    plate, well = table["plate"].astype(str), table["well"]
+    names = pd.Series(unit_names(list(plate), list(well), by), table.index)
+    if by != "well" and names.nunique() < 2:
+        return with_units(table, "well")
+    if by == "well" and "sha256" in table:
+        names = names.groupby(table["sha256"]).transform("min")
+    return table.assign(unit=names), by
 
 
 def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
@@ -140,14 +181,19 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     If the table has a column ``true_overlap``, the overlap of simulated cells, the model and the
     masks of the dataset are scored against it too.
     """
+    table, by = with_units(table, card.unit)
     well, wells = _wells(table)
+    unit = index_of(table["unit"])
     rng = np.random.default_rng(card.seed)
     true = table["overlap"].to_numpy(np.float64)
     mean = card.rules.mean_overlap
     field = table.groupby(["plate", "well", "field"], sort=True).ngroup().to_numpy(np.intp)
     stimulation = table["stimulation"].to_numpy(str)
-    scores = regression_scores(true, predicted, well, field, stimulation, rng)
-    constant = regression_scores(true, np.full_like(true, mean), well, field, stimulation, rng)
+    units = (well, field, stimulation, rng, unit)
+    scores = regression_scores(true, predicted, *units)
+    constant = regression_scores(true, np.full_like(true, mean), *units)
+    verdict = compare((true - mean) ** 2 - (true - predicted) ** 2, unit, rng)
+    scores["overlap_mse_gain"] = verdict.difference
     for name in ("overlap_mse", "overlap_rmse", "field_overlap_rmse"):
         scores[f"baseline_mean_{name}"] = constant[name]
     numbers = call_scores(true, predicted, card.interaction_threshold, card.interaction_call)
@@ -156,11 +202,11 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
         truth = table["true_overlap"].to_numpy(np.float64)
         patches = patches.assign(true_overlap=truth)
         known = np.isfinite(truth)
-        own = np.unique(well[known], return_inverse=True)[1]
+        own = index_of(table["unit"][known])
         found, more = against_truth(truth[known], predicted[known], true[known], own, rng)
         scores, numbers = scores | found, numbers | more
     wells = wells.assign(predicted_overlap=np.bincount(well, predicted) / np.bincount(well))
-    return Evaluation(scores, numbers, patches, wells)
+    return Evaluation(scores, numbers, patches, wells, by, verdict)
 
 
 def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
@@ -175,6 +221,7 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     PlateError
         If a stimulation of the wells is not a class of the model.
     """
+    table, by = with_units(table, card.unit)
     labels = class_labels(table, card.classes)
     usable = ~table["faulty"].to_numpy(bool)
     kept = usable if FAULTY not in card.classes else np.ones(len(table), bool)
@@ -195,12 +242,35 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
     wells = _classified_wells(
         probabilities[usable], table[usable], predicted_overlap[usable], card, baselines
     )
-    return Evaluation(
-        classifier_scores(patches, wells, card.classes, card.seed),
-        interaction_scores(overlap[kept], predicted_overlap[kept], card.interaction_threshold),
-        patches,
-        wells,
-    )
+    return classified(patches, wells, card.classes, card.interaction_threshold, card.seed, by)
+
+
+def classified(
+    patches: pd.DataFrame,
+    wells: pd.DataFrame,
+    classes: list[str],
+    threshold: float,
+    seed: int,
+    by: str,
+) -> Evaluation:
+    """Score tables of a classifier's answers, of one model or of several that share the wells.
+
+    Parameters
+    ----------
+    patches, wells : DataFrame
+        See `core.scores.classification.classifier_scores`.
+    threshold : float
+        Overlap at or above which cells count as interacting.
+    by : str
+        What the column ``unit`` of the tables holds: a key of `core.splits.UNITS`.
+    """
+    verdict = against_best_rule(wells, seed)
+    scores = classifier_scores(patches, wells, classes, seed)
+    scores["well_accuracy_gain"] = verdict.difference
+    overlap, predicted = (patches[n].to_numpy(np.float64) for n in ("overlap", "predicted_overlap"))
+    numbers = interaction_scores(overlap, predicted, threshold)
+    numbers["well_accuracy_gain_p"] = verdict.p
+    return Evaluation(scores, numbers, patches, wells, by, verdict)
 
 
 def _classified_wells(
@@ -240,9 +310,11 @@ def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:
         patches=("faulty", "size"),
         faulty_share=("faulty", "mean"),
         overlap=("overlap", "mean"),
+        unit=("unit", "first"),
     )
     return grouped.ngroup().to_numpy(np.intp), wells.reset_index()
 
 
 def _patches(table: pd.DataFrame) -> Any:
-    return table[["plate", "well", "field", "patch", "stimulation", "faulty", "overlap"]]
+    columns = ["plate", "well", "field", "patch", "stimulation", "faulty", "overlap", "unit"]
+    return table[columns]

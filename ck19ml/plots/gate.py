@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ck19ml.core.scores.metrics import Score
+from ck19ml.core.scores.intervals import Score
 from ck19ml.plots import style
 
 

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ck19ml.config import ClassifierConfig
-from ck19ml.core.scores.classification import classifier_scores
-from ck19ml.core.scores.metrics import interaction_scores
 from ck19ml.errors import ConfigError
-from ck19ml.networks.evaluation import Evaluation, evaluate
+from ck19ml.networks.evaluation import Evaluation, classified, evaluate, with_units
 from ck19ml.networks.settings import AutoencoderSettings
 from ck19ml.plates.dataset.store import Dataset, open_dataset
 from ck19ml.tracking import runs
@@ -66,18 +63,12 @@ def folds_command(config: ClassifierConfig) -> Outcome:
 
 def joined(folds: list[Evaluation], classes: list[str], config: ClassifierConfig) -> Evaluation:
     """Score the predictions of all folds together; the tables name the fold."""
-    parts = [(f.patches.assign(fold=i), f.wells.assign(fold=i)) for i, f in enumerate(folds)]
-    patches = pd.concat([part for part, _ in parts], ignore_index=True)
-    wells = pd.concat([part for _, part in parts], ignore_index=True)
-    overlap, predicted = (
-        patches[name].to_numpy(np.float64) for name in ("overlap", "predicted_overlap")
-    )
-    return Evaluation(
-        classifier_scores(patches, wells, classes, config.seed),
-        interaction_scores(overlap, predicted, config.interaction_threshold),
-        patches,
-        wells,
-    )
+    patches = pd.concat([f.patches.assign(fold=i) for i, f in enumerate(folds)], ignore_index=True)
+    wells = pd.concat([f.wells.assign(fold=i) for i, f in enumerate(folds)], ignore_index=True)
+    by: str = config.split.by
+    if by != "well":  # a fold of a single plate was scored by its wells
+        (patches, by), (wells, _) = with_units(patches, by), with_units(wells, by)
+    return classified(patches, wells, classes, config.interaction_threshold, config.seed, by)
 
 
 def _split(dataset: Dataset, config: ClassifierConfig, fold: int) -> Split:

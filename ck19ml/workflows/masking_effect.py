@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ck19ml import plots
 from ck19ml.config import MaskingConfig
-from ck19ml.core.scores.metrics import by_well, interval, r2
+from ck19ml.core.scores.intervals import interval
+from ck19ml.core.scores.metrics import by_well, r2
 from ck19ml.networks.batches import AnyPatches, Patches, load_patches
 from ck19ml.networks.card import Kind
 from ck19ml.networks.evaluation import evaluate

@@ -17,8 +17,9 @@ from ck19ml.config import MasksConfig
 from ck19ml.core import overlap, quality
 from ck19ml.core.mask_methods import NETWORK, Method, method
 from ck19ml.core.patches import crowded, mosaic, raise_background
+from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.masks import score_masks
-from ck19ml.core.scores.metrics import Score, mean_score
+from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.errors import ConfigError
 from ck19ml.networks.mask_model import MaskNetwork

@@ -13,8 +13,9 @@ from ck19ml import __version__, plots
 from ck19ml.config import UnetConfig
 from ck19ml.core import mask_methods
 from ck19ml.core.patches import PATCH_SIZE, raise_background, rescale
+from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.masks import score_masks
-from ck19ml.core.scores.metrics import Score, mean_score
+from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.simulation.mask_examples import MaskWell, crops, simulate_well
 from ck19ml.networks import unet
 from ck19ml.networks.mask_model import MaskCard, MaskNetwork

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY, Score, interval, log_losses
+from ck19ml.core.scores.intervals import Score, interval
+from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY, log_losses
 
 BINS = 10
 LARGEST_STEP = 4.0
@@ -65,19 +66,20 @@ def fit_temperature(probabilities: Floats, labels: NDArray[np.integer]) -> float
 def calibration_error(
     probabilities: Floats,
     labels: NDArray[np.integer],
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> Score:
-    """Score the expected calibration error of the likeliest class, by wells [1]_.
+    """Score the expected calibration error of the likeliest class [1]_.
 
     The mean over answers of the distance between the probability and the share of right
-    answers of its bin, of ten equal ones. Resampled wells fill the bins more unevenly, so the
+    answers of its bin, of ten equal ones. Resampled units fill the bins more unevenly, so the
     interval leans upwards; it may lie above an error that is close to 0.
 
     Parameters
     ----------
     probabilities : ndarray, (n, classes)
-    labels, well : ndarray of int, (n,)
+    labels, unit : ndarray of int, (n,)
+        True class, and the index of the unit that the interval resamples, of each answer.
 
     References
     ----------
@@ -86,10 +88,14 @@ def calibration_error(
     sure = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == labels) - sure
     place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    wells = int(well.max()) + 1
-    flat = well * BINS + place
-    sums = np.bincount(flat, gap, wells * BINS).reshape(wells, BINS)
-    counts = np.bincount(well, minlength=wells)
-    return interval(
-        lambda w: float(np.abs(sums[w].sum(axis=0)).sum() / counts[w].sum()), wells, rng
-    )
+    units = int(unit.max()) + 1
+    flat = unit * BINS + place
+    sums = np.bincount(flat, gap, units * BINS).reshape(units, BINS)
+    counts = np.bincount(unit, minlength=units)
+
+    def error(drawn: NDArray[np.intp], axis: int = -1) -> Floats:
+        # The bins' axis comes last; the units' one before it.
+        gaps = np.abs(sums[drawn].sum(axis=axis - 1)).sum(axis=-1)
+        return np.asarray(gaps / counts[drawn].sum(axis=axis))
+
+    return interval(error, units, rng).within(0.0, 1.0)

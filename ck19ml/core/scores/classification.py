@@ -5,20 +5,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core.scores.calibration import calibration_error, fit_temperature
-from ck19ml.core.scores.metrics import Score, by_well, label_scores, mean_score, overlap_scores
+from ck19ml.core.scores.intervals import Score
+from ck19ml.core.scores.metrics import label_scores, overlap_scores, share_score
+from ck19ml.core.scores.verdict import Verdict, compare
 from ck19ml.core.wells import well_index
 
 BASELINE = "baseline_"
-"""How the columns of the answers of simple rules start."""
+"""Prefix of the columns with the answers of simple rules."""
 
 MEAN_OVERLAP = "baseline_mean_overlap"
 """Column of the mean overlap of the training patches: what "the mean" predicts."""
+
+RULES = {
+    "baseline_majority": "majority class",
+    "baseline_overlap": "thresholds on the mean overlap",
+    "baseline_logistic": "logistic regression on overlap, areas and counts",
+}
+"""Columns of the rules' answers for wells, and what the rules are called."""
 
 
 def classifier_scores(
     patches: pd.DataFrame, wells: pd.DataFrame, classes: list[str], seed: int
 ) -> dict[str, Score]:
-    """Score the answers to patches and to wells, with 95 % intervals over wells.
+    """Score the answers to patches and to wells, with 95 % intervals over units.
 
     The tables may come from one model, or from several that each answered other wells (the
     folds of a cross-validation).
@@ -26,10 +35,11 @@ def classifier_scores(
     Parameters
     ----------
     patches : DataFrame, one row a patch
-        plate, well, label, predicted_overlap, overlap, `MEAN_OVERLAP`, probability_NAME for each
-        class, and the class that each rule answers in columns that start with `BASELINE`.
+        plate, well, unit (what was kept together when the wells were split), label,
+        predicted_overlap, overlap, `MEAN_OVERLAP`, probability_NAME for each class, and the class
+        that each rule answers in columns that start with `BASELINE`.
     wells : DataFrame, one row a well
-        stimulation, probability_NAME for each class, and the rules' answers.
+        unit, stimulation, probability_NAME for each class, and the rules' answers.
     classes : list of str
         Of the patches; those of the wells are the ones that have a column.
 
@@ -41,17 +51,45 @@ def classifier_scores(
     """
     rng = np.random.default_rng(seed)
     well = well_index(patches)
+    unit, each = index_of(patches["unit"]), index_of(wells["unit"])
     overlap = patches["overlap"].to_numpy(np.float64)
-    scores = _label_scores(patches, patches["label"], classes, well, rng)
-    scores |= overlap_scores(overlap, patches["predicted_overlap"].to_numpy(), well, rng)
-    mean = overlap_scores(overlap, patches[MEAN_OVERLAP].to_numpy(np.float64), well, rng)
+    scores = _label_scores(patches, patches["label"], classes, unit, rng)
+    scores |= overlap_scores(overlap, patches["predicted_overlap"].to_numpy(), well, rng, unit)
+    mean = overlap_scores(overlap, patches[MEAN_OVERLAP].to_numpy(np.float64), well, rng, unit)
     scores["baseline_mean_overlap_mse"] = mean["overlap_mse"]
-    scores |= _rule_scores(patches, patches["label"], well, rng, "accuracy")
+    scores |= _rule_scores(patches, patches["label"], unit, rng, "accuracy")
     named = [name for name in classes if f"probability_{name}" in wells]
-    each = np.arange(len(wells))
     own = _label_scores(wells, wells["stimulation"], named, each, rng)
     scores |= {f"well_{key}": score for key, score in own.items()}
     return scores | _rule_scores(wells, wells["stimulation"], each, rng, "well_accuracy")
+
+
+def best_rule(wells: pd.DataFrame) -> str:
+    """Column of the rule that answers most of these wells rightly, the last one where tied.
+
+    The best is looked for on the wells that it is compared on, which favours the rules.
+    """
+    right = {name: (wells[name] == wells["stimulation"]).mean() for name in _rules(wells)}
+    return max(reversed(list(right)), key=lambda name: right[name])
+
+
+def against_best_rule(wells: pd.DataFrame, seed: int) -> Verdict:
+    """Compare a classifier's answers for wells with those of the best rule.
+
+    Parameters
+    ----------
+    wells : DataFrame, one row a well
+        See `classifier_scores`; and predicted, the classifier's answer.
+    """
+    true = wells["stimulation"].astype(str).to_numpy()
+    mine, rule = (wells[n].astype(str).to_numpy() == true for n in ("predicted", best_rule(wells)))
+    gain = mine.astype(np.float64) - rule
+    return compare(gain, index_of(wells["unit"]), np.random.default_rng(seed))
+
+
+def index_of(units: pd.Series) -> NDArray[np.intp]:
+    """Return the index of each row's unit, (n,): 0 ... each used."""
+    return np.asarray(pd.factorize(units, sort=True)[0], np.intp)
 
 
 def fit_temperatures(
@@ -86,44 +124,47 @@ def _label_scores(
     table: pd.DataFrame,
     names: pd.Series,
     classes: list[str],
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> dict[str, Score]:
-    return answer_scores(*_answers(table, names, classes), well, rng)
+    return answer_scores(*_answers(table, names, classes), unit, rng)
 
 
 def answer_scores(
     probabilities: NDArray[np.float64],
     labels: NDArray[np.integer],
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> dict[str, Score]:
-    """Score class probabilities, with 95 % intervals over wells.
+    """Score class probabilities, with 95 % intervals over units.
 
     Parameters
     ----------
     probabilities : ndarray, (n, classes)
-    labels, well : ndarray of int, (n,)
+    labels, unit : ndarray of int, (n,)
 
     Returns
     -------
     dict
-        What `metrics.label_scores` gives, and calibration_error.
+        Those of `metrics.label_scores`, and calibration_error.
     """
-    scores = label_scores(probabilities, labels, well, rng)
-    return scores | {"calibration_error": calibration_error(probabilities, labels, well, rng)}
+    scores = label_scores(probabilities, labels, unit, rng)
+    return scores | {"calibration_error": calibration_error(probabilities, labels, unit, rng)}
 
 
 def _rule_scores(
     table: pd.DataFrame,
     names: pd.Series,
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     rng: np.random.Generator,
     ending: str,
 ) -> dict[str, Score]:
-    rules = [c for c in table if str(c).startswith(BASELINE) and c != MEAN_OVERLAP]
-    found = {}
-    for rule in rules:
-        right = (table[rule].astype(str) == names.astype(str)).to_numpy(np.float64)
-        found[f"{rule}_{ending}"] = mean_score(*by_well(right, well), rng)
-    return found
+    true = names.astype(str).to_numpy()
+    return {
+        f"{rule}_{ending}": share_score(table[rule].astype(str).to_numpy() == true, unit, rng)
+        for rule in _rules(table)
+    }
+
+
+def _rules(table: pd.DataFrame) -> list[str]:
+    return [str(c) for c in table if str(c).startswith(BASELINE) and c != MEAN_OVERLAP]

@@ -1,15 +1,12 @@
-"""Scores of classifiers and regressors, with intervals that come from resampling wells."""
+"""Scores of classifiers and regressors, with intervals over the units that were split by."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-DRAWS = 1000
-"""Bootstrap draws; the percentile bounds then move by less than a tenth of their width."""
+from ck19ml.core.scores.intervals import Score, interval, share
 
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities are clipped here before the logarithm (the value of Keras' epsilon)."""
@@ -20,70 +17,40 @@ NO_SPREAD = 1e-12
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Score:
-    """A score with its 95 % interval over wells.
-
-    Examples
-    --------
-    >>> str(Score(0.5, 0.25, 0.75))
-    '0.500 [0.250, 0.750]'
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def flat(self, name: str) -> dict[str, float]:
-        """Return the value under a name, and its interval under ``NAME_low`` and ``NAME_high``."""
-        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def interval(
-    statistic: Callable[[NDArray[np.intp]], float], wells: int, rng: np.random.Generator
-) -> Score:
-    """Score all wells, and bound the score by resampling wells with replacement.
-
-    Parameters
-    ----------
-    statistic : callable
-        Takes indices of wells, (wells,), and returns the score of these wells.
-    wells : int
-        Number of wells.
-
-    Returns
-    -------
-    Score
-        The bounds are the 2.5th and 97.5th percentile of the bootstrap [1]_; draws without
-        a score (NaN) are left out.
-
-    References
-    ----------
-    .. [1] Efron and Tibshirani, "An Introduction to the Bootstrap", chapter 13 (1993).
-    """
-    draws = rng.integers(0, wells, size=(DRAWS, wells))
-    values = np.array([statistic(draw) for draw in draws])
-    scored = values[~np.isnan(values)]
-    low, high = np.percentile(scored, [2.5, 97.5]) if scored.size else (np.nan, np.nan)
-    return Score(float(statistic(np.arange(wells))), float(low), float(high))
-
-
 def mean_score(sums: Floats, counts: NDArray[np.integer], rng: np.random.Generator) -> Score:
-    """Average over patches, with the interval over wells.
+    """Average over patches, with the interval over units.
 
     Parameters
     ----------
-    sums, counts : ndarray, (wells,)
-        Sum of the patches' values and number of patches of each well.
+    sums, counts : ndarray, (units,)
+        Sum of the values and number of values of each unit.
     """
-    return interval(lambda w: float(sums[w].sum() / counts[w].sum()), sums.size, rng)
+
+    def mean(units: NDArray[np.intp], axis: int = -1) -> Any:
+        return sums[units].sum(axis) / counts[units].sum(axis)
+
+    return interval(mean, sums.size, rng)
+
+
+def share_score(
+    right: NDArray[np.bool_], unit: NDArray[np.integer], rng: np.random.Generator
+) -> Score:
+    """Score the share of right answers, with the interval over units.
+
+    Parameters
+    ----------
+    right : ndarray of bool, (n,)
+    unit : ndarray of int, (n,)
+        Index of each answer's unit, 0 ... each used. Wilson's interval serves where each unit has
+        one answer; otherwise units are resampled.
+    """
+    if right.size == np.unique(unit).size:
+        return share(int(right.sum()), right.size)
+    return mean_score(*by_well(right.astype(np.float64), unit), rng).within(0.0, 1.0)
 
 
 def by_well(values: Floats, well: NDArray[np.integer]) -> tuple[Floats, NDArray[np.intp]]:
-    """Sum values and count patches of each well.
+    """Sum values and count patches of each well, or of each unit of another kind.
 
     Parameters
     ----------
@@ -133,7 +100,7 @@ def log_losses(probabilities: Floats, labels: NDArray[np.integer]) -> Floats:
 def label_scores(
     probabilities: Floats,
     labels: NDArray[np.integer],
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> dict[str, Score]:
     """Score the class probabilities of patches (or, with one row a well, of wells).
@@ -143,23 +110,27 @@ def label_scores(
     probabilities : ndarray, (n, classes)
     labels : ndarray of int, (n,)
         True class of each row.
-    well : ndarray of int, (n,)
-        Index of each row's well: the interval resamples wells.
+    unit : ndarray of int, (n,)
+        Index of each row's unit, which the intervals resample.
 
     Returns
     -------
     dict
         ``accuracy`` and ``log_loss`` (nats).
     """
-    correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    losses = log_losses(probabilities, labels)
     return {
-        "accuracy": mean_score(*by_well(correct, well), rng),
-        "log_loss": mean_score(*by_well(log_losses(probabilities, labels), well), rng),
+        "accuracy": share_score(probabilities.argmax(axis=1) == labels, unit, rng),
+        "log_loss": mean_score(*by_well(losses, unit), rng).within(0.0, np.inf),
     }
 
 
 def overlap_scores(
-    true: Floats, predicted: Floats, well: NDArray[np.integer], rng: np.random.Generator
+    true: Floats,
+    predicted: Floats,
+    well: NDArray[np.integer],
+    rng: np.random.Generator,
+    unit: NDArray[np.integer] | None = None,
 ) -> dict[str, Score]:
     """Score predicted overlap of patches against the truth, and the mean overlap of wells.
 
@@ -167,6 +138,8 @@ def overlap_scores(
     ----------
     true, predicted : ndarray, (n,), fractions in [0, 1]
     well : ndarray of int, (n,)
+    unit : ndarray of int, (n,), optional
+        Index of each patch's unit, which the intervals resample; by default its well.
 
     Returns
     -------
@@ -174,34 +147,38 @@ def overlap_scores(
         ``overlap_mse``, ``overlap_rmse`` and ``overlap_r2`` of patches (R2 against the mean
         of these patches), ``well_overlap_rmse`` of the wells' mean overlap.
     """
-    squared, counts = by_well((true - predicted) ** 2, well)
-    sums, squares = np.bincount(well, true), np.bincount(well, true**2)
-    difference = (sums - np.bincount(well, predicted)) / counts
-
-    mse = mean_score(squared, counts, rng)
+    unit = well if unit is None else unit
+    squared, counts = by_well((true - predicted) ** 2, unit)
+    sums, squares = np.bincount(unit, true), np.bincount(unit, true**2)
+    difference = np.bincount(well, true - predicted) / np.bincount(well)
+    own = unit[np.unique(well, return_index=True)[1]]
+    of_wells = mean_score(*by_well(difference**2, own), rng).within(0.0, np.inf)
+    mse = mean_score(squared, counts, rng).within(0.0, np.inf)
     return {
         "overlap_mse": mse,
-        "overlap_rmse": Score(*(float(np.sqrt(v)) for v in (mse.value, mse.low, mse.high))),
+        "overlap_rmse": _root(mse),
         "overlap_r2": interval(
             lambda w: r2(squared[w], sums[w], squares[w], counts[w]), sums.size, rng
-        ),
-        "well_overlap_rmse": interval(
-            lambda w: float(np.sqrt(np.mean(difference[w] ** 2))), sums.size, rng
-        ),
+        ).within(-np.inf, 1.0),
+        "well_overlap_rmse": _root(of_wells),
     }
+
+
+def _root(score: Score) -> Score:
+    return Score(*(float(np.sqrt(v)) for v in (score.value, score.low, score.high)))
 
 
 def r2(
     errors: NDArray[Any], sums: NDArray[Any], squares: NDArray[Any], counts: NDArray[Any]
 ) -> float:
-    """R2 of the patches of some wells, against their mean; NaN where they are all equal.
+    """R2 of the patches of some units, against their mean; NaN where they are all equal.
 
     Parameters
     ----------
-    errors, sums, squares : ndarray, (wells,)
-        Over each well's patches: the squared errors, the true values and their squares.
-    counts : ndarray of int, (wells,)
-        Number of each well's patches.
+    errors, sums, squares : ndarray, (units,)
+        Over each unit's patches: the squared errors, the true values and their squares.
+    counts : ndarray of int, (units,)
+        Number of each unit's patches.
     """
     total = squares.sum()
     spread = total - sums.sum() ** 2 / counts.sum()

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ck19ml.core.scores.metrics import Score, by_well, overlap_scores
+from ck19ml.core.scores.intervals import Score
+from ck19ml.core.scores.metrics import by_well, overlap_scores
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +17,7 @@ def regression_scores(
     field: NDArray[np.integer],
     stimulation: NDArray[np.str_],
     rng: np.random.Generator,
+    unit: NDArray[np.integer] | None = None,
 ) -> dict[str, Score]:
     """Score predicted overlap of patches, of fields (the mean of its patches) and by stimulation.
 
@@ -23,8 +25,10 @@ def regression_scores(
     ----------
     true, predicted : ndarray, (n,)
     well, field : ndarray of int, (n,)
-        Index of each patch's well and field, 0 ... each used; the intervals resample wells.
+        Index of each patch's well and field, 0 ... each used.
     stimulation : ndarray of str, (n,)
+    unit : ndarray of int, (n,), optional
+        Index of each patch's unit, which the intervals resample; by default its well.
 
     Returns
     -------
@@ -33,14 +37,15 @@ def regression_scores(
         ``field_overlap_r2``; and ``overlap_mse_NAME``, ``overlap_rmse_NAME``, ``overlap_r2_NAME``
         and ``field_overlap_rmse_NAME`` of each stimulation.
     """
-    scores = overlap_scores(true, predicted, well, rng)
-    scores |= _of_fields(true, predicted, well, field, rng)
+    unit = well if unit is None else unit
+    scores = overlap_scores(true, predicted, well, rng, unit)
+    scores |= _of_fields(true, predicted, unit, field, rng)
     for name in np.unique(stimulation):
         own = stimulation == name
-        own_well, own_field = (np.unique(x[own], return_inverse=True)[1] for x in (well, field))
-        part = overlap_scores(true[own], predicted[own], own_well, rng)
+        own_unit, own_field = (np.unique(x[own], return_inverse=True)[1] for x in (unit, field))
+        part = overlap_scores(true[own], predicted[own], own_unit, rng)
         part.pop("well_overlap_rmse")
-        fields = _of_fields(true[own], predicted[own], own_well, own_field, rng)
+        fields = _of_fields(true[own], predicted[own], own_unit, own_field, rng)
         part["field_overlap_rmse"] = fields["field_overlap_rmse"]
         scores |= {f"{key}_{name}": score for key, score in part.items()}
     return scores
@@ -49,14 +54,14 @@ def regression_scores(
 def _of_fields(
     true: Floats,
     predicted: Floats,
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     field: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> dict[str, Score]:
     (sums, counts), (made, _) = by_well(true, field), by_well(predicted, field)
-    wells = np.zeros(counts.size, np.intp)
-    wells[field] = well
-    found = overlap_scores(sums / counts, made / counts, wells, rng)
+    units = np.zeros(counts.size, np.intp)
+    units[field] = unit
+    found = overlap_scores(sums / counts, made / counts, units, rng)
     return {f"field_{name}": found[name] for name in ("overlap_mse", "overlap_rmse", "overlap_r2")}
 
 
@@ -64,10 +69,10 @@ def against_truth(
     truth: Floats,
     predicted: Floats,
     masks: Floats,
-    well: NDArray[np.integer],
+    unit: NDArray[np.integer],
     rng: np.random.Generator,
 ) -> tuple[dict[str, Score], dict[str, float]]:
-    """Score a model, and the overlap of the masks that it learnt from, against the true overlap.
+    """Score a model and the masks that it learnt from against the true overlap.
 
     Parameters
     ----------
@@ -75,7 +80,8 @@ def against_truth(
         Overlap of the cells as they were simulated, with their dim rims.
     predicted, masks : ndarray, (n,)
         Of the model, and of the dataset's masks.
-    well : ndarray of int, (n,)
+    unit : ndarray of int, (n,)
+        Index of each patch's unit, which the intervals resample.
 
     Returns
     -------
@@ -89,7 +95,7 @@ def against_truth(
     scores: dict[str, Score] = {}
     numbers: dict[str, float] = {}
     for prefix, values in (("", predicted), ("baseline_masks_", masks)):
-        found = overlap_scores(truth, values, well, rng)
+        found = overlap_scores(truth, values, unit, rng)
         scores |= {f"{prefix}truth_{name}": found[name] for name in ("overlap_rmse", "overlap_r2")}
         spread = min(np.ptp(values), np.ptp(truth)) > 0
         pearson = float(stats.pearsonr(truth, values)[0]) if spread else float("nan")

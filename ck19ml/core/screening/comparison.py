@@ -8,19 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ck19ml.core.scores.metrics import DRAWS, Score
-
-MAD_TO_SD = 1.4826
-"""SD of a normal distribution over its median absolute deviation."""
-
 FEWEST_CONTROLS = 3
 """With fewer control wells their mean says less than the median of all wells."""
 
 FEWEST_DEGREES = 3
 """With fewer degrees of freedom replicates do not tell the spread of wells."""
-
-FEWEST_RESAMPLED = 4
-"""Fewer wells give too few different bootstrap samples for an interval."""
 
 CONTROL = -1
 """Group of the control wells in `compare_with_controls`."""
@@ -52,13 +44,12 @@ def robust_z(values: Floats, reference: Floats) -> Floats:
     known = reference[np.isfinite(reference)]
     if not known.size:
         return np.full(values.shape, np.nan)
-    centre = np.median(known)
-    spread = MAD_TO_SD * np.median(np.abs(known - centre))
-    return np.asarray((values - centre) / (spread if spread > 0 else np.nan))
+    spread = stats.median_abs_deviation(known, scale="normal")
+    return np.asarray((values - np.median(known)) / (spread if spread > 0 else np.nan))
 
 
 def z_prime(positive: Floats, negative: Floats) -> float:
-    """Z' of two groups of control wells: 1 - 3 (SD + SD) / |mean - mean|.
+    """Return Z' of two groups of control wells: 1 - 3 (SD + SD) / |mean - mean| [1]_.
 
     1 is a perfect assay, 0.5 or more an excellent one, below 0 the groups' three-SD bands
     overlap. NaN for fewer than two wells in a group or equal means.
@@ -72,17 +63,19 @@ def z_prime(positive: Floats, negative: Floats) -> float:
     >>> z_prime(np.array([9.0, 10.0, 11.0]), np.array([-1.0, 0.0, 1.0]))
     0.4
     """
-    if min(positive.size, negative.size) < 2:
-        return float("nan")
-    apart = abs(positive.mean() - negative.mean())
-    spread = positive.std(ddof=1) + negative.std(ddof=1)
-    return float(1 - 3 * spread / apart) if apart > 0 else float("nan")
+    return _of_wells(z_prime_of_moments, positive, negative)
+
+
+def z_prime_of_moments(mean: Floats, sd: Floats, other_mean: Floats, other_sd: Floats) -> Floats:
+    """Return Z' of groups with these means and SDs, of any shape; for `pivotal`."""
+    return 1 - _divided(3 * (sd + other_sd), np.abs(mean - other_mean))
 
 
 def ssmd(first: Floats, second: Floats) -> float:
-    """Strictly standardised mean difference: (mean - mean) / sqrt(variance + variance).
+    """Return the strictly standardised mean difference of two groups of wells [1]_.
 
-    NaN for fewer than two wells in a group or groups without any spread.
+    (mean - mean) / sqrt(variance + variance); NaN for fewer than two wells in a group or groups
+    without any spread.
 
     References
     ----------
@@ -93,47 +86,18 @@ def ssmd(first: Floats, second: Floats) -> float:
     >>> round(ssmd(np.array([9.0, 10.0, 11.0]), np.array([-1.0, 0.0, 1.0])), 3)
     7.071
     """
+    return _of_wells(ssmd_of_moments, first, second)
+
+
+def ssmd_of_moments(mean: Floats, sd: Floats, other_mean: Floats, other_sd: Floats) -> Floats:
+    """Return the SSMD of groups with these means and SDs, of any shape; for `pivotal`."""
+    return _divided(mean - other_mean, np.sqrt(sd**2 + other_sd**2))
+
+
+def _of_wells(statistic: Callable[..., Floats], first: Floats, second: Floats) -> float:
     if min(first.size, second.size) < 2:
         return float("nan")
-    spread = np.sqrt(first.var(ddof=1) + second.var(ddof=1))
-    return float((first.mean() - second.mean()) / spread) if spread > 0 else float("nan")
-
-
-def with_interval(
-    statistic: Callable[[Floats, Floats], float],
-    first: Floats,
-    second: Floats,
-    rng: np.random.Generator,
-) -> Score:
-    """Bound a statistic of two groups of wells by resampling the wells of each group.
-
-    Parameters
-    ----------
-    statistic : callable
-        Takes both groups, as `z_prime` and `ssmd` do.
-    first, second : ndarray, (wells of the group,)
-
-    Returns
-    -------
-    Score
-        Percentile bounds [1]_; NaN where a group has fewer than `FEWEST_RESAMPLED` wells.
-
-    References
-    ----------
-    .. [1] Efron and Tibshirani, "An Introduction to the Bootstrap", chapter 13 (1993).
-    """
-    value = statistic(first, second)
-    if min(first.size, second.size) < FEWEST_RESAMPLED:
-        return Score(value, float("nan"), float("nan"))
-    draws = np.array(
-        [
-            statistic(rng.choice(first, first.size), rng.choice(second, second.size))
-            for _ in range(DRAWS)
-        ]
-    )
-    known = draws[np.isfinite(draws)]
-    low, high = np.percentile(known, [2.5, 97.5]) if known.size else (np.nan, np.nan)
-    return Score(value, float(low), float(high))
+    return float(statistic(first.mean(), first.std(ddof=1), second.mean(), second.std(ddof=1)))
 
 
 @dataclass(frozen=True)
@@ -235,7 +199,7 @@ def _spread(values: Floats, group: NDArray[np.integer], means: Floats) -> tuple[
         return float(np.sqrt(((values - expected) ** 2).sum() / degrees)), float(degrees)
     if not values.size:
         return float("nan"), float("nan")
-    return float(MAD_TO_SD * np.median(np.abs(values - np.median(values)))), float("inf")
+    return float(stats.median_abs_deviation(values, scale="normal")), float("inf")
 
 
 def _divided(first: NDArray[Any] | float, second: NDArray[Any] | float) -> Floats:

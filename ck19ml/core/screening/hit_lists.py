@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core.scores.metrics import Score, interval
+from ck19ml.core.scores.intervals import Score, interval
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -28,6 +28,9 @@ PLAIN = {
 """Ends of a screen's metrics: by what the wells were judged."""
 
 NAMES = {
+    "well_accuracy_gain": "well accuracy above the best baseline",
+    "well_accuracy_gain_p": "the same, McNemar p",
+    "overlap_mse_gain": "overlap MSE below predicting the mean",
     "accuracy": "patch accuracy",
     "log_loss": "patch log loss (nats)",
     "well_log_loss": "well log loss (nats)",
@@ -124,7 +127,7 @@ def _other(name: str) -> bool:
 
 
 def _rank(name: str) -> int:
-    order = ("well_accuracy", "accuracy", "overlap_mse", "overlap_r2", "bce")
+    order = ("well_accuracy", "well_accuracy_gain", "accuracy", "overlap_mse", "overlap_r2", "bce")
     return order.index(name) if name in order else len(order)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.scores.metrics import Score
+from ck19ml.core.scores.intervals import Score
 from ck19ml.files.names import safe_name
 from ck19ml.workflows.screening.score import ScoreMeaning
 from ck19ml.workflows.screening.tables import (

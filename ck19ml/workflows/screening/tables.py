@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.core.scores.intervals import pivotal
 from ck19ml.core.screening.comparison import (
     CONTROL,
     compare_with_controls,
     false_discovery_rate,
-    ssmd,
-    with_interval,
-    z_prime,
+    ssmd_of_moments,
+    z_prime_of_moments,
 )
 from ck19ml.core.screening.dose_response import FEWEST_CONCENTRATIONS, fit_dose_response
 from ck19ml.core.screening.position import at_edge, position_effect, residuals
@@ -22,6 +22,9 @@ from ck19ml.core.wells import plate_format
 
 MEASURES = ("score", "overlap", "tcell_overlap")
 """What a well is judged by: the model, and two overlaps of the masks alone."""
+
+STATISTICS = {"z_prime": z_prime_of_moments, "ssmd": ssmd_of_moments}
+"""What the control wells are judged by."""
 
 VEHICLE, UNTREATED, COMPOUND = "vehicle", "untreated", "compound"
 SOLVENT = "DMSO"
@@ -152,9 +155,8 @@ def control_table(wells: pd.DataFrame, reference: str, rng: np.random.Generator)
                 row = {"plate": plate, "stimulation": stimulation, "reference": reference}
                 row |= {"controls": kind, "wells": first.size, "reference_wells": second.size}
                 row["measure"] = measure
-                for name, statistic in (("z_prime", z_prime), ("ssmd", ssmd)):
-                    score = with_interval(statistic, first, second, rng)
-                    row |= score.flat(name)
+                for name, statistic in STATISTICS.items():
+                    row |= pivotal(statistic, first, second, rng).flat(name)
                 rows.append(row)
     return pd.DataFrame(rows)
 

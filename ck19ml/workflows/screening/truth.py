@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.scores.metrics import Score
+from ck19ml.core.scores.intervals import Score
 from ck19ml.core.screening.hit_lists import (
     average_precision_gain,
     hit_list_scores,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core.scores.classification import answer_scores
+from ck19ml.core.scores.classification import answer_scores, index_of
 from ck19ml.core.wells import well_index
 from ck19ml.networks import attention
 from ck19ml.networks.architectures import feature_shape
@@ -31,7 +31,8 @@ def with_attention(scorer: Scorer, split: Split, test: Evaluation, seed: int) ->
     )
     wells, labels = known["test"]
     answers = attention.answer_wells(network, wells, mean, scale)
-    rng, each = np.random.default_rng(seed), np.arange(len(labels))
+    # The wells stand in the order of plate and well in both.
+    rng, each = np.random.default_rng(seed), index_of(test.wells["unit"])
     scores = answer_scores(answers, labels, each, rng)
     columns = {f"attention_{name}": p for name, p in zip(names, answers.T, strict=True)}
     return replace(

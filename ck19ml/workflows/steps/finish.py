@@ -2,8 +2,19 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ck19ml import __version__
-from ck19ml.core.scores.classification import BASELINE
+from ck19ml.core.scores.classification import BASELINE, RULES, best_rule
+from ck19ml.core.scores.verdict import (
+    DIFFERENCE,
+    NOT_SHOWN,
+    POWER,
+    discordance,
+    power,
+    wells_needed,
+)
+from ck19ml.core.splits import UNITS
 from ck19ml.networks.card import Card, Kind
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.scorer import Scorer
@@ -16,6 +27,29 @@ from ck19ml.workflows.steps.figures import Figures, publish
 from ck19ml.workflows.steps.gate import decide, well_losses
 from ck19ml.workflows.steps.leakage_audit import audit_figure, audit_line, audit_table
 from ck19ml.workflows.steps.split import Split
+
+SHOWN = {
+    "classifier": (
+        ("well accuracy", "well_accuracy"),
+        ("well accuracy by attention over its patches", "attention_well_accuracy"),
+        *((label, f"{rule}_well_accuracy") for rule, label in RULES.items()),
+        ("patch accuracy", "accuracy"),
+        ("calibration error of wells", "well_calibration_error"),
+        ("calibration error of patches", "calibration_error"),
+        ("overlap MSE", "overlap_mse"),
+    ),
+    "regressor": (
+        ("R2 of patches", "overlap_r2"),
+        ("R2 of fields", "field_overlap_r2"),
+        ("overlap RMSE", "overlap_rmse"),
+        ("overlap MSE", "overlap_mse"),
+        ("MSE of predicting the mean", "baseline_mean_overlap_mse"),
+        ("R2 against the simulator's true overlap", "truth_overlap_r2"),
+        ("R2 of the masks against the same", "baseline_masks_truth_overlap_r2"),
+    ),
+    "autoencoder": (("binary cross-entropy", "bce"),),
+}
+"""Scores of each kind of model that a run's description lists, in this order."""
 
 
 @dataclass(frozen=True)
@@ -79,77 +113,59 @@ def finish(
 
 
 def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
-    """Summarise the key figures of a run in a few lines of Markdown.
+    """Describe a run by its verdict and key figures, in a few lines of Markdown.
 
     Parameters
     ----------
     dataset : str, optional
         Name of the wells' dataset; by default the one that the model was trained on.
     """
-    shown = {
-        "classifier": (
-            ("well accuracy", "well_accuracy"),
-            ("well accuracy by attention over its patches", "attention_well_accuracy"),
-            ("majority class", "baseline_majority_well_accuracy"),
-            ("thresholds on the mean overlap", "baseline_overlap_well_accuracy"),
-            ("logistic regression on overlap, areas and counts", "baseline_logistic_well_accuracy"),
-            ("patch accuracy", "accuracy"),
-            ("calibration error of wells", "well_calibration_error"),
-            ("calibration error of patches", "calibration_error"),
-            ("overlap MSE", "overlap_mse"),
-        ),
-        "regressor": (
-            ("R2 of patches", "overlap_r2"),
-            ("R2 of fields", "field_overlap_r2"),
-            ("overlap RMSE", "overlap_rmse"),
-            ("overlap MSE", "overlap_mse"),
-            ("MSE of predicting the mean", "baseline_mean_overlap_mse"),
-            ("R2 against the simulator's true overlap", "truth_overlap_r2"),
-            ("R2 of the masks against the same", "baseline_masks_truth_overlap_r2"),
-        ),
-        "autoencoder": (("binary cross-entropy", "bce"),),
-    }[card.kind]
     where = f"{len(test.wells)} wells of {dataset or card.dataset['name']} that it has not seen"
-    lines = [f"{card.kind} on {where}, with 95 % intervals over wells:"]
-    for label, key in shown:
-        if key not in test.scores:
-            continue
-        s, digits = test.scores[key], 5 if key.endswith(("mse", "bce")) else 3
-        lines.append(f"- {label}: {s.value:.{digits}f} [{s.low:.{digits}f}, {s.high:.{digits}f}]")
+    lines = verdict_lines(card.kind, test)
+    lines.append(f"{card.kind} on {where}, with 95 % intervals over {UNITS[test.unit]}:")
+    for label, key in SHOWN[card.kind]:
+        if key in test.scores:
+            digits = 5 if key.endswith(("mse", "bce")) else 3
+            lines.append(f"- {label}: {test.scores[key].text(digits)}")
     if card.kind == "regressor":
         lines += _told_interaction(test)
-        lines.insert(0, regressor_verdict(test))
-    if card.kind == "classifier":
-        lines.insert(0, verdict(test))
     return "\n".join(lines)
 
 
-def verdict(test: Evaluation) -> str:
-    """State in one sentence whether the classifier beats the best baseline on wells."""
-    mine = test.scores["well_accuracy"].value
-    best = max(
-        score.value
-        for name, score in test.scores.items()
-        if name.startswith(BASELINE) and name.endswith("_well_accuracy")
-    )
-    if mine > best:
-        return f"The classifier beats the best baseline: {mine:.3f} against {best:.3f} of wells."
-    return (
-        f"The classifier does NOT beat the best baseline: {mine:.3f} against {best:.3f} of wells."
-    )
+def verdict_lines(kind: str, test: Evaluation) -> list[str]:
+    """Say how a model compares with the best baseline on the same wells, first of all.
 
-
-def regressor_verdict(test: Evaluation) -> str:
-    """State in one sentence whether the regressor beats predicting the mean on patches.
-
-    The interval decides: the lower bound of R2 must be above 0, the R2 of the mean.
+    Returns
+    -------
+    list of str
+        Empty for an autoencoder, which has no baseline.
     """
-    mine, mean = test.scores["overlap_mse"].value, test.scores["baseline_mean_overlap_mse"].value
-    beats = mine < mean and not test.scores["overlap_r2"].low <= 0
-    return (
-        f"The regressor {'beats' if beats else 'does NOT beat'} predicting the mean: MSE "
-        f"{mine:.5f} against {mean:.5f}."
+    found = test.verdict
+    if found is None:
+        return []
+    if kind == "regressor":
+        mine, mean = test.scores["overlap_mse"], test.scores["baseline_mean_overlap_mse"]
+        return [
+            f"Overlap MSE {mine.value:.5f} against {mean.value:.5f} of predicting the mean: "
+            f"{found.text(5)}."
+        ]
+    rule = best_rule(test.wells)
+    mine, best = test.scores["well_accuracy"], test.scores[f"{rule}_well_accuracy"]
+    line = (
+        f"Well accuracy {mine.value:.3f} against {best.value:.3f} of the best baseline, "
+        f"{RULES.get(rule, rule.removeprefix(BASELINE))}: {found.points()}"
     )
+    if not np.isfinite(found.p):
+        return [f"{line}."]
+    lines = [f"{line} on {found.units} wells, McNemar p {found.p:.2g}."]
+    if found.word == NOT_SHOWN:
+        split = discordance(found)
+        lines.append(
+            f"{found.units} wells show a difference of {100 * DIFFERENCE:.0f} points with a "
+            f"probability of {power(found.units, split):.2f}; about {wells_needed(split)} wells "
+            f"would with {POWER:g}."
+        )
+    return lines
 
 
 def _told_interaction(test: Evaluation) -> list[str]:
@@ -211,6 +227,7 @@ def card(
         illumination=dataset.illumination,
         target=target,
         baselines=None if kind == "autoencoder" else split.baselines(*roles),
+        unit=split.by,
         **dataset.parameters,
     )
 

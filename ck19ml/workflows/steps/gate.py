@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.scores.metrics import Score, interval
+from ck19ml.core.scores.intervals import Score, interval
 from ck19ml.networks.evaluation import Evaluation, evaluate
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from ck19ml.config import SplitConfig
 from ck19ml.core.scores.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
-from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
+from ck19ml.core.splits import (
+    ROLES,
+    fold_groups,
+    hold_out,
+    split_groups,
+    split_wells,
+    unit_names,
+)
 from ck19ml.core.wells import WELL, well_index
 from ck19ml.errors import ConfigError
 from ck19ml.networks.card import FAULTY, class_labels
@@ -31,12 +38,15 @@ class Split:
         plate, well, stimulation, sha256, role.
     held_out : ndarray of bool, (patches,)
         Patches of training wells that no step trains on, see `SplitConfig.audit`.
+    by : str
+        Unit that the split keeps together, see `SplitConfig.by`.
     """
 
     dataset: Dataset
     classes: list[str]
     wells: pd.DataFrame
     held_out: NDArray[np.bool_]
+    by: str = "well"
 
     def rows(self, *roles: str, faulty: bool = False) -> NDArray[np.intp]:
         """Return the rows of patches, (n,), in wells of these roles; faulty ones only on request.
@@ -151,7 +161,8 @@ def split_dataset(
     except ValueError as error:
         raise ConfigError(f"{dataset.path}: {error}") from error
     names = [*chosen, FAULTY] if faulty_class else list(chosen)
-    split = Split(dataset, names, wells.assign(role=roles), np.zeros(len(dataset.table), bool))
+    held_out = np.zeros(len(dataset.table), bool)
+    split = Split(dataset, names, wells.assign(role=roles), held_out, config.by)
     if not config.audit:
         return split
     rows = split.rows("train", faulty=True)
@@ -166,10 +177,7 @@ def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
     if config.by == "well" and config.folds is None:
         rng = np.random.default_rng(config.seed)
         return split_wells(names, validation=config.validation, test=config.test, rng=rng)
-    group = wells["plate"].astype(str)
-    if config.by != "plate":
-        place = wells["well"] if config.by == "well" else wells["well"].str[-2:]
-        group = group + "/" + place
+    group = unit_names(wells["plate"].astype(str), wells["well"], config.by)
     if config.folds is None:
         return split_groups(
             names, list(group), validation=config.validation, test=config.test, seed=config.seed

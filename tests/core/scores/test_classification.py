@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.core.scores.classification import classifier_scores, fit_temperatures
+from ck19ml.core.scores.classification import (
+    against_best_rule,
+    best_rule,
+    classifier_scores,
+    fit_temperatures,
+    index_of,
+)
 
 CLASSES = ["Unstimulated", "ConA"]
 
@@ -14,6 +20,7 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     patches = pd.DataFrame(
         {
             "plate": "P", "well": ["A01", "A01", "A02", "A02"], "label": label,
+            "unit": ["P/A01", "P/A01", "P/A02", "P/A02"],
             "overlap": [0.0, 0.1, 0.2, 0.3], "predicted_overlap": [0.0, 0.1, 0.2, 0.1],
             "probability_Unstimulated": 1 - cona, "probability_ConA": cona,
             "baseline_majority": "ConA", "baseline_overlap": label, "baseline_mean_overlap": 0.15,
@@ -21,7 +28,8 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     )  # fmt: skip
     wells = pd.DataFrame(
         {
-            "plate": "P", "well": ["A01", "A02"], "stimulation": CLASSES,
+            "plate": "P", "well": ["A01", "A02"], "unit": ["P/A01", "P/A02"],
+            "stimulation": CLASSES, "predicted": CLASSES,
             "probability_Unstimulated": [0.7, 0.1], "probability_ConA": [0.3, 0.9],
             "baseline_majority": "ConA", "baseline_logistic": ["ConA", "Unstimulated"],
         }
@@ -59,3 +67,20 @@ def test_wells_are_tempered_on_top_of_their_patches() -> None:
     alone = fit_temperatures(wells.assign(label=wells["stimulation"]), wells, CLASSES)
     assert first * second == pytest.approx(alone[0] * alone[1])
     assert alone[1] == pytest.approx(1.0)
+
+
+def test_the_best_rule_is_compared_on_the_same_wells() -> None:
+    _, wells = tables()
+    assert best_rule(wells) == "baseline_majority"
+    found = against_best_rule(wells, 0)
+    assert (found.wins, found.losses, found.difference.value) == (1, 0, 0.5)
+
+
+def test_of_equally_good_rules_the_last_is_named() -> None:
+    _, wells = tables()
+    tied = wells.assign(baseline_logistic=["Unstimulated", "Unstimulated"])
+    assert best_rule(tied) == "baseline_logistic"
+
+
+def test_units_are_numbered_by_name() -> None:
+    assert index_of(pd.Series(["b", "a", "b"])).tolist() == [1, 0, 1]

@@ -26,11 +26,31 @@ def test_patches_fields_and_stimulations_by_hand() -> None:
     assert scores["field_overlap_rmse_ConA"].value == pytest.approx(0.1)
 
 
-def test_two_fields_of_a_well_are_resampled_together() -> None:
-    scores = regression_scores(TRUE, PREDICTED, WELL, FIELD, NAMES, rng())
-    # Draws are of the wells {0, 0}, {0, 1} and {1, 1}: nothing lies outside of their errors.
-    assert scores["field_overlap_mse"].low == pytest.approx(0.0)
-    assert scores["field_overlap_mse"].high == pytest.approx(0.01)
+def test_fields_of_a_well_are_resampled_together() -> None:
+    wells, generator = 20, np.random.default_rng(0)
+    well, field = np.repeat(np.arange(wells), 30), np.arange(600) // 3
+    true = generator.random(600)
+    predicted = true + np.repeat(generator.normal(0, 0.1, wells), 30)  # wells differ, fields do not
+    scores = regression_scores(true, predicted, well, field, np.full(600, "OVA"), rng())
+    found = scores["field_overlap_mse"]
+    errors = np.unique((predicted - true).round(9)) ** 2
+    sd = np.sqrt(errors.var(ddof=1) / wells)
+    # Resampling 200 fields would give an interval a third as wide.
+    assert found.high - found.low == pytest.approx(2 * 2.09 * sd, rel=0.2)
+
+
+def test_plates_are_resampled_where_the_split_was_by_plate() -> None:
+    generator = np.random.default_rng(0)
+    well = np.repeat(np.arange(40), 5)
+    plate = well // 20
+    true = generator.random(200)
+    predicted = true + np.where(plate, 0.1, 0.3)
+    names = np.full(200, "OVA")
+    by_well = regression_scores(true, predicted, well, well, names, rng())["overlap_mse"]
+    by_plate = regression_scores(true, predicted, well, well, names, rng(), plate)["overlap_mse"]
+    assert by_plate.value == pytest.approx(by_well.value)
+    assert by_plate.high > 2 * by_well.high
+    assert by_plate.low == 0.0
 
 
 def test_masks_can_rank_patches_and_still_be_far_from_the_truth() -> None:

@@ -4,14 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from ck19ml.core.scores.intervals import pivotal
 from ck19ml.core.screening.comparison import (
     CONTROL,
     compare_with_controls,
     false_discovery_rate,
     robust_z,
     ssmd,
-    with_interval,
+    ssmd_of_moments,
     z_prime,
+    z_prime_of_moments,
 )
 
 HIGH, LOW = np.array([9.0, 10.0, 11.0]), np.array([-2.0, 0.0, 2.0])
@@ -40,17 +42,28 @@ def test_robust_z_is_not_moved_by_one_wild_well() -> None:
     calm = robust_z(np.array([5.0]), np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
     wild = robust_z(np.array([5.0]), np.array([1.0, 2.0, 3.0, 4.0, 500.0]))
     # Median 3, deviations 2 1 0 1 2: MAD 1.
-    assert [*calm, *wild] == pytest.approx([2 / 1.4826] * 2)
+    assert [*calm, *wild] == pytest.approx([2 / 1.482602] * 2)
 
 
-def test_the_interval_holds_the_value_and_needs_four_wells() -> None:
+def test_pivotal_intervals_of_z_prime_cover_six_wells_against_six() -> None:
     rng = np.random.default_rng(1)
-    high, low = rng.normal(10, 1, 12), rng.normal(0, 1, 12)
-    score = with_interval(z_prime, high, low, rng)
-    assert score.low < score.value < score.high
-    few = with_interval(z_prime, HIGH, LOW, rng)
+    true = 1 - 3 * (1 + 2) / 10
+    found = [
+        pivotal(z_prime_of_moments, rng.normal(10, 1, 6), rng.normal(0, 2, 6), rng)
+        for _ in range(200)
+    ]
+    covered = np.mean([score.low <= true <= score.high for score in found])
+    assert 0.91 <= covered <= 1.0  # resampling the wells covers 65 to 69 %
+
+
+def test_three_wells_of_a_group_say_little() -> None:
+    few = pivotal(z_prime_of_moments, HIGH, LOW, np.random.default_rng(0))
     assert few.value == pytest.approx(0.1)
-    assert np.isnan([few.low, few.high]).all()
+    assert few.low < -2
+    assert few.value < few.high < 1
+    sure = pivotal(ssmd_of_moments, HIGH, LOW, np.random.default_rng(0))
+    assert sure.value == ssmd(HIGH, LOW)
+    assert sure.low < sure.value < sure.high
 
 
 def test_the_comparison_by_hand() -> None:
@@ -65,7 +78,7 @@ def test_the_comparison_by_hand() -> None:
     assert found.effect == pytest.approx([4, 0])
     assert found.t == pytest.approx([4 / (sd * np.sqrt(1 / 2 + 1 / 3)), 0])
     assert found.ssmd == pytest.approx([4 / (sd * np.sqrt(2)), 0])
-    assert found.robust_z == pytest.approx([4 / 1.4826, 0])
+    assert found.robust_z == pytest.approx([4 / 1.482602, 0])
     assert found.p == pytest.approx([2 * stats.t.sf(found.t[0], 3), 1])
 
 

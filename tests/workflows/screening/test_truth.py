@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ck19ml.core.scores.metrics import Score
+from ck19ml.core.scores.intervals import Score
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import analyse, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
