@@ -97,7 +97,9 @@ def test_stored_features_give_the_network_that_encoding_on_the_fly_gives(
     encoder: architectures.Network, normalise: bool
 ) -> None:
     train, validation = part(16, 1), part(8, 2)
-    chosen = settings(fine_tune=False, dropout=0.3, normalise=normalise, class_weights=True)
+    chosen = settings(
+        fine_tune=False, head=SMALL.changed(dropout=0.3, normalise=normalise), class_weights=True
+    )
     networks = []
     for parts in ((train, validation), (encode(encoder, train), encode(encoder, validation))):
         training.seed_everything(99)  # whatever went on before must not matter
@@ -126,7 +128,7 @@ def test_the_same_seed_gives_the_same_classifier(
     encoder: architectures.Network, fine_tune: bool
 ) -> None:
     train, validation = encode(encoder, part(16, 1)), encode(encoder, part(8, 2))
-    chosen = settings(fine_tune=fine_tune, epochs=2, dropout=0.2)
+    chosen = settings(fine_tune=fine_tune, epochs=2, head=SMALL.changed(dropout=0.2))
 
     def weights(seed: int) -> list[NDArray[np.floating]]:
         network, _ = train_classifier(encoder, train, validation, chosen, classes=2, seed=seed)
