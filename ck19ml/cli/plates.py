@@ -31,18 +31,23 @@ def simulate(
 
 
 def layout(
-    file: Annotated[Path, typer.Argument(help="Layout: .xlsx, .csv or wellmap .toml.")],
+    file: Annotated[Path, typer.Argument(help="Plate folder, or layout (.xlsx, .csv, .toml).")],
     out: Annotated[str, typer.Option(help="Write the layout as a CSV table.")] = "",
     figure: Annotated[str, typer.Option(help="Draw the plate: .png, .svg or .pdf.")] = "",
+    write: Annotated[str, typer.Option(help="Write a plate.yaml that fits a folder.")] = "",
+    columns: Annotated[
+        str, typer.Option(help="The file's own columns, as in '{well: colrow}'.")
+    ] = "",
     overwrite: Overwrite = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show what a plate layout says, to confirm or to correct it."""
+    """Show what a layout or a plate folder says, to confirm or to correct it."""
     from ck19ml.workflows import layout as workflow
 
-    table, picture = (Path(name) if name else None for name in (out, figure))
-    show(json, workflow.layout_command(file, table, picture, overwrite))
+    table, picture, proposed = (Path(name) if name else None for name in (out, figure, write))
+    names = workflow.column_names(columns) if columns else None
+    show(json, workflow.layout_command(file, table, picture, overwrite, proposed, names))
 
 
 def prepare(

@@ -184,7 +184,12 @@ def _mark_controls(axes: Axes, places: NDArray[np.int64], kinds: list[str]) -> l
 
 
 @style.styled
-def plate_layout(layout: pd.DataFrame, *, plate_format: tuple[int, int] = (16, 24)) -> Figure:
+def plate_layout(
+    layout: pd.DataFrame,
+    *,
+    plate_format: tuple[int, int] = (16, 24),
+    without_images: Sequence[str] = (),
+) -> Figure:
     """Draw what each well holds: stimulation as colour, compound and concentration as text.
 
     Parameters
@@ -195,6 +200,8 @@ def plate_layout(layout: pd.DataFrame, *, plate_format: tuple[int, int] = (16, 2
         kind); all but the well may be missing or NaN.
     plate_format : (int, int)
         Rows and columns of the plate.
+    without_images : sequence of str
+        Wells to cross out: the layout has them, the plate's images do not.
 
     Raises
     ------
@@ -213,11 +220,17 @@ def plate_layout(layout: pd.DataFrame, *, plate_format: tuple[int, int] = (16, 2
     texts = map(_well_text, _texts(table["compound"]), amounts)
     for place, name, kind, text in zip(places, names, kinds, texts, strict=True):
         _layout_cell(axes, place, colours[str(name)], kind, text)
-    handles = [Patch(facecolor=c, edgecolor="black", label=name) for name, c in colours.items()]
+    handles: list[Artist] = [
+        Patch(facecolor=c, edgecolor="black", label=name) for name, c in colours.items()
+    ]
     handles += [
         _bordered(Patch(label=f"control: {kind}"), kind) for kind in sorted({*kinds} - {""})
     ]
     handles.append(_hatched(Patch(label="empty")))
+    if without_images:
+        lacking = _places(without_images, plate_format)
+        axes.plot(lacking[:, 1], lacking[:, 0], "x", color="black", ms=12, zorder=4)
+        handles.append(style.marker("x", "no images", "black"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     figure.suptitle("compound, and below it its concentration in µM", fontsize=style.SMALL + 2)
     return figure

@@ -11,6 +11,7 @@ from ck19ml.core.mask_methods import NETWORK
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
 from ck19ml.files.writing import followed, require_apart
+from ck19ml.plates import report
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.preparation.prepare import open_prepared, prepare_plates
@@ -21,7 +22,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.simulate import simulate
 from ck19ml.workflows.steps.dataset_figures import overview_figures, quality_figures
-from ck19ml.workflows.steps.layouts import plate_layout
+from ck19ml.workflows.steps.layouts import layout_of, plate_layout
 
 if TYPE_CHECKING:  # it loads Keras
     from ck19ml.networks.mask_model import StoredMasks
@@ -47,6 +48,9 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
     """
     sources = _sources(plates, config)
     require_apart(target, [source.plate.folder for source in sources])
+    for source in sources:
+        for line in understood(source.plate, config.layout):
+            say(line)
     with _mask_network(config) as network, bar(f"preparing {target.name}") as progress:
         try:
             dataset = prepare_plates(
@@ -68,6 +72,13 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
     if dataset.info["skipped"]:
         say(f"note: {dataset.info['skipped']} fields were skipped, see {target / 'skipped.csv'}")
     return dataset
+
+
+def understood(plate: Plate, layout: Path | None) -> list[str]:
+    """Describe what was understood of a plate in five lines, and name what was not used."""
+    reading = layout_of(plate, layout)
+    named = report.notes(plate, reading)
+    return report.summary(plate, reading) + [f"note: {line}" for line in named]
 
 
 def _runner(config: PrepareConfig) -> Runner:

@@ -1,0 +1,167 @@
+"""Propose a plate.yaml for a folder, from its names and its images."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import regex
+
+from ck19ml.errors import PlateError
+from ck19ml.plates.description import INCELL, PlateDescription
+from ck19ml.plates.folder import find_plate
+from ck19ml.plates.formats.container import Header
+from ck19ml.plates.images import ImageError, read_header
+from ck19ml.plates.listing import image_files
+from ck19ml.plates.metadata.channels import guess_channels
+
+_ROW_COLUMN = r"(?P<row>[A-Z]|A[A-F])(?P<column>\d{1,2})"
+PATTERNS = {
+    "INCell": INCELL,
+    "Operetta, Opera Phenix": (
+        r"r(?P<row>\d{2})c(?P<column>\d{2})f(?P<field>\d+)p(?P<z>\d+)-ch(?P<channel>\d+)"
+        r"sk(?P<time>\d+).*\.tiff?"
+    ),
+    "ImageXpress": (
+        rf"(?P<plate>.+?)_{_ROW_COLUMN}(?:_s(?P<field>\d+))?_w(?P<channel>\d)(?!.*thumb).*\.tiff?"
+    ),
+    "CellVoyager": (
+        rf"(?P<plate>.+?)_{_ROW_COLUMN}_T(?P<time>\d+)F(?P<field>\d+)L\d+A\d+Z(?P<z>\d+)"
+        r"C(?P<channel>\d+)\.(?:tiff?|png)"
+    ),
+    "channel first": r".*?(?P<channel>\d+)-\d+-(?P<row>[A-P])-(?P<column>\d+)-\d+\.(?:tiff?|png)",
+    "well, field, channel": (
+        rf".*?{_ROW_COLUMN}[_ .-]+(?:f|s|fld|site|field)[_ ]?(?P<field>\d+)[_ .-]+"
+        r"(?P<channel>[A-Za-z0-9 ]+?)(?:\.ome)?\.(?:tiff?|png)"
+    ),
+    "well, channel": (
+        rf"(?:.*[_ -])?{_ROW_COLUMN}[_ .-]+(?P<channel>[A-Za-z0-9 ]+?)(?:\.ome)?\.(?:tiff?|png)"
+    ),
+    "well": rf"(?:.*[_ -])?{_ROW_COLUMN}(?:\.ome)?\.(?:tiff?|png)",
+}
+"""Names that instruments and people give their images, the most telling first."""
+
+SAMPLED = 8
+"""Images whose grey values are looked at."""
+
+
+def propose(folder: Path) -> str:
+    """Write a plate.yaml, with a comment on each line, for a person to check.
+
+    Raises
+    ------
+    PlateError
+        If the folder has no images, or nothing fits their names.
+    """
+    images = image_files(folder)[0]
+    if not images:
+        raise PlateError(f"{folder}: found no images (.tif, .tiff or .png); check the path")
+    try:
+        plate = find_plate(folder, strict=False)
+    except PlateError:
+        lines = _from_names(folder, images)
+    else:
+        known = plate.description
+        lines = [
+            f"name: {plate.name!r}  # {_origin(plate.origins, 'name')}",
+            f"channels: {_flow(known.channels)}  # {_origin(plate.origins, 'channels')}",
+        ]
+        if plate.origins.get("files") or not plate.origins.get("channels"):
+            lines.insert(1, f"files: {_quoted(known.files)}  # groups name what a file shows")
+        images = [each.dc for each in plate.fields] or images
+    return "\n".join([*lines, *_from_pixels([path for path in images if path.is_file()]), ""])
+
+
+def _origin(origins: Any, key: str) -> str:
+    return f"from {origins[key]}" if key in origins else "assumed; correct it if it is wrong"
+
+
+def _from_names(folder: Path, images: list[Path]) -> list[str]:
+    over_paths = len({path.parent for path in images}) > 1
+    names = [path.relative_to(folder).as_posix() if over_paths else path.name for path in images]
+    found = []
+    for kind, pattern in PATTERNS.items():
+        whole = f"(?:.*/)?{pattern}" if over_paths else pattern
+        matches = [m for name in names if (m := regex.fullmatch(whole, name, regex.IGNORECASE))]
+        found.append((len(matches), kind, whole, matches))
+    count, kind, pattern, matches = max(found, key=lambda each: each[0])
+    if not count:
+        raise PlateError(
+            f"{folder}: no known way of naming fits {', '.join(map(repr, names[:3]))}; write a "
+            "plate.yaml with 'files', a pattern with the groups row and column"
+        )
+    lines = [f"files: {_quoted('(?i)' + pattern)}  # {kind}: fits {count} of {len(names)} images"]
+    groups = [match.groupdict() for match in matches]
+    channels = sorted({str(group["channel"]) for group in groups if group.get("channel")})
+    lines.append(f"channels: {_flow(_two(folder, channels, images))}  # which is which: check it")
+    if len({group.get("z") for group in groups}) > 1:
+        lines.append("z: max  # focal planes: max, mean, or the number of one")
+    return lines
+
+
+def _two(folder: Path, channels: list[str], images: list[Path]) -> dict[str, str | int]:
+    if not channels:
+        header = _headers(images[:1])
+        channels = list(header[0].channels) if header else []
+        if not any(channels):
+            return {"dc": 0, "tcell": 1}
+    try:
+        return guess_channels(folder, channels)
+    except PlateError:
+        return {"dc": channels[-1], "tcell": channels[0]}
+
+
+def _from_pixels(images: list[Path]) -> list[str]:
+    """Propose bit depth, background and pixel size from some images."""
+    chosen = images[:: max(1, len(images) // SAMPLED)][:SAMPLED]
+    headers = _headers(chosen)
+    sizes = Counter(header.pixel_size_um for header in headers if header.pixel_size_um)
+    described = PlateDescription()
+    planes = [plane for path in chosen if (plane := _pixels(path)) is not None]
+    lines = []
+    if planes:
+        top = max(int(plane.max()) for plane in planes)
+        depth = 8 if planes[0].dtype.itemsize == 1 else next(b for b in (12, 14, 16) if top < 2**b)
+        level = int(np.median([np.median(plane) for plane in planes]))
+        lines += [
+            f"bit_depth: {depth}  # the largest grey value of {len(planes)} images is {top}",
+            f"background: {min(level, 2**depth - 1)}  # their median: cells must be brighter",
+        ]
+    if sizes:
+        size = sizes.most_common(1)[0][0]
+        lines.append(f"pixel_size_um: {size:g}  # from the images")
+    else:
+        lines.append(
+            f"pixel_size_um: {described.pixel_size_um}  # assumed: the images do not say it"
+        )
+    return lines
+
+
+def _headers(paths: list[Path]) -> list[Header]:
+    found = []
+    for path in paths:
+        try:
+            found.append(read_header(path))
+        except ImageError:
+            continue
+    return found
+
+
+def _pixels(path: Path) -> Any:
+    import tifffile
+    from imagecodecs import imread
+
+    try:
+        read = imread if path.suffix.lower() == ".png" else tifffile.imread
+        return np.asarray(read(path))
+    except Exception:  # a damaged image proposes nothing; preparing names it
+        return None
+
+
+def _flow(channels: Any) -> str:
+    parts = (f"{key}: {v if isinstance(v, int) else _quoted(v)}" for key, v in channels.items())
+    return "{" + ", ".join(parts) + "}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
