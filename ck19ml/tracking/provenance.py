@@ -1,41 +1,34 @@
-"""What a run notes of where it comes from: its config, the commit, the versions."""
+"""Provenance of a run: its config, the commit, the package versions."""
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+import pandas as pd
+from mlflow.utils.git_utils import get_git_commit
+
 PACKAGES = ("keras", "mlflow", "numpy", "optuna", "pandas", "scikit-learn", "tensorflow", "zarr")
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
     """Join the keys of nested mappings by dots.
 
     Examples
     --------
     >>> flatten({"fit": {"epochs": 3}, "seed": 1})
-    {'fit.epochs': 3, 'seed': 1}
+    {'seed': 1, 'fit.epochs': 3}
     """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+    records = pd.json_normalize(dict(values)).to_dict("records")
+    return dict(*records)
 
 
 def commit() -> dict[str, str]:
-    """Name the commit of the working directory as MLflow's tag does; empty without git."""
-    git = shutil.which("git")
-    if git is None:
-        return {}
-    found = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
+    """Return the commit of the working directory as MLflow's tag; empty without git."""
+    found = get_git_commit(".")
+    return {"mlflow.source.git.commit": found} if found else {}
 
 
 def environment() -> dict[str, str]:
-    """Versions of Python and of `PACKAGES`."""
+    """Return the versions of Python and of `PACKAGES`."""
     return {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}}

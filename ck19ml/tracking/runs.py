@@ -161,11 +161,6 @@ class Run:
         value = client().get_run(self.id).data.tags.get(key)
         return None if value is None else str(value)
 
-    def children(self, kind: str) -> list["Run"]:
-        """Child runs of one kind, the oldest first."""
-        query = f"tags.`mlflow.parentRunId` = '{self.id}' and tags.`{KIND}` = '{kind}'"
-        return [Run(found.info.run_id) for found in _search(query, "attributes.start_time ASC")]
-
     def text(self, artifact: str) -> str | None:
         """Read a text artifact; None where there is none."""
         try:
@@ -262,7 +257,9 @@ def find_finished(fingerprint: str, kind: str) -> Run | None:
         f"tags.`{FINGERPRINT}` = '{fingerprint}' and tags.`{KIND}` = '{kind}' "
         "and attributes.status = 'FINISHED'"
     )
-    found = _search(query, "attributes.start_time DESC", 1)
+    found = client().search_runs(
+        [experiment_id()], query, max_results=1, order_by=["attributes.start_time DESC"]
+    )
     return Run(found[0].info.run_id) if found else None
 
 
@@ -275,10 +272,6 @@ def open_run(identifier: str) -> Run | None:
             raise
         return None
     return Run(identifier) if run.info.lifecycle_stage == "active" else None
-
-
-def _search(query: str, order: str, most: int = 1000) -> list[Any]:
-    return list(client().search_runs([experiment_id()], query, max_results=most, order_by=[order]))
 
 
 def _finite(key: str, value: float) -> float:

@@ -74,8 +74,8 @@ def look(outcome: dict[str, Any]) -> Chapter:
     every = list(client.search_runs(["0"]))
     counts = Counter(run.data.tags.get("ck19ml.kind") for run in every)
     parents = [run for run in every if run.data.tags.get("ck19ml.kind") == "tune"]
-    children = Run(parents[0].info.run_id).children("trial")
-    found = [client.get_run(child.id) for child in children]
+    query = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
+    found = client.search_runs(["0"], query, order_by=["attributes.start_time ASC"])
     models = client.search_registered_models()
     versions = {
         model.name: len(client.search_model_versions(f"name = '{model.name}'")) for model in models
