@@ -98,9 +98,24 @@ def focus(plane: NDArray[np.integer], step: int = 1) -> float:
     return float(laplacian.var() / mean) if mean > 0 else 0.0
 
 
+PLATEAU_PIXELS, PLATEAU_RATIO = 16, 4
+"""A plateau has so many pixels, and so many times those of the 1.6 % of the range below it."""
+
+
 def saturated_share(plane: NDArray[np.integer], maximum: int) -> float:
-    """Share of the pixels of a plane, (height, width), that are at the camera's maximum."""
-    return np.count_nonzero(plane >= maximum) / plane.size
+    """Share of the pixels of a plane, (height, width), that the camera could not tell apart.
+
+    These are the pixels at the camera's maximum, or at the plane's own where a camera's values
+    end lower (12 bits shifted left by four end at 65520): there a plateau of equal values stands
+    over the range below, which a bright cell's peak does not.
+    """
+    top = int(plane.max()) if plane.size else 0
+    if top >= maximum or top <= maximum // 2:
+        return np.count_nonzero(plane >= maximum) / plane.size
+    at_top = np.count_nonzero(plane == top)
+    below = np.count_nonzero(plane >= top - max(1, top // 64)) - at_top
+    plateau = at_top >= PLATEAU_PIXELS and at_top > PLATEAU_RATIO * below
+    return at_top / plane.size if plateau else 0.0
 
 
 def background_level(plane: NDArray[np.integer], step: int = 1) -> float:

@@ -1,5 +1,6 @@
 """Labels that a person wrote, made fit for the names of files, artifacts and metrics."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -7,16 +8,23 @@ from pathlib import Path
 def safe_name(label: object) -> str:
     """Replace all but letters, digits, ``_``, ``.`` and ``-``, so that no path is left in a label.
 
+    A label that is changed ends with four digits of its hash: other labels stay other names.
+
     Examples
     --------
     >>> safe_name("../../etc/passwd"), safe_name("ConA 5 ug/mL"), safe_name("..")
-    ('-etc-passwd', 'ConA-5-ug-mL', '-')
+    ('-etc-passwd-3754', 'ConA-5-ug-mL-a1d9', '-5ec1')
     """
-    return re.sub(r"(?:[^\w.-]|\.\.)+", "-", str(label))
+    text = str(label)
+    name = re.sub(r"(?:[^\w.-]|\.\.)+", "-", text)
+    if name == text:
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name.rstrip('-')}-{digest[:4]}"
 
 
 def has_name(folder: Path) -> bool:
-    """Tell whether a folder has a name of its own, under which other things can stand beside it.
+    """Return whether a folder has a name of its own, under which other things can stand beside it.
 
     Examples
     --------

@@ -118,7 +118,8 @@ def find_plate(folder: Path, *, strict: bool = True) -> Plate:
     if noted is None:
         shown, unmatched = match_files(folder, images, described)
     else:
-        shown, unmatched = list(noted.images), _not_noted(noted, images)
+        shown = [image for image in noted.images if image.path.exists()]
+        unmatched = _not_noted(noted, images)
         described = _with_metadata(described, noted, origins)
     unused += unmatched
     name = described.name or folder.name
@@ -136,7 +137,7 @@ def find_plate(folder: Path, *, strict: bool = True) -> Plate:
         tuple(fields),
         tuple(sorted(found.problems)),
         tuple(part for part in (*unused, *found.unused) if part.files),
-        (*(noted.notes if noted else ()), *found.notes, *notes),
+        (*_missing(noted, shown), *found.notes, *notes),
         origins,
         len(images) + len(others),
     )
@@ -146,6 +147,15 @@ def _field(key: tuple[str, str, int], files: Mapping[str, tuple[Path, ...]]) -> 
     dc, tcell = (files[channel] for channel in CHANNELS)
     several = (dc, tcell) if max(len(dc), len(tcell)) > 1 else ((), ())
     return Field(*key, dc[0], tcell[0], several)
+
+
+def _missing(noted: InstrumentPlate | None, shown: list[ImageFile]) -> tuple[str, ...]:
+    """Return what the metadata's reader noted, and how many images are not there."""
+    if noted is None:
+        return ()
+    count = len(noted.images) - len(shown)
+    text = f"{count} images that {noted.source.name} names are not in the folder"
+    return (*noted.notes, *([text] if count else []))
 
 
 def _not_noted(noted: InstrumentPlate, images: list[Path]) -> list[Unused]:

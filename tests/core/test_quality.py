@@ -61,6 +61,15 @@ def test_saturated_share_by_hand() -> None:
     assert saturated_share(np.zeros((2, 2)), 255) == 0
 
 
+def test_a_plateau_below_the_camera_s_maximum_is_saturated() -> None:
+    rng = np.random.default_rng(0)
+    plane = rng.integers(0, 3000, (64, 64)).astype(np.uint16)
+    plane[:8, :8] = 4095
+    assert saturated_share(plane << 4, 65535) == 64 / 64**2  # 12 bits shifted by four
+    peak = rng.normal(60_000, 500, (64, 64)).astype(np.uint16)
+    assert saturated_share(peak, 65535) == 0
+
+
 def test_background_is_the_tenth_percentile() -> None:
     assert background_level(np.arange(101).reshape(1, 101)) == 10
     plane = np.full((8, 8), 9)

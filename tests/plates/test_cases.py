@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from ck19ml.errors import PlateError
+from ck19ml.files.names import safe_name
 from ck19ml.plates.folder import Plate, find_plate, read_field
 from ck19ml.plates.layouts.reading import read_layout
 from ck19ml.plates.layouts.spreadsheet.reading import read_spreadsheet
@@ -163,3 +164,10 @@ def test_the_vehicle_and_doses_are_the_same_however_they_are_written(case: Case)
     assert set(right["concentration_um"].dropna()) == {0.3}
     for other in others:
         pd.testing.assert_frame_equal(other, right)
+
+
+def test_labels_that_collide_when_made_safe_stay_three_classes_and_names(case: Case) -> None:
+    layout = plate_layout(find_plate(case("labels_collide") / "plate"), None)
+    names = set(layout["stimulation"])
+    assert names == {"OVA+", "OVA-", "OVA +/-"}
+    assert len({safe_name(name) for name in names}) == 3
