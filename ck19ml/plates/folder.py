@@ -23,7 +23,7 @@ from ck19ml.plates.images import ImageError, join_planes, probe_channels, read_c
 from ck19ml.plates.listing import image_files
 from ck19ml.plates.metadata.channels import guess_channels
 from ck19ml.plates.metadata.reading import read_metadata
-from ck19ml.plates.metadata.record import InstrumentPlate
+from ck19ml.plates.metadata.record import ImageFile, InstrumentPlate
 from ck19ml.plates.patterns import match_files
 from ck19ml.plates.problems import Problem, require_none
 
