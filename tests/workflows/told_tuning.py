@@ -74,7 +74,8 @@ def look(outcome: dict[str, Any]) -> Chapter:
     every = list(client.search_runs(["0"]))
     counts = Counter(run.data.tags.get("ck19ml.kind") for run in every)
     parents = [run for run in every if run.data.tags.get("ck19ml.kind") == "tune"]
-    query = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
+    parent = parents[0].info.run_id
+    query = f"tags.`mlflow.parentRunId` = '{parent}' and tags.`ck19ml.kind` = 'trial'"
     found = client.search_runs(["0"], query, order_by=["attributes.start_time ASC"])
     models = client.search_registered_models()
     versions = {

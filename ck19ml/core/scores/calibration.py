@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from ck19ml.core.scores.intervals import Score, interval
 from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY, log_losses
@@ -37,8 +38,7 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
     if temperature == 1.0:
         return probabilities
     logs = np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0)) / temperature
-    unscaled = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(unscaled / unscaled.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(logs, axis=1))
 
 
 def fit_temperature(probabilities: Floats, labels: NDArray[np.integer]) -> float:

@@ -2,7 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix_at_thresholds,
+    roc_auc_score,
+)
 
 Floats = NDArray[np.float64]
 
@@ -107,11 +111,8 @@ def best_call(true: Floats, predicted: Floats, threshold: float = SLIDES_THRESHO
     positive = true >= threshold
     if not positive.any():
         return threshold
-    order = np.argsort(-predicted, kind="stable")
-    values, hits = predicted[order], np.cumsum(positive[order])
-    f1 = 2 * hits / (np.arange(1, hits.size + 1) + positive.sum())
-    last_of_equals = np.append(values[1:] < values[:-1], True)
-    best = int(np.argmax(np.where(last_of_equals, f1, -1.0)))
-    below = values[best + 1] if best + 1 < values.size else values[best]
-    middle = (values[best] + below) / 2
-    return float(middle if middle > below else values[best])  # between neighbours there is none
+    _, false, missed, hits, cuts = confusion_matrix_at_thresholds(positive, predicted)
+    best = int(np.argmax(2 * hits / (2 * hits + false + missed)))  # cuts descend: the highest
+    below = cuts[min(best + 1, cuts.size - 1)]
+    middle = (cuts[best] + below) / 2
+    return float(middle if middle > below else cuts[best])  # no number between neighbours

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
 from ck19ml.core.scores.intervals import Score, interval, share
@@ -87,8 +88,7 @@ def well_probabilities(probabilities: Floats, well: NDArray[np.integer]) -> Floa
     logs = np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0))
     counts = np.bincount(well)
     mean = np.stack([np.bincount(well, column) / counts for column in logs.T], axis=1)
-    unscaled = np.exp(mean - mean.max(axis=1, keepdims=True))
-    return np.asarray(unscaled / unscaled.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(mean, axis=1))
 
 
 def log_losses(probabilities: Floats, labels: NDArray[np.integer]) -> Floats:
