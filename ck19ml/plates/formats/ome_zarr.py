@@ -13,6 +13,8 @@ from ck19ml.plates.formats.container import UNKNOWN, Container, Header, Index, m
 PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*")
 """A path inside a group, which leads nowhere else."""
 
+COMPRESSORS = ("blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma")
+
 
 def attributes_of(folder: Path) -> dict[str, Any]:
     """Read the attributes of a Zarr group: 0.5 in ``zarr.json``, 0.4 in ``.zattrs`` [1]_.
@@ -52,6 +54,7 @@ def zarr_container(folder: Path) -> Container:
     full = scales["datasets"][0]
     if not PATH.fullmatch(str(full["path"])):
         raise ValueError(f"an array at {str(full['path'])[:80]!r}")
+    _require_plain(folder / str(full["path"]))
     array = zarr.open_array(folder / str(full["path"]), mode="r")
     names = [axis["name"] if isinstance(axis, dict) else axis for axis in scales["axes"]]
     letters = [str(n).upper() if str(n).lower() in tuple("tczyx") else UNKNOWN for n in names]
@@ -72,6 +75,16 @@ def zarr_container(folder: Path) -> Container:
         return np.asarray(array[tuple(whole)])
 
     return Container(header, read, whole=False)
+
+
+def _require_plain(folder: Path) -> None:
+    """Refuse filters and compressors of version 2 that are not known: one of them is pickle."""
+    if not (folder / ".zarray").is_file():
+        return
+    content = read_json(folder / ".zarray")
+    compressor = content.get("compressor") or {}
+    if content.get("filters") or compressor.get("id", "blosc") not in COMPRESSORS:
+        raise ValueError("an array with filters or a compressor that are not read")
 
 
 def _pixel_size(axes: list[Any], full: dict[str, Any]) -> float | None:
