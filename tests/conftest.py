@@ -39,7 +39,7 @@ def tiny_dataset(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         find_plate(tiny_plate),
         read_layout(tiny_plate / "layout.csv"),
         tmp_path_factory.mktemp("datasets") / "tiny.zarr",
-        mask="otsu",
+        mask="instrument",
         patch_size=192,
     )
 

@@ -153,8 +153,8 @@ def test_fields_are_scored_over_http(server: int, scorer: Scorer) -> None:
 
 def test_patches_are_scored_each_by_itself(server: int, scorer: Scorer) -> None:
     patches = scorer.cut(fields()[0])
-    assert patches.shape == (6, SIZE, SIZE, 2)
-    status, text = post(server, patches.tolist())
+    assert patches.raw.shape == (6, SIZE, SIZE, 2)
+    status, text = post(server, patches.raw.tolist())
     assert status == 200, text
     given = json.loads(text)["predictions"]
     expected = scorer.predict_patches(patches)

@@ -59,7 +59,7 @@ def prepare(
         ),
     ],
     layout: Annotated[str, typer.Option(help="Layout file, instead of the folder's own.")] = "",
-    mask: Annotated[str, typer.Option(help="Mask method.")] = "otsu",
+    mask: Annotated[str, typer.Option(help="Mask method.")] = "instrument",
     mask_model: Annotated[
         str, typer.Option(help="MLflow URI of the network of --mask unet.")
     ] = "models:/ck19-unet@champion",

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ck19ml.config.base import SEED, Seed
-from ck19ml.core.mask_methods import NAMES, NETWORK
+from ck19ml.core.mask_methods import INSTRUMENT, NAMES, NETWORK
 from ck19ml.core.patches import BACKGROUND, PATCH_SIZE
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, one_of
 
@@ -37,7 +37,7 @@ class ContactConfig(Frozen):
     """
 
     masks: list[Annotated[str, one_of((TRUTH, *NAMES))]] = Field(
-        default=[TRUTH, "otsu", "threshold"], min_length=1
+        default=[TRUTH, INSTRUMENT, "otsu", "threshold"], min_length=1
     )
     mask_model: str = CHAMPION
     densities: dict[str, Density] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)

@@ -6,7 +6,6 @@ A channel is looked at as a whole, as the camera gave it. Adding a constant to a
 changes nothing; multiplying them changes no more than rounding to whole grey values does.
 """
 
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import cv2
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ck19ml.core.cells import separate
+from ck19ml.core.settings import Frozen
 
 SMOOTHING_UM = 0.94
 """SD of the Gaussian that the image is smoothed with: 0.7 pixels of 1.34 um."""
@@ -41,12 +41,11 @@ ROUNDING = 0.12
 """SD that rounding to whole grey values leaves in the smoothed image, in grey values: noise is
 never taken to be lower, so that single steps of a dark 8-bit image are no cells."""
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Rim = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True)
-class CellKind:
+class CellKind(Frozen):
     """What the cells of a channel look like.
 
     Attributes
@@ -60,11 +59,9 @@ class CellKind:
         bright cell exceeds the noise and is no part of the cell.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
     diameter_um: Positive
     noise: Positive
-    rim: Share
+    rim: Rim
 
     @property
     def min_area_um2(self) -> float:
@@ -77,7 +74,6 @@ class CellKind:
         return RADIUS * self.diameter_um
 
 
-@dataclass(frozen=True)
 class DendriticCells(CellKind):
     """DCs: 154 um2 on average, between the instrument's 141 (Unstimulated) and 175 (ConA).
 
@@ -86,26 +82,22 @@ class DendriticCells(CellKind):
 
     diameter_um: Positive = 14.0
     noise: Positive = 8.0
-    rim: Share = 0.1
+    rim: Rim = 0.1
 
 
-@dataclass(frozen=True)
 class TCells(CellKind):
     """T cells: 100 um2 on average, as the instrument measures them on CK19 (Unstimulated)."""
 
     diameter_um: Positive = 11.3
     noise: Positive = 12.0
-    rim: Share = 0.25
+    rim: Rim = 0.25
 
 
-@dataclass(frozen=True)
-class CellKinds:
+class CellKinds(Frozen):
     """The cells of both channels; ``cells`` in ``plate.yaml``."""
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    dc: DendriticCells = field(default_factory=DendriticCells)
-    tcell: TCells = field(default_factory=TCells)
+    dc: DendriticCells = DendriticCells()
+    tcell: TCells = TCells()
 
     @property
     def channels(self) -> tuple[CellKind, CellKind]:

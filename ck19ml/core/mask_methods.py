@@ -1,17 +1,22 @@
-"""Mask methods by name: which pixels of a patch are stained cells.
+"""Mask methods by name: which pixels of a field are stained cells.
 
-Each method is a function of patches, raised to the background, and of the level of the
-background. The networks' method, ``unet``, needs a trained network: whoever has loaded one passes
-it to `method`, for nothing here knows of registries or Keras.
+The default, ``instrument``, looks at a raw field as a whole. All others are functions of the
+field's patches, raised to the background, and of the level of the background. The networks' method,
+``unet``, needs a trained network: whoever has loaded one passes it to `method`, for nothing here
+knows of registries or Keras.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.core import masks
+from ck19ml.core.cells import separate
+from ck19ml.core.instrument_masks import CellKinds, label_field
+from ck19ml.core.patches import PATCH_SIZE, cut, grid_shape, raise_background
 from ck19ml.errors import ConfigError
 
 Method = Callable[[NDArray[np.unsignedinteger], int], NDArray[np.bool_]]
@@ -104,17 +109,33 @@ METHODS: dict[str, Method] = PATCH_METHODS | FIELD_METHODS
 NETWORK = "unet"
 """Name of the method that is a trained network."""
 
-NAMES = (*METHODS, NETWORK)
+INSTRUMENT = "instrument"
+"""Name of the default, see `core.instrument_masks`."""
+
+NAMES = (INSTRUMENT, *METHODS, NETWORK)
 """All names that configs and the command line take."""
+
+MISSES = {
+    "otsu": "it keeps the bright middle of a cell and loses half of the T cells",
+    "kmeans": "it keeps the bright middle of a cell and loses half of the T cells",
+    "threshold": "it loses the rims of cells and with them half of the overlap",
+}
+"""What the study's methods miss, against the simulator's truth (docs/masks.md)."""
+
+
+def shortcoming(name: str) -> str | None:
+    """Say what masks by one of the study's methods miss; None for the others."""
+    misses = MISSES.get(name.removesuffix("-field"))
+    return misses and f"mask method '{name}': {misses}; the default is '{INSTRUMENT}'"
 
 
 def method(name: str, network: Method | None = None) -> Method:
-    """Look up a mask method.
+    """Look up a mask method that works on patches.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`.
+        One of `NAMES` but `INSTRUMENT`.
     network : Method, optional
         The trained network's method, which ``unet`` stands for. It goes to worker processes, so it
         can be pickled: an object with the path of its model folder that loads it when first called.
@@ -122,17 +143,113 @@ def method(name: str, network: Method | None = None) -> Method:
     Raises
     ------
     ConfigError
-        If the name is not known, or there is no network for ``unet``.
+        If the name is not known or does not work on patches, or there is no network for ``unet``.
     """
     if name in METHODS:
         return METHODS[name]
     if name != NETWORK:
         raise ConfigError(
-            f"expected a mask method ({', '.join(NAMES)}), found {name!r}; correct 'mask'"
+            f"mask: expected a method that works on patches ({', '.join((*METHODS, NETWORK))}), "
+            f"found {name!r}"
         )
     if network is None:
         raise ConfigError(
-            "expected a trained network for the mask method 'unet', found none; train one by "
-            "'ck19ml unet' and name its model"
+            "the mask method 'unet' needs a trained network; train one by 'ck19ml unet' and name "
+            "its model"
         )
     return without_noise(network)
+
+
+STUDY_SIEVES_UM2 = (18.0, 40.0)
+"""Smallest DC and T cell among the masks of methods that work on patches: the instrument's own
+sieves (DOMAIN.md, the study's processing, step 7)."""
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How raw fields are masked.
+
+    Attributes
+    ----------
+    method : str
+        One of `NAMES`.
+    cells : CellKinds
+        What the cells look like; used by `INSTRUMENT` only.
+    pixel_size_um : float
+        Side of a pixel in micrometres.
+    patch_size : int
+        Side of the patches in pixels, for methods that work on patches.
+    levels : (int, int)
+        Background of the DC and of the T-cell channel that these methods raise values to.
+    """
+
+    method: str = INSTRUMENT
+    cells: CellKinds = field(default_factory=CellKinds)
+    pixel_size_um: float = 1.34
+    patch_size: int = PATCH_SIZE
+    levels: tuple[int, int] = (255, 255)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The cells of a whole field; channel 0 DC, channel 1 T cell.
+
+    Attributes
+    ----------
+    masks : ndarray, (2, height, width), bool
+        Pixels of cells.
+    labels : ndarray, (2, height, width), int32
+        Number of the cell of each pixel, from 1; 0 outside the cells. Pieces of a mask that are
+        smaller than a cell have none.
+    pixels : int
+        Pixels of the field that were looked at: methods that work on patches leave a margin out.
+    """
+
+    masks: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    pixels: int
+
+
+def segment(
+    image: NDArray[np.unsignedinteger], settings: MaskSettings, network: Method | None = None
+) -> Segmentation:
+    """Find the cells of a raw field.
+
+    Parameters
+    ----------
+    image : ndarray, (height, width, 2), unsigned integers
+        Raw grey values; channel 0 DC, channel 1 T cell.
+    settings : MaskSettings
+    network : Method, optional
+        See `method`.
+    """
+    if settings.method != INSTRUMENT:
+        return segment_by(method(settings.method, network), image, settings)
+    labels = label_field(image, settings.cells, settings.pixel_size_um)
+    return Segmentation(labels > 0, labels, labels[0].size)
+
+
+def segment_by(
+    patch_method: Method, image: NDArray[np.unsignedinteger], settings: MaskSettings
+) -> Segmentation:
+    """Find the cells of a raw field, (height, width, 2), by a method that works on patches."""
+    (height, width), size = image.shape[:2], settings.patch_size
+    rows, columns = grid_shape(height, width, size)
+    inside = (slice(0, rows * size), slice(width - columns * size, None))
+    found = np.zeros((2, height, width), bool)
+    labels = np.zeros((2, height, width), np.int32)
+    for channel, level in enumerate(settings.levels):
+        patches = np.asarray(raise_background(cut(image[..., channel], size), level))
+        part = patch_method(patches[..., None], level)[..., 0]
+        grid = part.reshape(rows, columns, size, size).swapaxes(1, 2)
+        found[channel][inside] = grid.reshape(rows * size, columns * size)
+        smallest = STUDY_SIEVES_UM2[channel] / settings.pixel_size_um**2
+        labels[channel][inside] = _sieved(separate(found[channel][inside], smallest), smallest)
+    return Segmentation(found, labels, rows * columns * size**2)
+
+
+def _sieved(labels: NDArray[np.int32], smallest: float) -> NDArray[np.int32]:
+    """Leave out the pieces that are smaller than a cell, and number the others without gaps."""
+    large = np.bincount(labels.ravel()) >= smallest
+    large[0] = False
+    return np.where(large, np.cumsum(large), 0).astype(np.int32)[labels]

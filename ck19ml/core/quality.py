@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ck19ml.core.cells import cell_areas
+from ck19ml.core.mask_methods import Segmentation
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.core.settings import Frozen, Share
 
@@ -14,7 +14,12 @@ CHANNELS = {"dc": DC, "tcell": TCELL}
 MEASURES = (
     *(f"{name}_{channel}" for name in ("focus", "saturated", "background") for channel in CHANNELS),
     "faulty_share",
-    *(f"{name}_{channel}" for name in ("cells", "cell_area_um2") for channel in CHANNELS),
+    *(
+        f"{name}_{channel}"
+        for name in ("cells", "cell_area_um2", "covered")
+        for channel in CHANNELS
+    ),
+    "cell_overlap_um2",
 )
 """Names of all numbers that a field's quality consists of."""
 
@@ -23,9 +28,6 @@ COUNTS = tuple(f"cells_{channel}" for channel in CHANNELS)
 
 BACKGROUND_PERCENTILE = 10
 """Low enough to lie between the cells even where these cover most of a field."""
-
-MIN_CELL_UM2 = {"dc": 18.0, "tcell": 40.0}
-"""Smaller pieces of a mask are no cells: the instrument's own sieves (DOMAIN.md, step 7)."""
 
 SAMPLED = 8
 """Focus and background are measured on one row, or pixel, in so many: enough for millions."""
@@ -126,14 +128,13 @@ def background_level(plane: NDArray[np.integer], step: int = 1) -> float:
     return float(np.percentile(plane[::step, ::step], BACKGROUND_PERCENTILE))
 
 
-def cells(mask: NDArray[np.bool_], min_area_px: float) -> tuple[int, float]:
-    """Count the cells of a mask, touching ones separated, and measure their mean area.
+def cells(labels: NDArray[np.integer]) -> tuple[int, float]:
+    """Count the cells of a label image and measure their mean area.
 
     Parameters
     ----------
-    mask : ndarray, (height, width), bool
-    min_area_px : float
-        Smaller cells are left out.
+    labels : ndarray, (height, width), integers
+        Number of the cell of each pixel, from 1 without gaps; 0 outside the cells.
 
     Returns
     -------
@@ -143,16 +144,16 @@ def cells(mask: NDArray[np.bool_], min_area_px: float) -> tuple[int, float]:
 
     Examples
     --------
-    >>> cells(np.array([[1, 1, 0, 0], [0, 0, 0, 1], [1, 0, 0, 1]], bool), min_area_px=2)
-    (2, 2.0)
+    >>> cells(np.array([[1, 1, 0, 0], [0, 0, 0, 2], [0, 0, 2, 2]]))
+    (2, 2.5)
     """
-    areas = cell_areas(mask, min_area_px)
-    return len(areas), float(areas.mean()) if len(areas) else float("nan")
+    count = int(labels.max(initial=0))
+    return count, np.count_nonzero(labels) / count if count else float("nan")
 
 
 def measure(
     field: NDArray[np.integer],
-    masks: NDArray[np.bool_],
+    found: Segmentation,
     *,
     maximum: int,
     faulty_share: float,
@@ -164,8 +165,8 @@ def measure(
     ----------
     field : ndarray, (height, width, 2), integers
         Grey values as the camera gave them.
-    masks : ndarray, (height, width, 2), bool
-        Masks of the part of the field that was cut into patches.
+    found : Segmentation
+        The field's cells.
     maximum : int
         The camera's largest grey value.
     faulty_share : float
@@ -177,18 +178,22 @@ def measure(
     -------
     dict of float
         The keys are `MEASURES`: per channel focus, share of saturated pixels, background in grey
-        values, number of cells and their mean area in square micrometres (NaN without a cell).
+        values, number of cells, their mean area in square micrometres (NaN without a cell) and the
+        share of the field that the mask covers; and the area in which cells of both kinds overlap.
     """
     pixel_um2 = pixel_size_um**2
-    found = {"faulty_share": faulty_share}
+    measured = {"faulty_share": faulty_share}
     for name, index in CHANNELS.items():
         plane = field[..., index]
-        found[f"focus_{name}"] = focus(plane, SAMPLED)
-        found[f"saturated_{name}"] = saturated_share(plane, maximum)
-        found[f"background_{name}"] = background_level(plane, SAMPLED)
-        count, area = cells(masks[..., index], MIN_CELL_UM2[name] / pixel_um2)
-        found[f"cells_{name}"], found[f"cell_area_um2_{name}"] = count, area * pixel_um2
-    return {name: found[name] for name in MEASURES}
+        measured[f"focus_{name}"] = focus(plane, SAMPLED)
+        measured[f"saturated_{name}"] = saturated_share(plane, maximum)
+        measured[f"background_{name}"] = background_level(plane, SAMPLED)
+        count, area = cells(found.labels[index])
+        measured[f"cells_{name}"], measured[f"cell_area_um2_{name}"] = count, area * pixel_um2
+        measured[f"covered_{name}"] = np.count_nonzero(found.masks[index]) / found.pixels
+    both = np.count_nonzero(found.masks[DC] & found.masks[TCELL])
+    measured["cell_overlap_um2"] = both * pixel_um2
+    return {name: measured[name] for name in MEASURES}
 
 
 def flags(fields: pd.DataFrame, thresholds: Thresholds, maximum: int) -> list[str]:

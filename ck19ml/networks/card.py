@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.overlap import TARGETS
 from ck19ml.core.scores.baselines import Baselines
 from ck19ml.core.settings import Frozen, explain, one_of
@@ -113,6 +114,8 @@ class Card(BaseCard):
         In the order of a classifier's outputs; for the other kinds those of the training data.
     mask : str
         Method that made the masks of the training data.
+    cells, pixel_size_um : CellKinds, float
+        What the mask method ``instrument`` takes the cells and pixels for.
     masked : bool
         Whether everything outside the masks was set to 0.
     interaction_threshold : float
@@ -148,6 +151,8 @@ class Card(BaseCard):
     dataset: dict[str, str]
     illumination: bool = False
     mask_network: str = ""
+    cells: CellKinds = CellKinds()
+    pixel_size_um: float = Field(default=1.34, gt=0)
     target: Target = "overlap"
     interaction_call: float | None = None
     # Cards of earlier versions have {} for none.

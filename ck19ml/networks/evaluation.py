@@ -1,6 +1,7 @@
 """Evaluate a model on wells of a dataset, with baselines and with intervals over units."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,8 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
     Raises
     ------
     PlateError
-        If the patch size or the correction of illumination differs.
+        If the patch size or the correction of illumination differs, or a model of masked patches
+        meets masks of another method.
     """
     if dataset.parameters["patch_size"] != card.patch_size:
         raise PlateError(
@@ -112,19 +114,22 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
             f"illumination, unlike the data the model was trained on; prepare it "
             f"{'with' if card.illumination else 'without'} --illumination"
         )
+    if card.masked and dataset.parameters["mask"] != card.mask:
+        raise PlateError(
+            f"the model was trained on patches masked by '{card.mask}', {dataset.path} has masks "
+            f"by '{dataset.parameters['mask']}'; prepare it with --mask {card.mask}"
+        )
 
 
 def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
     """Evaluate a model of any kind on patches of a dataset, given by their rows, (n,)."""
     dataset = dataset.with_target(scorer.card.target)
-    table = dataset.with_counts(rows)
+    table, read = dataset.with_counts(rows), partial(scorer.read, dataset)
     table = table.merge(dataset.wells[[*WELL, "sha256"]], on=WELL)
     if scorer.card.kind == "autoencoder":
-        losses = in_portions(
-            lambda raw: reconstruction_losses(scorer.network, scorer.patches(raw)), dataset, rows
-        )
+        losses = in_portions(partial(reconstruction_losses, scorer.network), read, rows)
         return evaluate_reconstruction(losses, table, scorer.card)
-    outputs = in_portions(scorer.predict_patches, dataset, rows).astype(np.float64)
+    outputs = in_portions(scorer.predict_patches, read, rows).astype(np.float64)
     if scorer.card.kind == "regressor":
         truth = true_overlap(dataset, scorer.card.target)
         table = table if truth is None else table.assign(true_overlap=truth[rows])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import keras
@@ -54,30 +54,27 @@ class Scorer:
         self.card.write(folder)
         return folder
 
-    def predict_patches(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Run the network on patches as a dataset stores them.
-
-        Parameters
-        ----------
-        raw : ndarray, (n, patch_size, patch_size, 2), unsigned integers
+    def predict_patches(self, patches: Patches) -> NDArray[np.float32]:
+        """Run the network on patches, see `read` and `cut`.
 
         Returns
         -------
         ndarray, float32
             Class probabilities (n, classes), overlaps (n, 1) or reconstructions.
         """
-        outputs = predict(self.network, self.patches(raw))
+        outputs = predict(self.network, patches)
         if self.card.kind != "classifier":
             return outputs
         return tempered(outputs.astype(np.float64), self.card.temperature).astype(np.float32)
 
-    def features(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Run the encoder on patches as a dataset stores them, (n, features), float32."""
-        return predict(self.encoder, self.patches(raw))
+    def features(self, patches: Patches) -> NDArray[np.float32]:
+        """Run the encoder on patches, (n, features), float32."""
+        return predict(self.encoder, patches)
 
-    def outputs(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+    def outputs(self, patches: Patches) -> NDArray[np.float32]:
         """Return an autoencoder's features or another model's predictions, (n, outputs)."""
-        return self.features(raw) if self.card.kind == "autoencoder" else self.predict_patches(raw)
+        autoencoder = self.card.kind == "autoencoder"
+        return self.features(patches) if autoencoder else self.predict_patches(patches)
 
     def output_names(self) -> list[str]:
         """Return the names of the columns of `outputs`."""
@@ -94,19 +91,47 @@ class Scorer:
             return ["patches", "faulty_share", "stimulation", *names]
         return ["patches", "faulty_share", *self.output_names()]
 
-    def patches(self, raw: NDArray[np.unsignedinteger]) -> Patches:
-        """Bring patches, (n, size, size, 2), into the form that the network was trained on."""
+    def read(self, dataset: Dataset, rows: NDArray[np.integer]) -> Patches:
+        """Read patches of a dataset as the network was trained on them, with the dataset's masks.
+
+        Masks are made from raw fields, which a dataset does not hold; `evaluation.require_fitting`
+        sees to it that a masked model gets a dataset of its own mask method.
+        """
+        masks = dataset.read_masks(rows) if self.card.masked else None
+        return Patches(dataset.read(rows), masks)
+
+    def masks(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+        """Mask a raw field, (height, width, 2), as the training data's: (n, size, size, 2)."""
+        found = mask_methods.segment(image, self.mask_settings, self.mask_network)
+        return np.asarray(cut(np.moveaxis(found.masks, 0, -1), self.card.patch_size), bool)
+
+    @property
+    def mask_settings(self) -> mask_methods.MaskSettings:
+        """How the training data were masked."""
         card = self.card
-        return Patches(raw, self.masks(raw) if card.masked else None)
+        return mask_methods.MaskSettings(
+            method=card.mask,
+            cells=card.cells,
+            pixel_size_um=card.pixel_size_um,
+            patch_size=card.patch_size,
+            levels=(card.background, card.background),
+        )
 
-    def masks(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
-        """Mask patches like those of the training data, (n, size, size, 2), bool."""
-        return mask_methods.method(self.card.mask, self.mask_network)(raw, self.card.background)
+    def cut(
+        self, image: NDArray[np.unsignedinteger], masks: NDArray[np.bool_] | None = None
+    ) -> Patches:
+        """Cut a raw field, (height, width, 2), into patches as the network was trained on them.
 
-    def cut(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-        """Cut a raw field, (height, width, 2), into patches raised to the background."""
-        patches = raise_background(cut(image, self.card.patch_size), self.card.background)
-        return np.asarray(patches)
+        Parameters
+        ----------
+        image : ndarray, (height, width, 2), unsigned integers
+        masks : ndarray, (n, size, size, 2), bool, optional
+            What `masks` finds, where that is known already.
+        """
+        raw = raise_background(cut(image, self.card.patch_size), self.card.background)
+        if not self.card.masked:
+            return Patches(np.asarray(raw))
+        return Patches(np.asarray(raw), self.masks(image) if masks is None else masks)
 
     def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
         """Score raw fields, for `mlflow.pyfunc` and its server.
@@ -146,13 +171,13 @@ class Scorer:
         dtype = np.uint8 if self.card.bit_depth <= 8 else np.uint16
         rows = []
         for image in fields.astype(dtype):
-            raw = self.cut(image)
-            rows.append(self.summary(self.outputs(raw), self.faulty(raw)))
+            patches = self.cut(image)
+            rows.append(self.summary(self.outputs(patches), self.faulty(patches)))
         return pd.DataFrame(rows)
 
-    def faulty(self, raw: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+    def faulty(self, patches: Patches) -> NDArray[np.bool_]:
         """Return which patches have a channel without a value above the background, (n,)."""
-        return is_faulty(raw, self.card.background)
+        return is_faulty(patches.raw, self.card.background)
 
     def summary(self, outputs: NDArray[np.floating], faulty: NDArray[np.bool_]) -> dict[str, Any]:
         """Combine the outputs of the patches of a well, leaving out faulty ones.
@@ -192,31 +217,44 @@ Progress = Callable[[int, int], None]
 """Takes the number of patches done and in total."""
 
 
+T = TypeVar("T")
+
+
 def portions(
-    dataset: Dataset, rows: NDArray[np.integer], progress: Progress | None = None
-) -> Iterator[tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]]:
-    """Read patches of a dataset in portions, so that not all are in memory.
+    read: Callable[[NDArray[np.integer]], T],
+    rows: NDArray[np.integer],
+    progress: Progress | None = None,
+) -> Iterator[tuple[NDArray[np.integer], T]]:
+    """Read patches in portions, so that not all are in memory.
+
+    Parameters
+    ----------
+    read : callable
+        Takes rows of a dataset, such as `Dataset.read` or `Scorer.read` of one.
+    rows : ndarray, (n,)
+    progress : callable, optional
 
     Yields
     ------
     rows : ndarray, (at most `PORTION`,)
-    patches : ndarray, (rows, size, size, 2)
+    patches
+        What `read` gives for them.
     """
     for start in range(0, len(rows), PORTION):
         part = rows[start : start + PORTION]
-        yield part, dataset.read(part)
+        yield part, read(part)
         if progress:
             progress(start + len(part), len(rows))
 
 
 def in_portions(
-    work: Callable[[NDArray[np.unsignedinteger]], NDArray[Any]],
-    dataset: Dataset,
+    work: Callable[[T], NDArray[Any]],
+    read: Callable[[NDArray[np.integer]], T],
     rows: NDArray[np.integer],
     progress: Progress | None = None,
 ) -> NDArray[Any]:
-    """Apply `work` to patches of a dataset portion by portion; results, (rows, ...)."""
-    return np.concatenate([work(raw) for _, raw in portions(dataset, rows, progress)])
+    """Apply `work` to patches portion by portion, see `portions`; results, (rows, ...)."""
+    return np.concatenate([work(patches) for _, patches in portions(read, rows, progress)])
 
 
 def without_faulty(probabilities: NDArray[np.float64], classes: list[str]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import Self
 import regex
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.settings import Frozen, explain
 from ck19ml.core.wells import FORMATS
 from ck19ml.errors import PlateError
@@ -49,6 +50,8 @@ class PlateDescription(Frozen):
         study's 255 for 12 bits.
     pixel_size_um : float
         Side of a pixel in micrometres.
+    cells : CellKinds
+        What the cells of each channel look like, as in ``{tcell: {diameter_um: 8}}``.
     layout : str, optional
         The layout's file name in the folder.
     layout_columns : dict
@@ -65,6 +68,7 @@ class PlateDescription(Frozen):
     bit_depth: int = 12
     background: int | None = None
     pixel_size_um: float = Field(default=1.34, gt=0)
+    cells: CellKinds = CellKinds()
     layout: str | None = None
     layout_columns: dict[str, str] = Field(default={})
 

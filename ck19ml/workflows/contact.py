@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ck19ml import plots
 from ck19ml.config import ContactConfig
 from ck19ml.config.contact import TRUTH
-from ck19ml.core.mask_methods import Method, method
-from ck19ml.core.patches import PATCH_SIZE, cut, mosaic, raise_background
+from ck19ml.core.mask_methods import MaskSettings, Method, segment
+from ck19ml.core.patches import PATCH_SIZE
 from ck19ml.core.simulation.contact import ALL, MEASURES, at_density, measure, separation
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.mask_examples import clear_views
@@ -40,25 +40,22 @@ class Planned:
 def contact_command(config: ContactConfig) -> Outcome:
     """Compare the measures as a tracked run: a row a well, a table of scores, one figure."""
     with tempfile.TemporaryDirectory() as place:
-        methods = _methods(config, Path(place))
+        network = _network(config, Path(place))
         with runs.start("contact", "contact", config.model_dump(mode="json")) as run:
-            wells = simulate_and_measure(config, methods)
+            wells = simulate_and_measure(config, network)
             scores = separation(wells)
             run.table("wells", wells)
             run.table("separation", scores)
             metrics = _metrics(scores)
             run.metrics(metrics)
             run.figure("contact", plots.contact_measures(wells, scores, MEASURES))
-            lines = _lines(scores, len(wells) // len(methods))
+            lines = _lines(scores, len(wells) // len(config.masks))
             run.describe("\n".join(lines))
     return Outcome([*lines, f"run {run.id}"], {"run": run.id, **metrics})
 
 
-def _methods(config: ContactConfig, place: Path) -> dict[str, Method | None]:
-    network = (
-        registry.fetch_masks(config.mask_model, place).loaded if config.needs_network else None
-    )
-    return {name: None if name == TRUTH else method(name, network) for name in config.masks}
+def _network(config: ContactConfig, place: Path) -> Method | None:
+    return registry.fetch_masks(config.mask_model, place).loaded if config.needs_network else None
 
 
 def planned(config: ContactConfig) -> Iterator[Planned]:
@@ -71,8 +68,8 @@ def planned(config: ContactConfig) -> Iterator[Planned]:
             yield Planned(density, GRADED[index % len(GRADED)], float(inhibition), control=False)
 
 
-def simulate_and_measure(config: ContactConfig, methods: dict[str, Method | None]) -> pd.DataFrame:
-    """Simulate the wells, mask each by all methods and measure the overlap.
+def simulate_and_measure(config: ContactConfig, network: Method | None = None) -> pd.DataFrame:
+    """Simulate the wells, mask each by all methods of the config and measure the overlap.
 
     Returns
     -------
@@ -101,18 +98,26 @@ def simulate_and_measure(config: ContactConfig, methods: dict[str, Method | None
                 "contacts": view.contacts,
                 "contact": view.contacts / max(view.tcell_count, 1),
             }
-            for name, masks in methods.items():
-                found = _masks(view, masks, config.background)
+            for name in config.masks:
+                found = _masks(view, name, config, network)
                 rows.append({"masks": name, **truth, **measure(found, PATCH_SIZE)})
             progress(index + 1, len(plan))
     return pd.DataFrame(rows)
 
 
-def _masks(view: SimulatedField, masks: Method | None, background: int) -> NDArray[np.bool_]:
-    if masks is None:
+def _masks(
+    view: SimulatedField, name: str, config: ContactConfig, network: Method | None
+) -> NDArray[np.bool_]:
+    """Mask a field, (height, width, 2)."""
+    if name == TRUTH:
         return np.stack([view.dc_mask, view.tcell_mask], axis=-1)
-    raised = raise_background(cut(np.stack([view.dc, view.tcell], axis=-1)), background)
-    return np.asarray(mosaic(masks(np.asarray(raised, dtype=np.uint16), background)))
+    how = MaskSettings(
+        name,
+        pixel_size_um=clear_views().pixel_um,
+        levels=(config.background, config.background),
+    )
+    image = np.moveaxis(np.stack([view.dc, view.tcell]), 0, -1)
+    return np.moveaxis(segment(image, how, network).masks, 0, -1)
 
 
 def _metrics(scores: pd.DataFrame) -> dict[str, float]:

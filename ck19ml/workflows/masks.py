@@ -2,8 +2,9 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,14 @@ from numpy.typing import NDArray
 from ck19ml import plots
 from ck19ml.config import MasksConfig
 from ck19ml.core import overlap, quality
-from ck19ml.core.mask_methods import NETWORK, Method, method
-from ck19ml.core.patches import crowded, mosaic, raise_background
+from ck19ml.core.mask_methods import (
+    NETWORK,
+    MaskSettings,
+    Segmentation,
+    segment,
+    segment_by,
+)
+from ck19ml.core.patches import crowded, cut, raise_background
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.masks import score_masks
 from ck19ml.core.scores.metrics import mean_score
@@ -52,6 +59,9 @@ MEASURES = {
 
 Wells = dict[str, list[MaskWell]]
 
+FieldMethod = Callable[[NDArray[np.unsignedinteger]], Segmentation]
+"""Finds the cells of a raw field, (height, width, 2)."""
+
 
 def masks_command(config: MasksConfig) -> Outcome:
     """Compare the methods as a tracked run: one table a well, one of means, two figures."""
@@ -59,7 +69,7 @@ def masks_command(config: MasksConfig) -> Outcome:
         found = _methods(config, Path(place))
         with runs.start("masks", "masks", config.model_dump(mode="json")) as run:
             wells = simulate_wells(config)
-            table, seconds = compare(found, wells, config.background)
+            table, seconds = compare(found, wells)
             means = summary(table, seconds, config.seed)
             gains = network_gains(table, config.seed)
             run.table("wells", table)
@@ -74,7 +84,7 @@ def masks_command(config: MasksConfig) -> Outcome:
     return Outcome([*lines, f"run {run.id}"], data)
 
 
-def _methods(config: MasksConfig, place: Path) -> dict[str, Method]:
+def _methods(config: MasksConfig, place: Path) -> dict[str, FieldMethod]:
     """Look up the methods; the network is refused where it has seen a well of the comparison."""
     network: MaskNetwork | None = None
     if NETWORK in config.methods:
@@ -85,8 +95,16 @@ def _methods(config: MasksConfig, place: Path) -> dict[str, Method]:
                 f"seed: expected wells that {config.mask_model} has not seen, found some that it "
                 f"was trained with; choose another seed than {config.seed}"
             )
-    found = {name: method(name, network) for name in config.methods}
-    return {BASELINE: lambda patches, background: patches > background} | found
+    levels, pixel_um = (config.background, config.background), clear_views().pixel_um
+    how = {
+        name: MaskSettings(name, pixel_size_um=pixel_um, levels=levels) for name in config.methods
+    }
+    plain = MaskSettings(pixel_size_um=pixel_um, levels=levels)
+    found: dict[str, FieldMethod] = {
+        name: partial(segment, settings=each, network=network) for name, each in how.items()
+    }
+    baseline = partial(segment_by, lambda patches, level: patches > level, settings=plain)
+    return {BASELINE: baseline, **found}
 
 
 def simulate_wells(config: MasksConfig) -> Wells:
@@ -116,7 +134,7 @@ class Seconds:
 
 
 def compare(
-    methods: dict[str, Method], wells: Wells, background: int
+    methods: dict[str, FieldMethod], wells: Wells
 ) -> tuple[pd.DataFrame, dict[str, Seconds]]:
     """Mask all wells with all methods.
 
@@ -125,20 +143,22 @@ def compare(
     table : DataFrame
         One row a condition, method and well, see `well_row`.
     seconds : dict
-        What each method took for all wells, both channels, after a first patch.
+        What each method took for all wells, both channels, after a first one; the numbering of the
+        cells is part of it.
     """
     rows, seconds = [], {}
     total = len(methods) * sum(len(part) for part in wells.values())
     with bar("masks") as progress:
         for name, masks in methods.items():
-            _mask(masks, next(iter(wells.values()))[0], background)  # what is built once is built
+            masks(_image(next(iter(wells.values()))[0]))  # what is built once is built
             wall, cpu, patches = 0.0, 0.0, 0
             for condition, number, well in _each(wells):
+                image = _image(well)
                 start, start_cpu = time.perf_counter(), time.process_time()
-                found = _mask(masks, well, background)
+                found = masks(image)
                 wall += time.perf_counter() - start
                 cpu += time.process_time() - start_cpu
-                patches += len(found)
+                patches += len(well.patches)
                 key = {"condition": condition, "method": name, "well": number}
                 rows.append(key | {"stimulation": well.stimulation} | well_row(found, well))
                 progress(len(rows), total)
@@ -152,12 +172,12 @@ def _each(wells: Wells) -> Iterator[tuple[str, int, MaskWell]]:
             yield condition, number, well
 
 
-def _mask(masks: Method, well: MaskWell, background: int) -> NDArray[np.bool_]:
-    return masks(np.asarray(raise_background(well.patches, background)), background)
+def _image(well: MaskWell) -> NDArray[np.uint16]:
+    return np.moveaxis(np.stack([well.field.dc, well.field.tcell]), 0, -1)
 
 
-def well_row(found: NDArray[np.bool_], well: MaskWell) -> dict[str, float]:
-    """Score the masks of a well's patches, (n, size, size, 2), against its truth.
+def well_row(found: Segmentation, well: MaskWell) -> dict[str, float]:
+    """Score the cells found in a well against its truth.
 
     Returns
     -------
@@ -165,9 +185,10 @@ def well_row(found: NDArray[np.bool_], well: MaskWell) -> dict[str, float]:
         `MEASURES`. The overlap's error is the mean over patches of the absolute difference; that
         of M1 and of the counts is the whole field's, which patches fill without a margin.
     """
-    score = score_masks(found, well.masks)
+    masks = np.asarray(cut(np.moveaxis(found.masks, 0, -1)), bool)
+    score = score_masks(masks, well.masks)
     iou_dc, iou_tcell = score.iou.mean(axis=0).tolist()
-    mine, true = overlap.score(found), overlap.score(well.masks)
+    mine, true = overlap.score(masks), overlap.score(well.masks)
     row = {
         "iou": (iou_dc + iou_tcell) / 2,
         "iou_dc": iou_dc,
@@ -176,12 +197,10 @@ def well_row(found: NDArray[np.bool_], well: MaskWell) -> dict[str, float]:
         "overlap_error": float(np.abs(mine.overlap - true.overlap).mean()),
         "tcell_overlap_error": abs(_share(mine) - _share(true)),
     }
-    pixel_um2 = clear_views().pixel_um ** 2
     for channel, (name, true_count) in enumerate(
         {"dc": well.field.dc_count, "tcell": well.field.tcell_count}.items()
     ):
-        smallest = quality.MIN_CELL_UM2[name] / pixel_um2
-        count, _ = quality.cells(mosaic(found[..., channel]), smallest)
+        count, _ = quality.cells(found.labels[channel])
         row[f"count_error_{name}"] = abs(count - true_count) / max(true_count, 1)
     return row
 
@@ -265,19 +284,19 @@ def _lines(means: pd.DataFrame, gains: pd.DataFrame, config: MasksConfig) -> lis
     return [*lines, f"- patches a second, both channels: {', '.join(found)}"]
 
 
-def _examples(methods: dict[str, Method], wells: Wells, background: int) -> Figure:
+def _examples(methods: dict[str, FieldMethod], wells: Wells, background: int) -> Figure:
     """Draw a part of some wells under the first and the last condition, with every method."""
     patches, true, found, titles = [], [], [], []
     for condition in dict.fromkeys([next(iter(wells)), list(wells)[-1]]):
         for well in (wells[condition][index % len(wells[condition])] for index in EXAMPLE_WELLS):
-            masks = [mosaic(_mask(masks, well, background)) for masks in methods.values()]
-            raised = mosaic(np.asarray(raise_background(well.patches, background)))
-            truth = mosaic(well.masks)
+            masks = [method(_image(well)).masks for method in methods.values()]
+            raised = np.asarray(raise_background(_image(well), background))
+            truth = np.stack([well.field.dc_mask, well.field.tcell_mask], axis=-1)
+            part = crowded(truth, EXAMPLE_SIDE)
             for channel, name in ((overlap.DC, "DC"), (overlap.TCELL, "T cell")):
-                part = (*crowded(truth, EXAMPLE_SIDE), channel)
-                patches.append(raised[part])
-                true.append(truth[part])
-                found.append([mask[part] for mask in masks])
+                patches.append(raised[(*part, channel)])
+                true.append(truth[(*part, channel)])
+                found.append([mask[(channel, *part)] for mask in masks])
                 titles.append(f"{condition}\n{well.stimulation}\n{name}")
     return plots.mask_methods(
         np.stack(patches), np.stack(true), np.stack(found, axis=1), list(methods), titles

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ck19ml.config import MaskingConfig, PrepareConfig, TuneConfig
-from ck19ml.core.mask_methods import NETWORK
+from ck19ml.core.mask_methods import NETWORK, shortcoming
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
 from ck19ml.files.writing import followed, require_apart
@@ -51,6 +51,8 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
     for source in sources:
         for line in understood(source.plate, config.layout):
             say(line)
+    if told := shortcoming(config.mask):
+        say(f"note: {told}")
     with _mask_network(config) as network, bar(f"preparing {target.name}") as progress:
         try:
             dataset = prepare_plates(

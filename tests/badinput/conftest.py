@@ -61,7 +61,9 @@ def with_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _prepare(plate: Path, target: Path, patch_size: int) -> Dataset:
     layout = read_layout(plate / "layout.csv")
-    return prepare_dataset(find_plate(plate), layout, target, mask="otsu", patch_size=patch_size)
+    return prepare_dataset(
+        find_plate(plate), layout, target, mask="instrument", patch_size=patch_size
+    )
 
 
 @pytest.fixture(scope="module")

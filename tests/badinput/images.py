@@ -229,9 +229,11 @@ IMAGES = {
         f"{PREPARE} --skip-bad", ("plate", "none"), spoil=all_bad
     ),
     "every field is empty": Case(
-        PREPARE, ("plate", "above the background 255", "6 in 3 wells"), spoil=constant_plate
+        PREPARE, ("plate", "no cell found", "6 in 3 wells"), spoil=constant_plate
     ),
-    "every field is saturated": Case(PREPARE, ("plate", "found 100.0%"), spoil=saturated_plate),
+    "every field is saturated": Case(
+        PREPARE, ("plate", "100.0% of the pixels"), spoil=saturated_plate
+    ),
 }  # fmt: skip
 
 CASES = {f"images: {name}": case for name, case in IMAGES.items()}

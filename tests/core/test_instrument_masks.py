@@ -186,8 +186,10 @@ class TestKinds:
         assert TCells().min_area_um2 == pytest.approx(40, abs=0.5)
 
     def test_lengths_follow_from_the_diameter(self) -> None:
-        assert TCells(20).radius_um == 25
-        assert TCells(20).min_area_um2 == pytest.approx(4 * TCells(10).min_area_um2)
+        assert TCells(diameter_um=20).radius_um == 25
+        assert TCells(diameter_um=20).min_area_um2 == pytest.approx(
+            4 * TCells(diameter_um=10).min_area_um2
+        )
 
     def test_a_channel_keeps_what_is_not_said_of_it(self) -> None:
         kinds = TypeAdapter(CellKinds).validate_python({"tcell": {"diameter_um": 8}})

@@ -10,13 +10,18 @@ from hypothesis.extra import numpy as hnp
 
 from ck19ml.core.mask_methods import (
     FIELD_METHODS,
+    INSTRUMENT,
+    METHODS,
     NAMES,
     NETWORK,
     PATCH_METHODS,
+    MaskSettings,
     Method,
     kmeans,
     method,
     per_field,
+    segment,
+    shortcoming,
 )
 from ck19ml.core.masks import otsu
 from ck19ml.core.patches import raise_background
@@ -66,15 +71,15 @@ def bright_is_cell(tmp_path_factory: pytest.TempPathFactory) -> StoredMasks:
     return StoredMasks(MaskNetwork(network, card).save(folder))
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*METHODS, NETWORK])
 def masks_of(request: pytest.FixtureRequest) -> Method:
-    """Each method in turn."""
+    """Each method that works on patches in turn."""
     network = request.getfixturevalue("bright_is_cell") if request.param == NETWORK else None
     return method(request.param, network)
 
 
 class TestEveryMethod:
-    """What configs and the command line may expect of a mask method, whichever it is."""
+    """What may be expected of a mask method that works on patches, whichever it is."""
 
     def test_masks_have_the_shape_of_the_patches(self, masks_of: Method) -> None:
         given_patches = patches(1, 2, 3)
@@ -194,10 +199,67 @@ def test_an_unknown_method_is_refused_by_name() -> None:
 
 
 def test_the_network_s_method_needs_its_network() -> None:
-    with pytest.raises(ConfigError, match="found none; train one by 'ck19ml unet'"):
+    with pytest.raises(ConfigError, match="needs a trained network; train one by 'ck19ml unet'"):
         method(NETWORK)
 
 
 def test_a_network_goes_to_another_process(bright_is_cell: StoredMasks) -> None:
     there = pickle.loads(pickle.dumps(bright_is_cell))  # noqa: S301 - written above
     np.testing.assert_array_equal(there(patches(1), LEVEL), bright_is_cell(patches(1), LEVEL))
+
+
+class TestSegment:
+    """A raw field by any method: masks and numbered cells of the whole field."""
+
+    @pytest.fixture
+    def image(self) -> np.ndarray:
+        rng = np.random.default_rng(3)
+        image = rng.normal(170, 6, (100, 120, 2))
+        y, x = np.ogrid[:100, :120]
+        for middle in (30, 39, 80, 114):
+            image[(y - 50) ** 2 + (x - middle) ** 2 < 4.5**2, 1] += 900
+        image[(y - 40) ** 2 + (x - 60) ** 2 < 7**2, 0] += 1200
+        return image.astype(np.uint16)
+
+    @pytest.mark.parametrize("name", [INSTRUMENT, *METHODS])
+    def test_cells_are_numbered_in_both_channels(self, image: np.ndarray, name: str) -> None:
+        found = segment(image, MaskSettings(name, patch_size=48))
+        assert found.masks.shape == found.labels.shape == (2, 100, 120)
+        assert found.labels.max(axis=(1, 2)).tolist() == [1, 4]
+        assert found.labels[1, 50, 30] != found.labels[1, 50, 39]  # they touch
+        assert np.all(found.masks[found.labels > 0])
+
+    def test_patches_leave_the_left_and_lower_margin_out(self, image: np.ndarray) -> None:
+        found = segment(image, MaskSettings("threshold", patch_size=48, levels=(0, 0)))
+        assert found.pixels == 2 * 2 * 48 * 48
+        assert not found.masks[:, 96:].any()
+        assert not found.masks[:, :, :24].any()
+        assert segment(image, MaskSettings()).pixels == 100 * 120
+
+    def test_each_channel_has_its_own_level(self, image: np.ndarray) -> None:
+        found = segment(image, MaskSettings("otsu", patch_size=48, levels=(4000, 255)))
+        assert found.labels.max(axis=(1, 2)).tolist() == [0, 4]
+
+    def test_pieces_smaller_than_a_cell_have_no_number(self, image: np.ndarray) -> None:
+        image[20:23, 60:63, 1] = 3000  # 9 pixels, 16 um2
+        found = segment(image, MaskSettings("otsu-field", patch_size=48))
+        assert found.masks[1, 21, 61]
+        assert found.labels[1, 21, 61] == 0
+
+    def test_the_network_sees_raised_patches(
+        self, image: np.ndarray, bright_is_cell: StoredMasks
+    ) -> None:
+        found = segment(image, MaskSettings(NETWORK, patch_size=48), bright_is_cell)
+        assert found.labels.max(axis=(1, 2)).tolist() == [1, 4]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_study_s_methods_miss_is_said(name: str) -> None:
+    told = shortcoming(name)
+    assert (told is None) == (name in (INSTRUMENT, NETWORK))
+    assert told is None or (name in told and "'instrument'" in told)
+
+
+def test_the_default_does_not_work_on_patches() -> None:
+    with pytest.raises(ConfigError, match="works on patches"):
+        method(INSTRUMENT)

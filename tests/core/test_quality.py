@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from ck19ml.core.mask_methods import Segmentation
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.core.quality import (
     MEASURES,
@@ -80,15 +81,11 @@ def test_background_is_the_tenth_percentile() -> None:
 
 class TestCells:
     def test_by_hand(self) -> None:
-        mask = np.array([[1, 1, 0, 0, 1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 0]], bool)
-        # One piece of three that touches at a corner, one single pixel, one of four.
-        assert cells(mask, 1) == (3, pytest.approx(8 / 3))
-        assert cells(mask, 2) == (2, 3.5)
-        assert cells(mask, 4) == (1, 4)
+        labels = np.array([[1, 1, 0, 0, 2], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0], [3, 3, 3, 3, 0]])
+        assert cells(labels) == (3, pytest.approx(8 / 3))
 
-    @pytest.mark.parametrize(("mask", "least"), [(np.zeros((3, 3)), 1), (np.eye(3), 4)])
-    def test_without_a_cell_the_area_is_not_a_number(self, mask: np.ndarray, least: int) -> None:
-        count, area = cells(mask.astype(bool), least)
+    def test_without_a_cell_the_area_is_not_a_number(self) -> None:
+        count, area = cells(np.zeros((3, 3), np.int32))
         assert count == 0
         assert np.isnan(area)
 
@@ -96,13 +93,17 @@ class TestCells:
 def test_a_field_is_measured_channel_by_channel() -> None:
     field = np.full((20, 20, 2), 100, np.uint16)
     field[:, :5, TCELL] = 4095
-    masks = np.zeros((20, 20, 2), bool)
-    masks[2:12, 2:12, DC] = True  # 100 pixels of 4 um2
-    masks[0:3, 0:3, TCELL] = True  # 9 pixels, 36 um2: below the sieve of 40
-    found = measure(field, masks, maximum=4095, faulty_share=0.25, pixel_size_um=2.0)
+    labels = np.zeros((2, 20, 20), np.int32)
+    labels[DC, 2:12, 2:12] = 1  # 100 pixels of 4 um2
+    masks = labels > 0
+    masks[TCELL, 0:3, 0:3] = True  # 9 pixels, too small for a cell
+    segmentation = Segmentation(masks, labels, pixels=400)
+    found = measure(field, segmentation, maximum=4095, faulty_share=0.25, pixel_size_um=2.0)
     assert tuple(found) == MEASURES
     assert (found["cells_dc"], found["cell_area_um2_dc"]) == (1, 400)
     assert found["cells_tcell"] == 0
+    assert (found["covered_dc"], found["covered_tcell"]) == (0.25, 9 / 400)
+    assert found["cell_overlap_um2"] == 4
     assert (found["saturated_dc"], found["saturated_tcell"]) == (0, 0.25)
     assert (found["background_dc"], found["background_tcell"]) == (100, 100)
     assert (found["focus_dc"], found["faulty_share"]) == (0, 0.25)

@@ -9,12 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from ck19ml.core import mask_methods
+from ck19ml.core.instrument_masks import CellKinds, TCells
 from ck19ml.core.patches import cut, raise_background
 from ck19ml.core.scores.metrics import well_probabilities
 from ck19ml.errors import PlateError
 from ck19ml.networks import architectures, training
+from ck19ml.networks.batches import Patches
 from ck19ml.networks.card import Card, stimulations
 from ck19ml.networks.scorer import Scorer, load_scorer, without_faulty
+from ck19ml.plates.dataset.store import Dataset
 
 SIZE = 32
 CLASSES = ["Unstimulated", "OVA", "ConA"]
@@ -87,8 +90,8 @@ def test_a_raw_field_gives_what_its_patches_give(scorer: Scorer) -> None:
     assert len(table) == 2
     assert table["patches"].tolist() == [6, 6]  # 2 x 3 patches of 32 in 70 x 100 pixels
     for index, image in enumerate(raw):
-        patches = raise_background(cut(image, SIZE), 255)
-        assert patches.min() == 255
+        patches = Patches(raise_background(cut(image, SIZE), 255))
+        assert patches.raw.min() == 255
         each = scorer.predict_patches(patches).astype(np.float64)
         combined = well_probabilities(each, np.zeros(len(each), np.intp))[0]
         row = table.iloc[index]
@@ -118,14 +121,33 @@ def test_the_type_of_the_values_does_not_matter(scorer: Scorer, dtype: type) -> 
     assert scorer.predict(fields().astype(dtype)).equals(scorer.predict(fields()))
 
 
-def test_a_masked_model_sees_nothing_outside_the_masks() -> None:
-    scorer = scorer_of("classifier", masked=True)
-    raw = scorer.cut(fields()[0])
-    patches = scorer.patches(raw)
+@pytest.mark.parametrize("method", ["instrument", "otsu"])
+def test_a_masked_model_sees_nothing_outside_the_masks(method: str) -> None:
+    scorer = scorer_of("classifier", masked=True, mask=method)
+    image = fields()[0]
+    image[20:30, 50:60] = 60_000
+    patches = scorer.cut(image)
     assert patches.masks is not None
-    np.testing.assert_array_equal(patches.masks, mask_methods.METHODS["otsu"](raw, 255))
+    found = mask_methods.segment(image, mask_methods.MaskSettings(method, patch_size=SIZE))
+    np.testing.assert_array_equal(patches.masks, cut(np.moveaxis(found.masks, 0, -1), SIZE))
+    assert patches.masks.any()
     assert np.all(patches.batch(slice(None))[~patches.masks] == 0)
-    assert scorer_of("classifier").patches(raw).masks is None
+    assert scorer_of("classifier").cut(image).masks is None
+
+
+def test_raw_fields_are_masked_as_the_card_says() -> None:
+    cells = CellKinds(tcell=TCells(diameter_um=20))
+    scorer = scorer_of("classifier", mask="instrument", cells=cells, pixel_size_um=0.5)
+    assert scorer.mask_settings == mask_methods.MaskSettings(
+        "instrument", cells, 0.5, SIZE, (255, 255)
+    )
+
+
+def test_a_masked_model_takes_a_dataset_s_own_masks(tiny_dataset: Dataset) -> None:
+    rows = np.array([3, 5])
+    patches = scorer_of("classifier", masked=True).read(tiny_dataset, rows)
+    np.testing.assert_array_equal(patches.masks, tiny_dataset.read_masks(rows))
+    assert scorer_of("classifier").read(tiny_dataset, rows).masks is None
 
 
 def test_faulty_patches_are_left_out_and_counted(scorer: Scorer) -> None:
@@ -209,7 +231,7 @@ def test_a_wrong_input_is_refused(scorer: Scorer, wrong: NDArray[Any], found: st
 def test_eight_bit_models_take_eight_bit_values() -> None:
     scorer = scorer_of("classifier", bit_depth=8, background=15)
     raw = np.random.default_rng(4).integers(0, 256, (1, SIZE, SIZE, 2))
-    assert scorer.cut(raw[0].astype(np.uint8)).min() == 15
+    assert scorer.cut(raw[0].astype(np.uint8)).raw.min() == 15
     scorer.predict(raw)
     with pytest.raises(PlateError, match="between 0 and 255"):
         scorer.predict(raw + 1)

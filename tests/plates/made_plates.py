@@ -15,16 +15,14 @@ SIDE = 40
 
 
 def grey(seed: int, shape: tuple[int, int] = (SIDE, SIDE), bits: int = 12) -> np.ndarray:
-    """A noisy plane with bright spots on it."""
+    """A noisy plane with a bright square of a cell's size in every 16 x 16 pixels."""
     rng = np.random.default_rng(seed)
     largest = 2**bits - 1
     plane = rng.integers(0, largest // 12, shape)
-    corners = rng.random(shape) < 0.06
-    # Squares of 2 x 2 pixels: single ones are noise and in no mask.
-    spots = (
-        corners | np.roll(corners, 1, 0) | np.roll(corners, 1, 1) | np.roll(corners, (1, 1), (0, 1))
-    )
-    plane[spots] = rng.integers(largest // 8, largest + 1, int(spots.sum()))
+    for top in range(0, shape[0] - 15, 16):
+        for left in range(shape[1] % 16, shape[1] - 15, 16):
+            y, x = np.array([top, left]) + rng.integers(2, 7, 2)
+            plane[y : y + 8, x : x + 8] = rng.integers(largest // 2, largest, (8, 8))
     return plane.astype(np.uint8 if bits <= 8 else np.uint16)
 
 

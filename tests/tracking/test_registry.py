@@ -107,9 +107,9 @@ def test_a_logged_model_is_made_of_files_that_run_nothing(version: Version) -> N
 
 def test_the_bare_network_takes_scaled_patches(version: Version, scorer: Scorer) -> None:
     network = mlflow.keras.load_model(f"runs:/{version.run.id}/network")
-    raw = scorer.cut(raw_fields()[0])
-    scaled = scorer.patches(raw).batch(slice(None))
-    np.testing.assert_allclose(network.predict_on_batch(scaled), scorer.predict_patches(raw))
+    patches = scorer.cut(raw_fields()[0])
+    scaled = patches.batch(slice(None))
+    np.testing.assert_allclose(network.predict_on_batch(scaled), scorer.predict_patches(patches))
 
 
 def test_the_weights_stand_under_weights(version: Version, scorer: Scorer) -> None:

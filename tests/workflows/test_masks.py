@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ck19ml.config import MasksConfig
+from ck19ml.core.cells import separate
+from ck19ml.core.mask_methods import Segmentation
 from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.mask_examples import MaskWell, simulate_well
 from ck19ml.workflows import masks
@@ -14,20 +18,39 @@ def well() -> MaskWell:
     return simulate_well(2, 384, np.random.default_rng(3), Degradation())
 
 
+def found(masks: np.ndarray) -> Segmentation:
+    """Masks, (2, height, width), with their touching cells separated."""
+    return Segmentation(masks, np.stack([separate(mask) for mask in masks]), masks[0].size)
+
+
+@pytest.fixture(scope="module")
+def truth(well: MaskWell) -> Segmentation:
+    return found(np.stack([well.field.dc_mask, well.field.tcell_mask]))
+
+
 class TestWellRow:
-    def test_the_true_masks_have_no_error(self, well: MaskWell) -> None:
-        row = masks.well_row(well.masks, well)
+    def test_the_true_masks_have_no_error(self, well: MaskWell, truth: Segmentation) -> None:
+        row = masks.well_row(truth, well)
         assert (row["iou"], row["dice"]) == (1, 1)
         assert (row["overlap_error"], row["tcell_overlap_error"]) == (0, 0)
         assert 0 < row["count_error_tcell"] < 0.5  # cells that lie on one another count as one
 
-    def test_empty_masks_miss_everything(self, well: MaskWell) -> None:
-        row = masks.well_row(np.zeros_like(well.masks), well)
+    def test_empty_masks_miss_everything(self, well: MaskWell, truth: Segmentation) -> None:
+        row = masks.well_row(found(np.zeros_like(truth.masks)), well)
         assert (row["iou"], row["count_error_dc"], row["count_error_tcell"]) == (0, 1, 1)
         assert row["tcell_overlap_error"] > 0.3  # ConA: most T cells lie on DCs
 
-    def test_its_keys_are_the_measures(self, well: MaskWell) -> None:
-        assert set(masks.well_row(well.masks, well)) == set(masks.MEASURES)
+    def test_its_keys_are_the_measures(self, well: MaskWell, truth: Segmentation) -> None:
+        assert set(masks.well_row(truth, well)) == set(masks.MEASURES)
+
+
+def test_every_method_masks_the_same_fields() -> None:
+    config = MasksConfig(methods=["instrument", "otsu"], wells=2, size=192, conditions={"p": {}})
+    wells = masks.simulate_wells(config)
+    table, seconds = masks.compare(masks._methods(config, Path()), wells)
+    ious = table.groupby("method")["iou"].mean()
+    assert ious["instrument"] > 0.85 > ious[masks.BASELINE] > ious["otsu"]
+    assert {name: took.patches for name, took in seconds.items()} == dict.fromkeys(ious.index, 2)
 
 
 def test_wells_of_all_conditions_have_the_same_cells() -> None:

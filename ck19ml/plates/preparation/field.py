@@ -17,7 +17,7 @@ from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, read_field
 from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation import partial_dataset
-from ck19ml.plates.preparation.settings import Preparation
+from ck19ml.plates.preparation.settings import Preparation, mask_settings
 from ck19ml.plates.problems import Problem
 
 BEYOND_CHANCE = "overlap_z"
@@ -42,7 +42,7 @@ class Task:
     light : Light, optional
         Where the illumination is corrected.
     network : Method, optional
-        Where the masks are made by one, see `masking.method`.
+        Where the masks are made by one, see `core.mask_methods.method`.
     """
 
     index: int
@@ -58,6 +58,11 @@ class Task:
     def block(self) -> int:
         """Side of the blocks for the illumination; small fields have 16 or more of them."""
         return max(1, min(illumination.BLOCK, min(self.shape) // 16))
+
+    @property
+    def masks(self) -> mask_methods.MaskSettings:
+        """How the field is masked."""
+        return mask_settings(self.description, self.preparation)
 
     @property
     def patches(self) -> int:
@@ -105,70 +110,89 @@ def prepare_field(task: Task) -> Outcome:
         image = read_field(task.field, task.description)
     except ImageError as error:
         return Outcome(task.index, (as_problem(task.field, error),))
-    problems = _judge(task, image)
+    # Channels lie apart in memory: each step looks at one channel at a time.
+    even = np.stack([_even(task, image[..., channel], channel) for channel in (0, 1)])
+    found = mask_methods.segment(np.moveaxis(even, 0, -1), task.masks, task.network)
+    problems = _judge(task, image, found)
     if not problems:
-        _write(task, image)
+        _write(task, image, even, found)
     return Outcome(task.index, problems)
 
 
-def _judge(task: Task, image: NDArray[np.uint16]) -> tuple[Problem, ...]:
+def _judge(
+    task: Task, image: NDArray[np.uint16], found: mask_methods.Segmentation
+) -> tuple[Problem, ...]:
     """Find what only the pixels tell."""
     field, limit = task.field, task.preparation.saturated_limit
     maximum = 2**task.description.bit_depth - 1
-    found = []
+    problems = []
     for name, channel in quality.CHANNELS.items():
         path = getattr(field, name)
         share = quality.saturated_share(image[..., channel], maximum)
         if share > limit:
             text = (
-                f"{path}: expected at most {limit:.1%} of the pixels at the camera's maximum "
-                f"{maximum}, found {share:.1%}; expose the well again"
+                f"{path}: {share:.1%} of the pixels are at the camera's maximum {maximum}, more "
+                f"than the limit of {limit:.1%}; expose the well again"
             )
-            found.append(Problem(field.plate, field.well, field.field, path, "saturated", text))
-        if not task.preparation.keep_empty and _is_empty(task, image[..., channel]):
+            problems.append(Problem(field.plate, field.well, field.field, path, "saturated", text))
+        elif not task.preparation.keep_empty and is_empty(found, channel):
             text = (
-                f"{path}: expected grey values above the background {task.description.level}, "
-                "found none; image the well again, or keep it as faulty by --keep-empty"
+                f"{path}: no cell found by the mask method '{task.preparation.mask}'; image the "
+                "well again, or keep it as faulty by --keep-empty"
             )
-            found.append(Problem(field.plate, field.well, field.field, path, "empty", text))
-    return tuple(found)
+            problems.append(Problem(field.plate, field.well, field.field, path, "empty", text))
+    return tuple(problems)
 
 
-def _is_empty(task: Task, plane: NDArray[np.uint16]) -> bool:
-    return int(plane.max()) <= task.description.level
+def is_empty(found: mask_methods.Segmentation, channel: int) -> bool:
+    """Return whether a channel shows no cell; single hot pixels are none."""
+    return not found.labels[channel].any()
 
 
-def _write(task: Task, raw: NDArray[np.uint16]) -> None:
-    size, level = task.preparation.patch_size, task.description.level
-    # Channels lie apart in memory until the end: each step looks at one channel at a time.
-    planes = [_even(task, raw[..., channel], channel) for channel in (0, 1)]
-    apart: list[NDArray[Any]] = [raise_background(cut(plane, size), level) for plane in planes]
-    method = mask_methods.method(task.preparation.mask, task.network)
-    found = [method(part[..., None], level)[..., 0] for part in apart]
+def _write(
+    task: Task,
+    raw: NDArray[np.uint16],
+    even: NDArray[np.uint16],
+    found: mask_methods.Segmentation,
+) -> None:
+    """Write the patches, masks and record of a field.
+
+    `found` holds the cells of the whole field: what else is to be known of them is measured here.
+    """
+    size, levels = task.preparation.patch_size, task.masks.levels
+    apart: list[NDArray[Any]] = [
+        raise_background(cut(plane, size), level) for plane, level in zip(even, levels, strict=True)
+    ]
+    parts = [cut(mask, size) for mask in found.masks]
     dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
     patches = interleave([part.astype(dtype, copy=False) for part in apart])
-    masks = interleave([part.view(np.uint8) for part in found]).view(np.bool_)
-    faulty = np.any([is_faulty(part[..., None], level) for part in apart], axis=0)
+    masks = interleave([part.view(np.uint8) for part in parts]).view(np.bool_)
+    faulty = np.any(
+        [is_faulty(part[..., None], level) for part, level in zip(apart, levels, strict=True)],
+        axis=0,
+    )
     yx = origins(*task.shape, size)
-    each = np.moveaxis(np.stack(found), 0, -1)
+    each = np.moveaxis(np.stack(parts), 0, -1)
     score = overlap.score(each)
     columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **vars(score)}
-    whole = np.moveaxis(np.stack([_mosaic(part, task.shape, size) for part in found]), 0, -1)
     measured = quality.measure(
         raw,
-        whole,
+        found,
         maximum=2**task.description.bit_depth - 1,
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
     )
     if task.preparation.chance:
         columns[BEYOND_CHANCE] = chance.by_chance(each).z
-        measured[BEYOND_CHANCE] = float(chance.by_chance(whole[None]).z[0])
+        # Of the part that is cut into patches, as the areas beside it.
+        rows, columns_px = (size * count for count in grid_shape(*task.shape, size))
+        whole = found.masks[:, :rows, task.shape[1] - columns_px :]
+        measured[BEYOND_CHANCE] = float(chance.by_chance(np.moveaxis(whole, 0, -1)[None]).z[0])
     write_field(task.folder, task.index, patches, masks)
     record = partial_dataset.Record(
         columns={name: values.tolist() for name, values in columns.items()},
         quality=measured,
-        empty=any(_is_empty(task, raw[..., channel]) for channel in (0, 1)),
+        empty=any(is_empty(found, channel) for channel in (0, 1)),
         sha256=hash_patches(patches),
         masks_sha256=hash_masks(masks),
     )
@@ -193,10 +217,3 @@ def _even(task: Task, plane: NDArray[np.uint16], channel: int) -> NDArray[Any]:
         return plane
     flat = illumination.flat_field(np.array(task.light[channel]), task.shape)
     return illumination.correct(plane, flat, 2**task.description.bit_depth - 1)
-
-
-def _mosaic(masks: NDArray[np.bool_], shape: tuple[int, int], size: int) -> NDArray[np.bool_]:
-    """Put the patches of a channel together again, so that a cell on a border is one cell."""
-    rows, columns = grid_shape(*shape, size)
-    grid = masks.reshape(rows, columns, size, size).swapaxes(1, 2)
-    return grid.reshape(rows * size, columns * size)

@@ -142,7 +142,7 @@ class Work:
                 self.parameters | {"illumination": self.preparation.illumination}
             ),
         }
-        self._csv("instrument", instrument_table(made.fields, made.labels, pixel_um))
+        self._csv("instrument", instrument_table(made.fields, made.labels, self.preparation.mask))
         write_tables(self.folder, made.table, made.fields, info)
         partial_dataset.finish(self.folder)
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Protocol
 import pandas as pd
 from pydantic import Field
 
-from ck19ml.core.mask_methods import NAMES, Method
+from ck19ml.core.mask_methods import INSTRUMENT, NAMES, MaskSettings, Method
 from ck19ml.core.quality import Thresholds
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
 from ck19ml.errors import PlateError
 from ck19ml.files.fingerprint import fingerprint
+from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Plate
 
 NETWORK_FOLDER = "mask_network"
@@ -54,7 +55,7 @@ class Preparation(Frozen):
     Attributes
     ----------
     mask : str
-        A name of `masking.NAMES`.
+        A name of `core.mask_methods.NAMES`.
     patch_size : int
         Side of a patch in pixels.
     illumination : bool
@@ -64,14 +65,13 @@ class Preparation(Frozen):
         A field with a larger share of pixels at the camera's maximum in a channel is a problem:
         what was bright cannot be told.
     keep_empty : bool
-        Whether a field without anything above the background in a channel is kept as faulty;
-        otherwise it is a problem.
+        Whether a field without a cell in a channel is kept; otherwise it is a problem.
     chance : bool
         Whether overlaps are compared with those under all shifts, see `core.chance.by_chance`: it
         takes longer than all the rest.
     """
 
-    mask: Mask = "otsu"
+    mask: Mask = INSTRUMENT
     patch_size: int = Field(default=192, ge=16, le=LARGEST_FIELD, multiple_of=16)
     illumination: bool = False
     quality: Thresholds = Thresholds()
@@ -97,10 +97,22 @@ class Preparation(Frozen):
         return known | ({"chance": True} if self.chance else {})
 
 
+def mask_settings(description: PlateDescription, preparation: Preparation) -> MaskSettings:
+    """Combine what the plate and the preparation say of the masks."""
+    return MaskSettings(
+        method=preparation.mask,
+        cells=description.cells,
+        pixel_size_um=description.pixel_size_um,
+        patch_size=preparation.patch_size,
+        levels=(description.level, description.level),
+    )
+
+
 def parameters(source: Source, preparation: Preparation, network: Network | None) -> dict[str, Any]:
     """How raw fields become patches and masks: mask, patch_size, background, bit_depth.
 
-    Where a network makes the masks, also mask_network, its fingerprint.
+    For the mask ``instrument`` also cells and pixel_size_um; where a network makes the masks,
+    mask_network, its fingerprint.
     """
     description = source.plate.description
     known = {
@@ -109,6 +121,9 @@ def parameters(source: Source, preparation: Preparation, network: Network | None
         "background": description.level,
         "bit_depth": description.bit_depth,
     }
+    if preparation.mask == INSTRUMENT:
+        known["cells"] = description.cells.model_dump()
+        known["pixel_size_um"] = description.pixel_size_um
     return known if network is None else known | {"mask_network": network.fingerprint}
 
 
@@ -162,5 +177,6 @@ def _camera(plate: Plate) -> str:
     description = plate.description
     return (
         f"{description.bit_depth} bits, background {description.level}, "
-        f"{description.pixel_size_um:g} um a pixel"
+        f"{description.pixel_size_um:g} um a pixel, cells of "
+        f"{description.cells.dc.diameter_um:g} and {description.cells.tcell.diameter_um:g} um"
     )

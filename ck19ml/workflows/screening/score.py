@@ -1,6 +1,7 @@
 """The score of a patch in a screen: how strongly the cells seem to interact, by a model."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def patch_scores(
     require_fitting(dataset, scorer.card)
     rows = dataset.usable()
     scores = np.full(len(dataset.table), np.nan)
-    outputs = in_portions(scorer.predict_patches, dataset, rows, progress)
+    outputs = in_portions(scorer.predict_patches, partial(scorer.read, dataset), rows, progress)
     scores[rows] = _scores(outputs, scorer.card, meaning)
     return scores
 

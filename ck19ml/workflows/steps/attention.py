@@ -1,6 +1,7 @@
 """Predict wells by attention over their patches, in addition to the mean log-probability."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,9 @@ def _bags(scorer: Scorer, split: Split, role: str) -> tuple[attention.Bags, NDAr
     rows = split.rows(role)
     shape = feature_shape(scorer.encoder)
     features = in_portions(
-        lambda raw: attention.pooled_features(scorer.features(raw), shape), split.dataset, rows
+        lambda patches: attention.pooled_features(scorer.features(patches), shape),
+        partial(scorer.read, split.dataset),
+        rows,
     )
     well = well_index(split.dataset.table.iloc[rows])
     labels = split.labels(rows)[np.unique(well, return_index=True)[1]]

@@ -21,7 +21,10 @@ INSTRUMENT = "instrument.csv"
 WELL = ["plate", "well"]
 
 CELLS = {"dc": "DC", "tcell": "T cell"}
-QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
+QUALITY_LABELS = {
+    "faulty_share": "faulty patches (%)",
+    "cell_overlap_um2": "area in which T cells lie on DCs (µm²)",
+} | {
     f"{name}_{channel}": text.format(cell)
     for channel, cell in CELLS.items()
     for name, text in {
@@ -30,6 +33,7 @@ QUALITY_LABELS = {"faulty_share": "faulty patches (%)"} | {
         "background": "background of {} (grey value)",
         "cells": "{}s counted",
         "cell_area_um2": "mean area of a {} (µm²)",
+        "covered": "field covered by {}s (%)",
     }.items()
 }
 """What stands at the colour bar of each of `core.quality.MEASURES`."""
@@ -91,7 +95,7 @@ def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
         wells = fields.groupby("well")[list(MEASURES)].mean()
         names = list(wells.index)
         for measure in MEASURES:
-            share = measure.startswith(("saturated", "faulty"))
+            share = measure.startswith(("saturated", "faulty", "covered"))
             figure = plate_heatmap(
                 names,
                 wells[measure],

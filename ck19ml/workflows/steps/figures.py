@@ -1,5 +1,6 @@
 """Choose the figures of a run from its evaluation."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def curve_of(evaluation: Evaluation) -> dict[str, NDArray[np.float64]]:
 def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Figures:
     """Draw a few of the patches in these rows, (n,): as they are, reconstructed, the difference."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).astype(int)]
-    patches = scorer.patches(dataset.read(chosen))
+    patches = scorer.read(dataset, chosen)
     table = dataset.table.iloc[chosen]
     made = scorer.network.predict_on_batch(patches.batch(slice(None)))
     titles = [f"{row.well}\n{row.stimulation}" for row in table.itertuples()]
@@ -105,7 +106,7 @@ def umap_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], see
     if len(rows) > MOST_POINTS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
     table = dataset.table.iloc[rows]
-    mapped = embed(in_portions(scorer.features, dataset, rows), seed)
+    mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), rows), seed)
     return {"umap": plots.umap_scatter(mapped, table["stimulation"], table["overlap"])}
 
 

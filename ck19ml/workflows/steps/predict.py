@@ -44,11 +44,11 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
         for done, field in enumerate(plate.fields, start=1):
             image = read_field(field, plate.description)
             _require_patch(field, image.shape[:2], scorer.card.patch_size)
-            raw = scorer.cut(image)
-            outputs = scorer.outputs(raw)
-            masks = scorer.masks(raw)
+            masks = scorer.masks(image)
+            cut = scorer.cut(image, masks)
+            outputs = scorer.outputs(cut)
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
-                                  "patch": range(len(raw)), "faulty": scorer.faulty(raw),
+                                  "patch": range(len(cut)), "faulty": scorer.faulty(cut),
                                   "overlap": measures(masks)[scorer.card.target]})  # fmt: skip
             values = outputs.reshape(len(outputs), -1)
             fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))

@@ -1,6 +1,7 @@
 """Profiles: what an encoder sees in wells and patches, in pycytominer's columns."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,8 @@ def _batches(
     scorer: Scorer, dataset: Dataset, rows: NDArray[np.intp]
 ) -> Iterator[tuple[NDArray[np.integer], NDArray[np.float32]]]:
     with bar(f"features of {dataset.name}") as progress:
-        for part, raw in portions(dataset, rows, progress):
-            yield part, scorer.features(raw).reshape(len(part), -1)
+        for part, patches in portions(partial(scorer.read, dataset), rows, progress):
+            yield part, scorer.features(patches).reshape(len(part), -1)
 
 
 def well_profiles(

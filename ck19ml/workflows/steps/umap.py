@@ -1,5 +1,7 @@
 """Maps of the patches of an evaluation: a figure, and a page that answers to the mouse."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -47,11 +49,11 @@ def umap_maps(
     from ck19ml.plots.interactive import interactive_umap, thumbnails  # Bokeh takes a second
 
     chosen = _some(np.asarray(rows), MOST_POINTED_AT, seed)
-    mapped = embed(in_portions(scorer.features, dataset, chosen), seed)
+    mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), chosen), seed)
     table = dataset.table.iloc[chosen][[*KEYS, "compound", "concentration_um"]].merge(
         predictions, on=KEYS, how="left", validate="1:1"
     )
-    pictures = in_portions(lambda raw: np.array(thumbnails(rescale(raw))), dataset, chosen)
+    pictures = in_portions(lambda raw: np.array(thumbnails(rescale(raw))), dataset.read, chosen)
     drawn = _some(np.arange(len(chosen)), MOST_POINTS, seed)
     few = table.iloc[drawn]
     figure = plots.umap_scatter(mapped[drawn], few["stimulation"], few["overlap"])

@@ -14,7 +14,7 @@ FIELDS = pd.DataFrame(
         "cell_area_um2_tcell": [math.nan, 100.0, 80.0],
         "cells_dc": [4, 10, 0],
         "cell_area_um2_dc": [150.0, 140.0, math.nan],
-        "overlap_area_px": [0, 500, 260],
+        "cell_overlap_um2": [0.0, 500.0, 260.0],
     }
 )
 LABELS = pd.DataFrame(
@@ -23,14 +23,14 @@ LABELS = pd.DataFrame(
 
 
 def table() -> pd.DataFrame:
-    return instrument_table(FIELDS, LABELS, pixel_size_um=1.0).set_index("well")
+    return instrument_table(FIELDS, LABELS, mask="otsu").set_index("well")
 
 
 def test_the_columns_are_the_instrument_s() -> None:
-    assert instrument_table(FIELDS, LABELS, 1.0).columns.tolist() == [
+    assert instrument_table(FIELDS, LABELS, "otsu").columns.tolist() == [
         "plate", "well", "stimulation", "tcell_area_mean_um2", "tcell_count",
         "dc_area_mean_um2", "dc_count", "overlap_percent", "overlap_area_sum_um2",
-        "overlap_over_tcell_area",
+        "overlap_over_tcell_area", "mask",
     ]  # fmt: skip
 
 
@@ -46,9 +46,8 @@ def test_a_well_s_fields_are_taken_together() -> None:
     assert well["stimulation"] == "ConA"
 
 
-def test_areas_are_in_square_micrometres() -> None:
-    double = instrument_table(FIELDS, LABELS, pixel_size_um=2.0).set_index("well")
-    assert double.loc["A03", "overlap_area_sum_um2"] == 4 * 760
+def test_it_says_what_made_the_masks() -> None:
+    assert table()["mask"].tolist() == ["otsu", "otsu"]
 
 
 def test_where_no_cell_is_nothing_is_a_mean_of_it() -> None:

@@ -1,7 +1,7 @@
 import hashlib
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from ck19ml.core.masks import otsu
+from ck19ml.core.instrument_masks import CellKinds
+from ck19ml.core.mask_methods import MaskSettings, segment
 from ck19ml.core.overlap import DC, TCELL, score
 from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.errors import ConfigError, PlateError
@@ -43,7 +44,9 @@ LAYOUT = labels(["A03", "B11", "C01"])
 
 
 def prepared(plate: Plate, target: Path, layout: pd.DataFrame = LAYOUT, **changes: int) -> Dataset:
-    return prepare_dataset(plate, layout, target, **({"mask": "otsu", "patch_size": 16} | changes))
+    return prepare_dataset(
+        plate, layout, target, **({"mask": "instrument", "patch_size": 16} | changes)
+    )
 
 
 def found(plate: Plate, target: Path, layout: pd.DataFrame = LAYOUT, size: int = 16) -> str:
@@ -107,17 +110,43 @@ class TestTheDataset:
         assert info["source"] == str(plate.folder)
         assert info["plate"] == "CK19"
         assert info["parameters"] == {
-            "mask": "otsu",
+            "mask": "instrument",
             "patch_size": 16,
             "background": 255,
             "bit_depth": 12,
+            "cells": CellKinds().model_dump(),
+            "pixel_size_um": 1.34,
         }
         assert info["software"].startswith("ck19ml ")
+
+    @pytest.mark.parametrize("mask", ["instrument", "otsu", "threshold-field"])
+    def test_masks_are_cut_from_the_mask_of_the_whole_field(
+        self, tiny_plate: Path, tmp_path: Path, mask: str
+    ) -> None:
+        plate = find_plate(tiny_plate)
+        plate = replace(plate, fields=plate.fields[:1])
+        layout = read_layout(tiny_plate / "layout.csv")
+        dataset = prepare_dataset(plate, layout, tmp_path / "d.zarr", mask=mask, patch_size=192)
+        found = segment(read_field(plate.fields[0], plate.description), MaskSettings(mask))
+        np.testing.assert_array_equal(
+            dataset.read_masks(np.arange(4)), cut(np.moveaxis(found.masks, 0, -1))
+        )
+        field = dataset.fields.iloc[0]
+        assert field["cells_tcell"] == found.labels[1].max() > 0
+        assert field["covered_dc"] == np.count_nonzero(found.masks[0]) / found.pixels
+        both = np.count_nonzero(found.masks.all(axis=0)) * 1.34**2
+        assert field["cell_overlap_um2"] == pytest.approx(both)
+        assert set(pd.read_csv(dataset.path / "instrument.csv")["mask"]) == {mask}
+
+    def test_another_cell_size_is_another_dataset(self, plate: Plate, tmp_path: Path) -> None:
+        target = prepared(plate, tmp_path / "d.zarr").path
+        (plate.folder / "plate.yaml").write_text("cells: {tcell: {diameter_um: 20}}")
+        with pytest.raises(ConfigError, match=r"cells .*11\.3.* not .*20"):
+            found(find_plate(plate.folder), target)
 
     def test_faulty_and_overlap_follow_from_what_is_stored(self, tiny_dataset: Dataset) -> None:
         every = np.arange(len(tiny_dataset.table))
         patches, masks = tiny_dataset.read(every), tiny_dataset.read_masks(every)
-        np.testing.assert_array_equal(masks, otsu(patches, 255))
         for name, values in asdict(score(masks)).items():
             np.testing.assert_array_equal(tiny_dataset.table[name], values)
         np.testing.assert_array_equal(tiny_dataset.table["faulty"], is_faulty(patches))

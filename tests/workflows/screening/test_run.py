@@ -65,7 +65,7 @@ def test_a_classifier_s_score_is_the_log_odds(scorer: Scorer, tiny_dataset: Data
     faulty = tiny_dataset.table["faulty"].to_numpy(bool)
     assert np.array_equal(np.isnan(scores), faulty)
     rows = np.flatnonzero(~faulty)[:4]
-    p = scorer.predict_patches(tiny_dataset.read(rows))
+    p = scorer.predict_patches(scorer.read(tiny_dataset, rows))
     reference, target = (scorer.card.classes.index(n) for n in ("Unstimulated", "ConA"))
     assert scores[rows] == pytest.approx(np.log(p[:, target] / p[:, reference]), abs=1e-4)
 
@@ -161,7 +161,7 @@ def test_profiles_are_read_by_pycytominer(
             "Metadata_Concentration_uM", "Metadata_Control"} <= set(metadata)  # fmt: skip
     # One well by hand: the mean of its usable patches.
     first = usable[usable["well"] == profiles.loc[0, "Metadata_Well"]].index.to_numpy()
-    known = scorer.features(tiny_dataset.read(first)).reshape(len(first), -1).mean(axis=0)
+    known = scorer.features(scorer.read(tiny_dataset, first)).reshape(len(first), -1).mean(axis=0)
     assert profiles.loc[0, features].to_numpy(float) == pytest.approx(known, abs=1e-5)
     assert profiles.loc[0, "Metadata_Patches"] == len(first)
 
@@ -193,7 +193,7 @@ def test_patch_profiles_have_one_row_a_usable_patch(
     assert table["Metadata_Patch"].tolist() == usable["patch"].tolist()
     assert table["Metadata_Well"].tolist() == usable["well"].tolist()
     row = len(table) - 1
-    known = scorer.features(tiny_dataset.read(usable.index.to_numpy()[[row]])).ravel()
+    known = scorer.features(scorer.read(tiny_dataset, usable.index.to_numpy()[[row]])).ravel()
     found = table.filter(like="Cells_Encoder_").to_numpy()[row]
     assert found == pytest.approx(known, abs=1e-5)
     with pytest.raises(PlateError, match="use --overwrite"):
