@@ -5,6 +5,7 @@ import pytest
 
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import INCELL, PlateDescription, read_description
+from tests.places import ROOT
 
 NAMED = r"(?P<row>[A-P])(?P<column>\d+)_(?P<channel>\w+)\.tif"
 STACKED = r"(?P<row>[A-P])(?P<column>\d+)\.tif"
@@ -113,3 +114,11 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plate.yaml").write_bytes("name: Übersicht".encode("latin-1"))
     with pytest.raises(PlateError, match=r"expected YAML in .*plate\.yaml"):
         read_description(tmp_path)
+
+
+def test_the_examples_of_the_docs_are_descriptions(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "plates.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    assert len(examples) == 3
+    for example in examples:
+        assert described(tmp_path, example).files != INCELL
