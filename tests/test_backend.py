@@ -9,19 +9,19 @@ import pytest
 
 from tests.places import ROOT
 
-MODEL_PART = ("test_models", "test_training", "test_classifier", "test_scoring")
+MODEL_PART = ("test_architectures", "test_training", "test_heads", "test_scorer")
 
 WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
 import numpy as np
-from ck19ml import models, training
+from ck19ml.networks import architectures, training
 from ck19ml.networks.batches import Batches, Patches
 from ck19ml.networks.settings import FitSettings
 from ck19ml.networks.training import fit, predict
 training.seed_everything(1)
 raw = np.random.default_rng(1).integers(255, 4096, (12, 16, 16, 2)).astype(np.uint16)
-network = models.build_autoencoder("compact", 16)
+network = architectures.build_autoencoder("compact", 16)
 batches = Batches(Patches(raw), None, 4, np.random.default_rng(1))
 result = fit(network, batches, Batches(Patches(raw), None, 4), FitSettings(epochs=2, batch_size=4),
              loss="binary_crossentropy")
@@ -50,7 +50,7 @@ def test_training_needs_no_tensorflow() -> None:
 
 
 def test_the_model_part_of_the_suite_passes_under_jax() -> None:
-    files = [f"tests/{name}.py" for name in MODEL_PART]
+    files = [f"tests/networks/{name}.py" for name in MODEL_PART]
     made = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
         cwd=ROOT, env=under_jax(), capture_output=True, text=True,

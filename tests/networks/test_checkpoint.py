@@ -194,7 +194,7 @@ def test_a_place_that_cannot_be_written_costs_the_state_and_not_the_training(
     assert len(result.history) == 3
     # Once after the first epoch, and for the last.
     assert len(caplog.records) == 2
-    assert caplog.records[0].message.startswith("cannot keep the training's state in ")
+    assert caplog.records[0].message.startswith("cannot save the training's state in ")
 
 
 def test_writing_takes_a_small_share_of_the_time(
@@ -215,7 +215,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from tests.networks.test_checkpoint import train_autoencoder
-from ck19ml import checkpoint
+from ck19ml.networks import checkpoint
 checkpoint.SHARE = float("inf")
 kept = checkpoint.Checkpoint(Path(sys.argv[1]), lambda epoch: print(f"goes on at {epoch}"))
 _, result = train_autoencoder(kept, lambda epoch, _: time.sleep(float(sys.argv[2])))
