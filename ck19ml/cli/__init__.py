@@ -1,4 +1,4 @@
-"""The command line: parses, calls one workflow, turns errors into one line and an exit code."""
+"""Command line: parse, call one workflow, turn errors into one line and an exit code."""
 
 import contextlib
 import errno
@@ -14,6 +14,7 @@ import typer
 
 from ck19ml import __version__
 from ck19ml.cli import masks, networks, plates, results
+from ck19ml.cli.options import reporting
 from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, printable, without_secrets
 from ck19ml.files import reading
 
@@ -44,12 +45,12 @@ COMMANDS = (
     results.screen,
     results.features,
     results.report,
-    results.ui,
 )
 """In the order of ``ck19ml --help``."""
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command()(reporting(command))
+app.command()(results.ui)
 
 
 @app.callback(invoke_without_command=True)
@@ -65,11 +66,11 @@ def root(
 
 
 def main() -> None:
-    """Run the command line and leave with the documented exit code."""
+    """Run the command line and exit with the documented code."""
     _quiet()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name may hold what the terminal cannot show, or what is no text at all.
+            # File names may hold what the terminal cannot show, or bytes that are no text.
             stream.reconfigure(errors="backslashreplace")
     sys.excepthook = _show_traceback
     sys.exit(_guard(_call, "--debug" in sys.argv))
@@ -84,10 +85,10 @@ def _show_traceback(
 
 def _call() -> Any:
     for argument in sys.argv:
-        # Neither the tracking store nor a table can hold it.
+        # Neither the tracking store nor a table can hold other encodings.
         if not reading.is_text(argument):
             raise ConfigError(
-                f"expected arguments in UTF-8, found {os.fsencode(argument)!r}; rename the file"
+                f"argument {os.fsencode(argument)!r} is not UTF-8 text; rename the file"
             )
     try:
         result = app(prog_name="ck19ml", standalone_mode=False)
@@ -102,13 +103,13 @@ def _call() -> Any:
 
 
 def _forget_output() -> None:
-    """Let the interpreter end in silence: it would say once more that nobody reads."""
+    """Let the interpreter exit silently: it would report the closed output once more."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _quiet() -> None:
-    # Set before TensorFlow and MLflow are imported; what the user has set stays.
+    # Set before TensorFlow and MLflow are imported; the user's own settings stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -125,7 +126,7 @@ def _guard(call: Callable[[], Any], debug: bool) -> int:
         print(f"error: {line}", file=sys.stderr)
         return code
     except KeyboardInterrupt:
-        print("error: interrupted; run the same command again to go on", file=sys.stderr)
+        print("error: interrupted; rerun the command to resume", file=sys.stderr)
         return 1
 
 
@@ -133,18 +134,18 @@ def _explain(error: Exception) -> tuple[int, str]:
     """Return the exit code and the line of an error."""
     if isinstance(error, Ck19Error):
         return error.exit_code, str(error)
-    if hasattr(error, "format_message"):  # a usage error; Typer carries its own click
+    if hasattr(error, "format_message"):  # a usage error of Typer's own copy of click
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "ck19ml"
         return 2, f"{error.format_message().rstrip('.')}; see '{command} --help'"
     if isinstance(error, OSError) and is_full(error):
-        return 1, str(cannot_write(error.filename or "what the command makes", error))
+        return 1, str(cannot_write(error.filename or "the output", error))
     if isinstance(error, OSError) and error.filename is not None:
-        # Whatever a path turns out to be, from a name that is too long to a full disk.
+        # Any trouble with a path, such as a name that is too long.
         what = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
         reason = error.strerror or type(error).__name__
-        return 1, f"expected to use {what}, found: {reason}; check the path and its permissions"
+        return 1, f"cannot use {what}: {reason}; check the path and its permissions"
     if isinstance(error, MemoryError):
         found = f" ({error})" if str(error) else ""
-        return 1, f"expected enough memory, found too little{found}; free some or ask for less"
+        return 1, f"not enough memory{found}; free some or process less at a time"
     return 1, f"unexpected {type(error).__name__}: {error}; add --debug for the traceback"

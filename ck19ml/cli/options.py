@@ -1,19 +1,24 @@
-"""Options that commands share, and how their outcome is printed."""
+"""Options that commands share, and how commands are built and their outcome printed."""
 
-import json
+import functools
+import inspect
+import json as json_text
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ck19ml.errors import printable
+from ck19ml.workflows.outcome import Outcome
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -25,24 +30,87 @@ Audit = Annotated[
     bool,
     typer.Option(
         "--audit-leakage",
-        help="Hold out patches of the training wells too: what a split by patch would claim.",
+        help="Also hold out patches of the training wells, to show what a split by patch "
+        "would claim.",
     ),
 ]
-Model = Annotated[str, typer.Argument(help="MLflow model URI, models:/ck19-classifier@champion.")]
+Model = Annotated[str, typer.Argument(help="MLflow model URI: models:/ck19-classifier@champion.")]
 
 
-def show(as_json: bool, outcome: Any) -> None:
-    """Print an outcome: lines for people, or with --json one object on stdout.
+def reporting(command: Callable[..., Outcome]) -> Callable[..., None]:
+    """Add ``--json`` and ``--debug`` to a command, and print its outcome."""
+
+    @functools.wraps(command)
+    def run(*, json: bool, debug: bool, **values: Any) -> None:
+        show(json, command(**values))
+
+    shared = {"json": Json, "debug": Debug}
+    signature = inspect.signature(command)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(name, kind, default=False, annotation=annotation)
+        for name, annotation in shared.items()
+    ]
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *added]
+    )
+    run.__annotations__ = {**command.__annotations__, **shared}
+    return run
+
+
+def experiment(
+    name: str, summary: str, model: str, workflow: str, *, audit: bool = False
+) -> Callable[..., Outcome]:
+    """Build a command that runs an experiment file.
+
+    Parameters
+    ----------
+    name : str
+        Of the command, its file in ``experiments/``, and its function ``NAME_command``.
+    summary : str
+        First line of the help text.
+    model : str
+        Name of the config's class in `ck19ml.config`.
+    workflow : str
+        Module of `ck19ml.workflows` that holds the function.
+    audit : bool
+        Whether the command has ``--audit-leakage``.
+    """
+    default = Path(f"experiments/{name}.yaml")
+
+    def run(config: Path, changes: list[str]) -> Outcome:
+        from ck19ml import config as configs
+
+        loaded = configs.load_config(getattr(configs, model), config, changes)
+        function = getattr(import_module(f"ck19ml.workflows.{workflow}"), f"{name}_command")
+        outcome: Outcome = function(loaded)
+        return outcome
+
+    def plain(config: Config = default, set_: Set = None) -> Outcome:
+        return run(config, overrides(set_))
+
+    def audited(
+        config: Config = default, set_: Set = None, audit_leakage: Audit = False
+    ) -> Outcome:
+        return run(config, overrides(set_, audit_leakage))
+
+    command = audited if audit else plain
+    command.__name__, command.__doc__ = name, summary
+    return command
+
+
+def show(as_json: bool, outcome: Outcome) -> None:
+    """Print an outcome: lines for people, or with ``--json`` one object on stdout.
 
     Raises
     ------
     Ck19Error
-        If the outcome is that something is wrong.
+        If the outcome carries an error.
     """
     for line in outcome.lines:
         print(printable(line), file=sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(outcome.data))
+        print(json_text.dumps(outcome.data))
     if outcome.error is not None:
         raise outcome.error
 

@@ -5,49 +5,52 @@ from typing import Annotated, Any
 
 import typer
 
-from ck19ml.cli.options import Debug, Json, Overwrite, show
+from ck19ml.cli.options import Overwrite
 from ck19ml.errors import ConfigError
+from ck19ml.workflows.outcome import Outcome
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(help="Folder of the new plate.")],
-    layout: Annotated[str, typer.Option(help="ck19, ck21, ck22 or a layout file.")] = "ck19",
-    wells: Annotated[str, typer.Option(help="Number of wells, or all.")] = "all",
+    out: Annotated[Path, typer.Argument(help="Folder of the plate to write.")],
+    layout: Annotated[str, typer.Option(help="ck19, ck21, ck22, or a layout file.")] = "ck19",
+    wells: Annotated[str, typer.Option(help="Number of wells, or 'all'.")] = "all",
     size: Annotated[int, typer.Option(help="Side of a field in pixels.")] = 2048,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 2211,
-    brightfield: Annotated[bool, typer.Option(help="Write a brightfield image too.")] = False,
+    seed: Annotated[
+        int, typer.Option(help="Random seed; the same seed gives the same bytes.")
+    ] = 2211,
+    brightfield: Annotated[
+        bool, typer.Option(help="Also write a brightfield image a well.")
+    ] = False,
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Write a simulated plate: TIFFs, layout and truth."""
+) -> Outcome:
+    """Simulate a plate: write TIFFs, layout and truth."""
     from ck19ml.config import SimulateConfig, build_config
     from ck19ml.workflows.simulate import simulate as simulate_plate
 
     content: dict[str, Any] = {"layout": layout, "size": size, "seed": seed}
     content |= {"brightfield": brightfield, "wells": None if wells == "all" else wells}
     config = build_config(SimulateConfig, content, "simulate")
-    show(json, simulate_plate(out, config, overwrite=overwrite))
+    return simulate_plate(out, config, overwrite=overwrite)
 
 
 def layout(
     file: Annotated[Path, typer.Argument(help="Plate folder, or layout (.xlsx, .csv, .toml).")],
-    out: Annotated[str, typer.Option(help="Write the layout as a CSV table.")] = "",
-    figure: Annotated[str, typer.Option(help="Draw the plate: .png, .svg or .pdf.")] = "",
-    write: Annotated[str, typer.Option(help="Write a plate.yaml that fits a folder.")] = "",
+    out: Annotated[str, typer.Option(help="CSV file to write the layout to.")] = "",
+    figure: Annotated[
+        str, typer.Option(help="File to draw the plate to: .png, .svg or .pdf.")
+    ] = "",
+    write: Annotated[str, typer.Option(help="File to write a proposed plate.yaml to.")] = "",
     columns: Annotated[
         str, typer.Option(help="The file's own columns, as in '{well: colrow}'.")
     ] = "",
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+) -> Outcome:
     """Show what a layout or a plate folder says, to confirm or to correct it."""
     from ck19ml.workflows import layout as workflow
 
     table, picture, proposed = (Path(name) if name else None for name in (out, figure, write))
     names = workflow.column_names(columns) if columns else None
-    show(json, workflow.layout_command(file, table, picture, overwrite, proposed, names))
+    return workflow.layout_command(file, table, picture, overwrite, proposed, names)
 
 
 def prepare(
@@ -58,36 +61,38 @@ def prepare(
             help="Plate folders (TIFFs and a layout each), then the dataset to write, NAME.zarr.",
         ),
     ],
-    layout: Annotated[str, typer.Option(help="Layout file, instead of the folder's own.")] = "",
+    layout: Annotated[
+        str, typer.Option(help="Layout file to use instead of the folder's own.")
+    ] = "",
     mask: Annotated[str, typer.Option(help="Mask method.")] = "instrument",
     mask_model: Annotated[
-        str, typer.Option(help="MLflow URI of the network of --mask unet.")
+        str, typer.Option(help="MLflow URI of the network for --mask unet.")
     ] = "models:/ck19-unet@champion",
     patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 192,
     illumination: Annotated[
         bool, typer.Option("--illumination", help="Correct uneven illumination.")
     ] = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Go on without the fields that have problems.")
+        bool, typer.Option("--skip-bad", help="Skip fields with problems.")
     ] = False,
     keep_empty: Annotated[
-        bool, typer.Option("--keep-empty", help="Keep fields that show nothing, as faulty.")
+        bool, typer.Option("--keep-empty", help="Keep empty fields and flag them as faulty.")
     ] = False,
     chance: Annotated[
-        bool, typer.Option("--chance", help="Add z-scores of the overlap beyond chance.")
+        bool, typer.Option("--chance", help="Add z-scores of the overlap against chance.")
     ] = False,
     saturated_limit: Annotated[
-        float, typer.Option(help="Share of saturated pixels that makes a field a problem.")
+        float, typer.Option(help="Share of saturated pixels above which a field is a problem.")
     ] = 0.05,
     quality: Annotated[
-        str, typer.Option(help="Thresholds of the flags, as in {focus: 0.3, faulty: 0.5}.")
+        str, typer.Option(help="Thresholds of the quality flags: {focus: 0.3, faulty: 0.5}.")
     ] = "",
-    workers: Annotated[int, typer.Option(help="Fields worked on at a time.")] = 1,
-    scheduler: Annotated[str, typer.Option(help="Dask cluster that works instead, tcp://...")] = "",
+    workers: Annotated[int, typer.Option(help="Number of fields to process at a time.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="Dask scheduler whose workers do the work: tcp://...")
+    ] = "",
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+) -> Outcome:
     """Turn plate folders into one dataset of patches, masks and overlap."""
     from ck19ml.config import prepare_config
     from ck19ml.workflows.prepare import prepare_command
@@ -109,14 +114,14 @@ def prepare(
         },
         quality,
     )
-    show(json, prepare_command(plates, dataset, config, overwrite))
+    return prepare_command(plates, dataset, config, overwrite)
 
 
 def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:
     if len(paths) < 2:
         raise ConfigError(
-            f"expected one plate folder or more and then the dataset, found {paths[0]!r} only; "
-            "add the dataset's name"
+            f"only one path is given, {paths[0]!r}; give one or more plate folders and then the "
+            "dataset to write"
         )
     # MLproject passes several folders as one parameter, separated by spaces.
     each = [[name] if Path(name).exists() else name.split() for name in paths[:-1]]
@@ -125,23 +130,19 @@ def _plates_and_dataset(paths: list[str]) -> tuple[list[Path], Path]:
 
 def check(
     dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Compare a dataset with its hashes, and say which wells are damaged."""
+) -> Outcome:
+    """Verify a dataset against its hashes and list damaged wells."""
     from ck19ml.workflows import check as workflow
 
-    show(json, workflow.check_command(dataset))
+    return workflow.check_command(dataset)
 
 
 def export(
     plate: Annotated[Path, typer.Argument(help="Plate folder.")],
     out: Annotated[Path, typer.Argument(help="Folder to write, NAME.ome.zarr.")],
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Export a plate as OME-Zarr, to look at it in napari and other viewers."""
+) -> Outcome:
+    """Export a plate as OME-Zarr, for napari and other viewers."""
     from ck19ml.workflows import export as workflow
 
-    show(json, workflow.export_command(plate, out, overwrite))
+    return workflow.export_command(plate, out, overwrite)

@@ -5,61 +5,53 @@ from typing import Annotated
 
 import typer
 
-from ck19ml.cli.options import Debug, Json, Model, Overwrite, show
+from ck19ml.cli.options import Debug, Model, Overwrite
+from ck19ml.workflows.outcome import Outcome
 
 
 def evaluate(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
-    figures: Annotated[str, typer.Option(help="Also write the figures into this folder.")] = "",
+    figures: Annotated[str, typer.Option(help="Folder to write the figures to as well.")] = "",
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Evaluate a model on the wells of a dataset that it has not seen."""
+) -> Outcome:
+    """Evaluate a model on the wells of a dataset that it was not trained on."""
     from ck19ml.workflows import evaluate as workflow
 
     folder = Path(figures) if figures else None
-    show(json, workflow.evaluate_command(model, dataset, folder, overwrite=overwrite))
+    return workflow.evaluate_command(model, dataset, folder, overwrite=overwrite)
 
 
 def predict(
     model: Model,
     plate: Annotated[Path, typer.Argument(help="Plate folder.")],
-    out: Annotated[Path, typer.Option(help="Table to write: one row a well.")],
-    patches: Annotated[str, typer.Option(help="Table to write: one row a patch.")] = "",
+    out: Annotated[Path, typer.Option(help="CSV file to write: one row a well.")],
+    patches: Annotated[str, typer.Option(help="CSV file to write as well: one row a patch.")] = "",
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+) -> Outcome:
     """Score the wells of a plate folder with a model."""
     from ck19ml.workflows.predict import predict_command
 
     each = Path(patches) if patches else None
-    show(json, predict_command(model, plate, out, patches=each, overwrite=overwrite))
+    return predict_command(model, plate, out, patches=each, overwrite=overwrite)
 
 
 def screen(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
-    out: Annotated[str, typer.Option(help="Also write tables and figures into this folder.")] = "",
+    out: Annotated[str, typer.Option(help="Folder to write tables and figures to as well.")] = "",
     target: Annotated[
-        str, typer.Option(help="Stimulation that a classifier's score stands for.")
+        str, typer.Option(help="Stimulation whose probability is a classifier's score.")
     ] = "",
-    fdr: Annotated[float, typer.Option(help="False discovery rate of the hits.")] = 0.05,
+    fdr: Annotated[float, typer.Option(help="False discovery rate of the hit list.")] = 0.05,
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+) -> Outcome:
     """Rank a plate's compounds by how they change the interaction."""
     from ck19ml.workflows import screen as workflow
 
     folder = Path(out) if out else None
-    show(
-        json,
-        workflow.screen_command(
-            model, dataset, folder, target=target, fdr=fdr, overwrite=overwrite
-        ),
+    return workflow.screen_command(
+        model, dataset, folder, target=target, fdr=fdr, overwrite=overwrite
     )
 
 
@@ -67,31 +59,26 @@ def features(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write: one row a well.")],
-    patches: Annotated[bool, typer.Option("--patches", help="One row a patch instead.")] = False,
+    patches: Annotated[
+        bool, typer.Option("--patches", help="Write one row a patch instead.")
+    ] = False,
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+) -> Outcome:
     """Write an encoder's features as profiles for pycytominer."""
     from ck19ml.workflows import features as workflow
 
-    show(
-        json,
-        workflow.features_command(model, dataset, out, patches=patches, overwrite=overwrite),
-    )
+    return workflow.features_command(model, dataset, out, patches=patches, overwrite=overwrite)
 
 
 def report(
     run: Annotated[str, typer.Argument(help="Id of the run.")],
-    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     overwrite: Overwrite = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Write one self-contained page about a run."""
+) -> Outcome:
+    """Write a self-contained HTML page about a run."""
     from ck19ml.workflows import report as workflow
 
-    show(json, workflow.report_command(run, out, overwrite=overwrite))
+    return workflow.report_command(run, out, overwrite=overwrite)
 
 
 def ui(

@@ -121,7 +121,7 @@ class TestTheCommandLine:
         assert _plates_and_dataset([spaced, "c.zarr"]) == ([Path(spaced)], Path("c.zarr"))
 
     def test_a_dataset_alone_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match="then the dataset, found 'a' only"):
+        with pytest.raises(ConfigError, match="only one path is given, 'a'; give"):
             _plates_and_dataset(["a"])
 
     @pytest.mark.slow
