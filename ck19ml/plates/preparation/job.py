@@ -27,6 +27,7 @@ from ck19ml.plates.preparation.settings import (
     Network,
     Preparation,
     Source,
+    content_fingerprint,
     folders,
     parameters,
     source_fingerprint,
@@ -138,6 +139,7 @@ class Work:
             "skipped": len({_place(problem) for problem in problems}),
             "confounding": confounding(made.labels),
             "source_fingerprint": source_fingerprint(self.sources),
+            "source_content": content_fingerprint(self.sources),
             "content_hash": made.content_hash(
                 self.parameters | {"illumination": self.preparation.illumination}
             ),

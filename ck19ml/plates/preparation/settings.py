@@ -13,6 +13,7 @@ from ck19ml.core.quality import Thresholds
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
 from ck19ml.errors import PlateError
 from ck19ml.files.fingerprint import fingerprint
+from ck19ml.plates.dataset.hashes import hash_file
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Plate
 
@@ -164,13 +165,33 @@ def source_fingerprint(sources: Sequence[Source]) -> str:
     return fingerprint(*(_source(source) for source in sources))
 
 
+def content_fingerprint(sources: Sequence[Source]) -> str:
+    """Fingerprint the files' bytes, not their times: a copied or touched plate is the same."""
+    return fingerprint(
+        *([[(name, hash_file(path)) for name, path in _files(s)], *_meaning(s)] for s in sources)
+    )
+
+
 def _source(source: Source) -> list[Any]:
-    stats = [(path.name, path.stat()) for path in source.plate.files]
-    return [
-        [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats],
-        source.labels.to_csv(index=False),
-        source.plate.description.model_dump(),
-    ]
+    stats = [(name, path.stat()) for name, path in _files(source)]
+    return [[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats], *_meaning(source)]
+
+
+def _meaning(source: Source) -> list[Any]:
+    return [source.labels.to_csv(index=False), source.plate.description.model_dump()]
+
+
+def _files(source: Source) -> list[tuple[str, Path]]:
+    """List the files of a plate with their names; those of a Zarr image with their paths."""
+    plate = source.plate
+    found = []
+    for path in plate.files:
+        if path.is_dir():
+            below = sorted(part for part in path.rglob("*") if part.is_file())
+            found += [(part.relative_to(plate.folder).as_posix(), part) for part in below]
+        else:
+            found.append((path.name, path))
+    return found
 
 
 def _camera(plate: Plate) -> str:

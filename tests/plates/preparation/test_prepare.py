@@ -266,6 +266,15 @@ class TestWhatIsDone:
         with pytest.raises(ConfigError, match="other images or another layout"):
             found(plate, target, labels(["A03", "B11"], "ConA"))
 
+    def test_a_copied_or_touched_plate_is_the_same(self, plate: Plate, tmp_path: Path) -> None:
+        target = prepared(plate, tmp_path / "d.zarr").path
+        copy = tmp_path / "copy"
+        shutil.copytree(plate.folder, copy, copy_function=shutil.copyfile)
+        for path in plate.folder.iterdir():
+            os.utime(path, ns=(1, 1))
+        assert found(find_plate(plate.folder), target) == str(target)
+        assert found(find_plate(copy), target) == str(target)
+
     def test_other_images_are_refused(self, plate: Plate, tmp_path: Path) -> None:
         target = prepared(plate, tmp_path / "d.zarr").path
         write_image(plate.fields[0].dc, grey(99))
