@@ -10,9 +10,14 @@ from ck19ml.core.overlap import DC, TCELL
 from ck19ml.core.settings import Frozen, Share
 
 CHANNELS = {"dc": DC, "tcell": TCELL}
+CELLS = {"dc": "DC channel", "tcell": "T-cell channel"}
 
 MEASURES = (
-    *(f"{name}_{channel}" for name in ("focus", "saturated", "background") for channel in CHANNELS),
+    *(
+        f"{name}_{channel}"
+        for name in ("focus", "saturated", "background", "noise", "darkness")
+        for channel in CHANNELS
+    ),
     "faulty_share",
     *(
         f"{name}_{channel}"
@@ -31,6 +36,84 @@ BACKGROUND_PERCENTILE = 10
 
 SAMPLED = 8
 """Focus and background are measured on one row, or pixel, in so many: enough for millions."""
+
+
+MOST_COVERED = 0.5
+"""A mask that covers more of a field than this holds background."""
+
+MANY, FEW = 4.0, 20.0
+"""A count of so many times the plate's median, of at least so many cells, is implausible."""
+
+DARKEST = 8.0
+"""A fluorescence image has no pixels so far below its ground, see `darkness`."""
+
+IMPLAUSIBLE = {
+    "covered": "the mask covers more than half of the field; is the channel right?",
+    "many": f"more than {MANY:g} times as many cells as in the plate's other wells",
+    "brightfield": "dark and bright on a grey ground, which looks like brightfield; name the "
+    "channel of the stained cells under 'channels' in plate.yaml",
+    "identical": "both channels have the same mask; name two channels under 'channels' in "
+    "plate.yaml",
+}
+"""Flags that say that a mask is no mask of cells, and what follows."""
+
+
+def implausible(fields: pd.DataFrame) -> list[str]:
+    """Say which fields of a dataset have masks that cannot be right, one line a plate and reason.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        One row a field: plate, well and flagged, see `flags`.
+    """
+    lines = []
+    for plate, own in fields.groupby("plate", sort=True):
+        flags_of = own["flagged"].str.split("; ")
+        for flag in sorted({flag for found in flags_of for flag in found}):
+            name, _, channel = flag.partition("_")
+            if name not in IMPLAUSIBLE:
+                continue
+            wells = own.loc[flags_of.map(lambda found, flag=flag: flag in found), "well"]
+            which = ", ".join(dict.fromkeys(wells.head(3))) + (", ..." if len(wells) > 3 else "")
+            where = f"{plate}, {CELLS[channel]}" if channel else str(plate)
+            lines.append(
+                f"{where}: {len(wells)} of {len(own)} fields ({which}): {IMPLAUSIBLE[name]}"
+            )
+    return lines
+
+
+def misplaced_level(fields: pd.DataFrame, level: int) -> list[str]:
+    """Say for which plates the level that grey values are raised to cannot be right.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        One row a field: plate, and the columns of `MEASURES`.
+    level : int
+        Grey values below it are raised to it.
+
+    Returns
+    -------
+    list of str
+        One line a plate and channel, with the level that the images suggest: ten SDs of the noise
+        above the background, as 255 is on CK19.
+    """
+    lines = []
+    for plate, own in fields.groupby("plate", sort=True):
+        for name, cell in CELLS.items():
+            ground = float(own[f"background_{name}"].median())
+            better = round(ground + 10 * float(own[f"noise_{name}"].median()))
+            what = ""
+            if ground > level:
+                what = f"the background, about {ground:.0f}, lies above the level {level}"
+            elif (own["faulty_share"] == 1).all() and own[f"cells_{name}"].median() > 0:
+                what = f"the cells, on a background of about {ground:.0f}, lie below {level}"
+            if what:
+                lines.append(
+                    f"{plate}, {cell}: {what} that grey values are raised to; set "
+                    f"'background: {better}' in plate.yaml"
+                )
+    return lines
 
 
 class Thresholds(Frozen):
@@ -128,6 +211,27 @@ def background_level(plane: NDArray[np.integer], step: int = 1) -> float:
     return float(np.percentile(plane[::step, ::step], BACKGROUND_PERCENTILE))
 
 
+def darkness(plane: NDArray[np.integer], step: int = 1) -> float:
+    """Measure how far the darkest pixels of a plane, (height, width), lie below the ground.
+
+    Fluorescence has cells that are brighter than the ground and none that are darker: its darkest
+    pixels differ by noise. In brightfield cells have dark rims.
+
+    Returns
+    -------
+    float
+        Distance of the 0.1st percentile from the median in robust SDs; 3 for noise.
+    """
+    middle, low = np.percentile(plane[::step, ::step], (50, 0.1))
+    return float(middle - low) / max(noise(plane, step), 0.5)
+
+
+def noise(plane: NDArray[np.integer], step: int = 1) -> float:
+    """Return the robust SD of the grey values of a plane, (height, width)."""
+    values = plane[::step, ::step].astype(np.float64)
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
 def cells(labels: NDArray[np.integer]) -> tuple[int, float]:
     """Count the cells of a label image and measure their mean area.
 
@@ -188,6 +292,8 @@ def measure(
         measured[f"focus_{name}"] = focus(plane, SAMPLED)
         measured[f"saturated_{name}"] = saturated_share(plane, maximum)
         measured[f"background_{name}"] = background_level(plane, SAMPLED)
+        measured[f"noise_{name}"] = noise(plane, SAMPLED)
+        measured[f"darkness_{name}"] = darkness(plane, SAMPLED)
         count, area = cells(found.labels[index])
         measured[f"cells_{name}"], measured[f"cell_area_um2_{name}"] = count, area * pixel_um2
         measured[f"covered_{name}"] = np.count_nonzero(found.masks[index]) / found.pixels
@@ -221,5 +327,12 @@ def flags(fields: pd.DataFrame, thresholds: Thresholds, maximum: int) -> list[st
         for measure_name, share in (("focus", thresholds.focus), ("cells", thresholds.cells)):
             column = fields[f"{measure_name}_{name}"]
             beyond[f"{measure_name}_{name}"] = column < share * column.median()
+        cells_found = fields[f"cells_{name}"]
+        beyond[f"many_{name}"] = cells_found > MANY * max(float(cells_found.median()), FEW)
+        beyond[f"covered_{name}"] = fields[f"covered_{name}"] > MOST_COVERED
+        beyond[f"brightfield_{name}"] = fields[f"darkness_{name}"] > DARKEST
+    beyond["identical"] = (
+        (fields["covered_dc"] > 0) & (fields["covered_dc"] == fields["covered_tcell"])
+    ) & (fields["cells_dc"] == fields["cells_tcell"])
     table = pd.DataFrame(beyond, index=fields.index)
     return ["; ".join(table.columns[row]) for row in table.to_numpy(bool)]

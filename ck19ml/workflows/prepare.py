@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ck19ml.config import MaskingConfig, PrepareConfig, TuneConfig
 from ck19ml.core.mask_methods import NETWORK, shortcoming
+from ck19ml.core.quality import implausible, misplaced_level
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
 from ck19ml.files.writing import followed, require_apart
@@ -71,6 +72,9 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
             raise
     for sentence in dataset.info["confounding"]:
         say(f"note: {sentence}")
+    level = dataset.parameters["background"]
+    for line in implausible(dataset.fields) + misplaced_level(dataset.fields, level):
+        say(f"note: {line}")
     if dataset.info["skipped"]:
         say(f"note: {dataset.info['skipped']} fields were skipped, see {target / 'skipped.csv'}")
     return dataset

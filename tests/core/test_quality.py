@@ -12,11 +12,15 @@ from ck19ml.core.quality import (
     Thresholds,
     background_level,
     cells,
+    darkness,
     flags,
     focus,
+    implausible,
     measure,
+    misplaced_level,
     saturated_share,
 )
+from ck19ml.core.simulation.rendering import brightfield
 
 
 class TestFocus:
@@ -134,6 +138,10 @@ class TestFlags:
             ({"focus_dc": 3}, ""),
             ({"cells_tcell": 19}, "cells_tcell"),
             ({"faulty_share": 1, "cells_dc": 0}, "faulty; cells_dc"),
+            ({"cells_dc": 401}, "many_dc"),
+            ({"covered_tcell": 0.6}, "covered_tcell"),
+            ({"darkness_dc": 9}, "brightfield_dc"),
+            ({"covered_dc": 0.1, "covered_tcell": 0.1}, "identical"),
         ],
     )
     def test_what_is_beyond_a_threshold_is_named(
@@ -143,3 +151,35 @@ class TestFlags:
 
     def test_zero_switches_a_relative_threshold_off(self) -> None:
         assert self.flagged(Thresholds(focus=0, cells=0), focus_dc=0, cells_dc=0) == ""
+
+
+class TestPlausibility:
+    def table(self, flagged: list[str], **columns: float) -> pd.DataFrame:
+        known = dict.fromkeys(MEASURES, 0.0) | columns
+        rows = [{"plate": "P", "well": f"A0{i}", "flagged": f} for i, f in enumerate(flagged)]
+        return pd.DataFrame([row | known for row in rows])
+
+    def test_one_line_a_reason_and_channel(self) -> None:
+        lines = implausible(self.table(["", "covered_dc; focus_dc", "covered_dc", "identical"]))
+        assert len(lines) == 2
+        assert lines[0].startswith("P, DC channel: 2 of 4 fields (A01, A02): the mask covers more")
+        assert lines[1].startswith("P: 1 of 4 fields (A03): both channels have the same mask")
+
+    def test_brightfield_is_darker_than_its_ground_and_fluorescence_is_not(self) -> None:
+        rng = np.random.default_rng(0)
+        mask = rng.random((256, 256)) < 0.02
+        assert darkness(brightfield(mask, rng)) > 8
+        stained = rng.normal(170, 8, (256, 256)) + 500 * mask
+        assert darkness(stained.astype(np.uint16)) < 5
+
+    def test_a_level_below_the_background_or_above_all_cells_is_named(self) -> None:
+        high = self.table([""], background_dc=5047, noise_dc=30.2, cells_dc=9)
+        assert misplaced_level(high, 4095) == [
+            "P, DC channel: the background, about 5047, lies above the level 4095 that grey values "
+            "are raised to; set 'background: 5349' in plate.yaml"
+        ]
+        dim = self.table([""], background_tcell=170, noise_tcell=8, cells_tcell=9, faulty_share=1)
+        [line] = misplaced_level(dim, 4095)
+        assert line.startswith("P, T-cell channel: the cells, on a background of about 170, lie")
+        assert "background: 250" in line
+        assert misplaced_level(self.table([""], background_dc=170, cells_dc=9), 255) == []

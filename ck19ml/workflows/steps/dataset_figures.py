@@ -31,6 +31,8 @@ QUALITY_LABELS = {
         "focus": "focus of {} (variance of the Laplacian / mean)",
         "saturated": "saturated pixels of {} (%)",
         "background": "background of {} (grey value)",
+        "noise": "noise of {} (robust SD, grey values)",
+        "darkness": "darkest pixels of {} (SDs below the ground)",
         "cells": "{}s counted",
         "cell_area_um2": "mean area of a {} (µm²)",
         "covered": "field covered by {}s (%)",
