@@ -21,10 +21,10 @@ from ck19ml.core import mask_methods, overlap, quality
 from ck19ml.core.patches import BACKGROUND, cut, grid_shape, raise_background
 from ck19ml.core.simulation.field import simulate_field
 from ck19ml.core.simulation.mask_examples import clear_views
-from ck19ml.core.simulation.parameters import FULL_SIZE
+from ck19ml.core.simulation.rendering import FULL_SIZE
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import choose_wells
-from ck19ml.plates.simulated_wells import inhibitions, normalise, true_effects, well_generator
+from ck19ml.plates.simulated_wells import influences, normalise, true_effects, well_generator
 
 INSTRUMENT = {
     "Unstimulated": (1314, 100.7, 1074, 141, 21.1),
@@ -69,11 +69,14 @@ def main() -> None:
     methods[LEVEL] = lambda patches, level: patches > level
     parameters = clear_views()
     layout = normalise(choose_wells(builtin_layout("ck19"), options.wells))
-    shares = inhibitions(layout, true_effects(layout, options.seed))
+    acting = influences(
+        layout, true_effects(layout, options.seed), parameters, plate="no odd wells",
+        seed=options.seed,
+    )  # fmt: skip
     quality_rows, counts = [], []
-    for row, share in zip(layout.itertuples(), shares, strict=True):
+    for row, influence in zip(layout.itertuples(), acting, strict=True):
         rng = well_generator(row.well, options.seed)
-        view = simulate_field(row.stimulation, parameters, FULL_SIZE, rng, inhibition=share)
+        view = simulate_field(row.stimulation, parameters, FULL_SIZE, rng, influence)
         true = cut(np.stack([view.dc_mask, view.tcell_mask], axis=-1)).astype(bool)
         raised = raise_background(cut(np.stack([view.dc, view.tcell], axis=-1)), BACKGROUND)
         assert grid_shape(FULL_SIZE, FULL_SIZE) == (10, 10)

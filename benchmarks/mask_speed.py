@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from ck19ml.core import mask_methods
 from ck19ml.core.patches import BACKGROUND, cut, raise_background
 from ck19ml.core.simulation.field import simulate_field
-from ck19ml.core.simulation.parameters import FULL_SIZE, Parameters
+from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.core.simulation.rendering import FULL_SIZE
 
 STUDY = {"kmeans": 29.3, "unet": 183.0}
 OTSU_TARGET, UNET_TARGET = 0.3, 183.0 / 5

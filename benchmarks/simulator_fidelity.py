@@ -23,11 +23,12 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross
 
 from ck19ml.core import masks, overlap, patches
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
-from ck19ml.core.simulation.parameters import FULL_SIZE, Parameters
-from ck19ml.plates.layouts.reading import builtin_layout, choose_wells
+from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.core.simulation.rendering import FULL_SIZE
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import choose_wells
 from ck19ml.plates.simulated_wells import (
-    inhibitions,
-    is_odd,
+    influences,
     normalise,
     true_effects,
     well_generator,
@@ -84,13 +85,11 @@ def simulate(number: int, seed: int, parameters: Parameters) -> Measured:
     """Simulate wells of CK19's own layout in memory and measure them as the study did."""
     layout = normalise(choose_wells(builtin_layout("ck19"), number))
     wells, tables = [], []
-    shares = inhibitions(layout, true_effects(layout, seed))
-    for row, inhibition in zip(layout.itertuples(), shares, strict=True):
+    effects = true_effects(layout, seed, parameters)
+    acting = influences(layout, effects, parameters, plate="CK19", seed=seed)
+    for row, influence in zip(layout.itertuples(), acting, strict=True):
         rng = well_generator(row.well, seed)
-        odd = is_odd("CK19", row.well, seed, parameters.odd_every)
-        view = simulate_field(
-            row.stimulation, parameters, FULL_SIZE, rng, inhibition=inhibition, odd=odd
-        )
+        view = simulate_field(row.stimulation, parameters, FULL_SIZE, rng, influence)
         key = {"well": row.well, "stimulation": row.stimulation}
         wells.append(key | measure_well(view))
         tables.append(measure_patches(view).assign(**key))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ck19ml.cli.options import Overwrite
+from ck19ml.cli.options import Overwrite, overrides
 from ck19ml.errors import ConfigError
 from ck19ml.workflows.outcome import Outcome
 
@@ -21,15 +21,24 @@ def simulate(
     brightfield: Annotated[
         bool, typer.Option(help="Also write a brightfield image a well.")
     ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            help="Set a parameter of the simulator: camera.gain=1.2, diameter=2.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Simulate a plate: write TIFFs, layout and truth."""
-    from ck19ml.config import SimulateConfig, build_config
+    from ck19ml.config import simulate_config
     from ck19ml.workflows.simulate import simulate as simulate_plate
 
     content: dict[str, Any] = {"layout": layout, "size": size, "seed": seed}
     content |= {"brightfield": brightfield, "wells": None if wells == "all" else wells}
-    config = build_config(SimulateConfig, content, "simulate")
+    config = simulate_config(content, overrides(settings))
     return simulate_plate(out, config, overwrite=overwrite)
 
 

@@ -2,7 +2,7 @@
 
 from ck19ml.config.contact import ContactConfig
 from ck19ml.config.data import PrepareConfig, SimulateConfig, SplitConfig
-from ck19ml.config.loading import build_config, load_config, prepare_config
+from ck19ml.config.loading import build_config, load_config, prepare_config, simulate_config
 from ck19ml.config.masks import MaskingConfig, MasksConfig, UnetConfig
 from ck19ml.config.networks import AutoencoderConfig, ClassifierConfig, RegressorConfig
 from ck19ml.config.pretraining import PretrainingConfig
@@ -25,4 +25,5 @@ __all__ = [
     "build_config",
     "load_config",
     "prepare_config",
+    "simulate_config",
 ]

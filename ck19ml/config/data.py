@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from ck19ml.config.base import SEED, Address, Seed
 from ck19ml.core.settings import LARGEST_FIELD, Frozen
+from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.plates.preparation.settings import Preparation
 
 
@@ -24,6 +25,11 @@ Plates = Annotated[
 """Plate folder, or several that become one dataset."""
 
 
+def _changed(parameters: Parameters) -> dict[str, Any]:
+    """Return the parameters that are not the default ones: few lines in a logged config."""
+    return parameters.model_dump(mode="json", exclude_defaults=True)
+
+
 class SimulateConfig(Frozen):
     """A plate to simulate if it does not exist.
 
@@ -35,6 +41,8 @@ class SimulateConfig(Frozen):
         Number of wells, about equally many of each stimulation; all by default.
     size : int
         Side of a field in pixels.
+    parameters : Parameters
+        Cells, camera, optics, plate positions and compounds, see `core.simulation.parameters`.
     """
 
     layout: str = "ck19"
@@ -42,6 +50,7 @@ class SimulateConfig(Frozen):
     size: int = Field(default=2048, ge=64, le=LARGEST_FIELD)
     seed: Seed = SEED
     brightfield: bool = False
+    parameters: Annotated[Parameters, PlainSerializer(_changed)] = Parameters()
 
 
 class PrepareConfig(Preparation):

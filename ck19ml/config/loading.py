@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ck19ml.config.data import PrepareConfig
+from ck19ml.config.data import PrepareConfig, SimulateConfig
 from ck19ml.core.settings import Frozen, explain
+from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.errors import ConfigError
 from ck19ml.files.yaml_text import parse_yaml, read_yaml
 
@@ -39,6 +40,14 @@ def load_config(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
     for override in overrides:
         _apply(content, override)
     return build_config(kind, content, str(path))
+
+
+def simulate_config(content: dict[str, Any], overrides: Sequence[str]) -> SimulateConfig:
+    """Build the config of ``simulate``; overrides name the simulator's parameters."""
+    parameters = Parameters().model_dump()
+    for override in overrides:
+        _apply(parameters, override)
+    return build_config(SimulateConfig, content | {"parameters": parameters}, "simulate")
 
 
 def build_config(kind: type[C], content: dict[str, Any], source: str) -> C:

@@ -1,10 +1,13 @@
-"""What is true of the wells of a simulated plate before their fields are drawn."""
+"""The truth of the wells of a simulated plate: compounds, positions, odd wells."""
 
 import numpy as np
 import pandas as pd
 
-from ck19ml.core.simulation.compounds import Effect, draw_effect
-from ck19ml.core.wells import parse_well, place
+from ck19ml.core.simulation.compounds import NONE, Effect, draw_effect
+from ck19ml.core.simulation.conditions import Influence
+from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.core.simulation.position import terms_of
+from ck19ml.core.wells import FORMATS, parse_well, place
 from ck19ml.errors import PlateError
 from ck19ml.plates.layouts.table import LAYOUT_COLUMNS
 
@@ -13,19 +16,18 @@ ODD_PLATE = "CK19"
 
 
 def normalise(layout: pd.DataFrame) -> pd.DataFrame:
-    """Bring a layout to its five columns; what is missing is empty text or NaN.
+    """Return a layout with its five columns; what is missing is empty text or NaN.
 
     Raises
     ------
     PlateError
-        If a column that is needed is missing, if a well is no well or named twice, or if a compound
-        has no concentration.
+        If a required column is missing, if a well's name is invalid or occurs twice, or if a
+        compound has no concentration.
     """
     missing = [name for name in ("well", "stimulation") if name not in layout]
     if missing:
         raise PlateError(
-            f"expected the layout columns well and stimulation, found no {' and no '.join(missing)}"
-            "; add or rename the columns"
+            f"the layout has no column {' and no column '.join(missing)}; add or rename the columns"
         )
     wells = layout.reindex(columns=list(LAYOUT_COLUMNS)).reset_index(drop=True)
     for name in ("well", "stimulation", "compound", "control"):
@@ -40,18 +42,17 @@ def normalise(layout: pd.DataFrame) -> pd.DataFrame:
 
 def _check_wells(wells: pd.DataFrame) -> None:
     if len(wells) == 0:
-        raise PlateError("expected wells in the layout, found none; give one row a well")
+        raise PlateError("the layout has no wells; give one row for each well")
     twice = wells.loc[wells["well"].duplicated(), "well"]
     if len(twice):
         raise PlateError(
-            f"expected each well once in the layout, found {', '.join(twice[:5])} twice; "
-            "correct the column well"
+            f"the layout names {', '.join(twice[:5])} twice; each well needs exactly one row"
         )
     lost = wells.loc[treated(wells) & wells["concentration_um"].isna(), "well"]
     if len(lost):
         raise PlateError(
-            f"expected a concentration with each compound, found none in {', '.join(lost[:5])} "
-            f"({len(lost)} of {len(wells)} wells); fill the layout's column concentration_um"
+            f"{len(lost)} of {len(wells)} wells have a compound and no concentration "
+            f"({', '.join(lost[:5])}); fill the layout's column concentration_um"
         )
 
 
@@ -63,7 +64,7 @@ def _well(name: str) -> str:
 
 
 def _text(value: object) -> str:
-    """Text of a cell of the layout; a number that lost its integer type to a gap gets it back."""
+    """Return the text of a cell; a number that became a float through a gap loses its ``.0``."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -72,32 +73,56 @@ def _text(value: object) -> str:
 
 
 def treated(wells: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell the wells of a normalised layout with a compound that is not the vehicle."""
+    """Return which wells of a normalised layout hold a compound that is not the vehicle."""
     return ~wells["compound"].isin(["", "DMSO"]) & (wells["control"] != "vehicle")
 
 
-def true_effects(wells: pd.DataFrame, seed: int) -> dict[str, Effect]:
+def true_effects(
+    wells: pd.DataFrame, seed: int, parameters: Parameters | None = None
+) -> dict[str, Effect]:
     """Draw the true effect of each compound of a normalised layout.
 
-    Where there are several concentrations every compound inhibits, as those that one follows up
-    do; else some do. Each compound's draw depends on the seed and its name alone.
+    In a layout with several concentrations every compound inhibits, as compounds in a follow-up do;
+    otherwise some do. Each compound's draw depends on the seed and its name alone.
     """
+    compounds = (parameters or Parameters()).compounds
     tested = wells[treated(wells)]
     series = len(set(tested["concentration_um"])) > 1
     return {
         compound: draw_effect(
-            compound, np.random.default_rng([seed, *compound.encode()]), active=series
+            compound,
+            np.random.default_rng([seed, *compound.encode()]),
+            compounds,
+            active=series,
         )
         for compound in dict.fromkeys(tested["compound"])
     }
 
 
-def inhibitions(wells: pd.DataFrame, effects: dict[str, Effect]) -> list[float]:
-    """Inhibition in [0, 1] of each well of a normalised layout; untreated and vehicle have none."""
+def influences(
+    wells: pd.DataFrame,
+    effects: dict[str, Effect],
+    parameters: Parameters,
+    *,
+    plate: str,
+    seed: int,
+) -> list[Influence]:
+    """Return what acts on each well of a normalised layout: its compound and its position.
+
+    Untreated and vehicle wells have no compound. The edge is that of a 384-well plate.
+    """
     return [
-        effects[compound].inhibition(concentration) if is_treated else 0.0
-        for compound, concentration, is_treated in zip(
-            wells["compound"], wells["concentration_um"], treated(wells), strict=True
+        Influence(
+            response=(effects[compound] if is_treated else NONE).response(concentration),
+            terms=terms_of(parameters.position, *place(well), FORMATS[384], seed),
+            odd=is_odd(plate, well, seed, parameters.odd_every),
+        )
+        for well, compound, concentration, is_treated in zip(
+            wells["well"],
+            wells["compound"],
+            wells["concentration_um"],
+            treated(wells),
+            strict=True,
         )
     ]
 
@@ -108,7 +133,7 @@ def well_generator(well: str, seed: int) -> np.random.Generator:
 
 
 def is_odd(plate: str, well: str, seed: int, every: int) -> bool:
-    """Tell whether a well is odd: one in `every` of CK19, spread evenly over rows and columns.
+    """Return whether a well is odd: one in `every` of CK19, spread evenly over rows and columns.
 
     Only CK19's published figures hold such wells (see `Parameters.odd_every`).
 

@@ -1,4 +1,4 @@
-"""Write a simulated plate as the instrument would have, with the truth beside it."""
+"""Write a simulated plate as the instrument would write a real one, with the truth beside it."""
 
 import json
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import ck19ml
 from ck19ml.core import overlap, patches
 from ck19ml.core.simulation import rendering
 from ck19ml.core.simulation.compounds import Effect
+from ck19ml.core.simulation.conditions import Influence
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.wells import column, row_letter
@@ -21,8 +22,7 @@ from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.csv_text import to_csv
 from ck19ml.files.writing import making, restore
 from ck19ml.plates.simulated_wells import (
-    inhibitions,
-    is_odd,
+    influences,
     normalise,
     true_effects,
     well_generator,
@@ -42,15 +42,16 @@ def simulate_plate(
     plate: str = "CK19",
     size: int = 2048,
     seed: int = 2211,
+    parameters: Parameters | None = None,
     brightfield: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Simulate a plate into a folder of TIFFs, with its layout and its truth.
 
-    Each well depends on the seed and its own row of the layout alone, so a part of a layout
-    gives the same files for its wells; the same seed gives the same bytes. The folder appears
-    under its name only when it is complete.
+    Each well depends only on the seed, the parameters and its own row of the layout, so a part of a
+    layout gives the same files for its wells; the same seed gives the same bytes. The folder
+    appears under its name only when it is complete.
 
     Parameters
     ----------
@@ -58,15 +59,17 @@ def simulate_plate(
         The plate folder to write: two 16-bit TIFFs a well (three with brightfield), `layout.csv`,
         `truth.parquet` (one row a patch), `wells.parquet` (one row a well), `simulation.json`.
     layout : DataFrame
-        One row a well: well (`A03`), stimulation, and where there are any compound,
-        concentration_um, control. DMSO and vehicle controls have no effect. On a layout with
-        several concentrations every compound inhibits, on one with a single one some do.
+        One row a well: well (`A03`), stimulation and, optionally, compound, concentration_um,
+        control. DMSO and vehicle controls have no effect. In a layout with several concentrations
+        every compound inhibits, in one with a single concentration some do.
     plate : str
         Name of the plate, the first part of the file names.
     size : int
         Side of a field in pixels, at least one patch.
     seed : int
         Seed of everything, not negative.
+    parameters : Parameters, optional
+        Cells, camera, optics, plate positions and compounds.
     brightfield : bool
         Whether to write the brightfield channel too.
     overwrite : bool
@@ -84,13 +87,13 @@ def simulate_plate(
     ConfigError
         If a stimulation is not known, the size is below one patch or the seed is negative.
     PlateError
-        If the layout is not what it must be, or the folder exists and may not be replaced,
-        or cannot be written.
+        If the layout is invalid, or the folder exists and may not be replaced or cannot be written.
     """
-    parameters = Parameters()
+    parameters = parameters or Parameters()
     wells = normalise(layout)
     _check(wells, parameters, plate, size, seed)
-    order = _Order(wells, true_effects(wells, seed), parameters, plate, size, seed, brightfield)
+    effects = true_effects(wells, seed, parameters)
+    order = _Order(wells, effects, parameters, plate, size, seed, brightfield)
     with making(out) as partial:
         _check_target(out, overwrite)
         _write(partial, order, progress)
@@ -102,8 +105,8 @@ def _check(wells: pd.DataFrame, parameters: Parameters, plate: str, size: int, s
         parameters.condition(stimulation)
     if size < patches.PATCH_SIZE or seed < 0 or "/" in plate:
         raise ConfigError(
-            f"expected a size of at least {patches.PATCH_SIZE} pixels, a seed of at least 0 and a "
-            f"plate's name without a slash, found {size}, {seed} and {plate!r}; correct them"
+            f"cannot simulate plate {plate!r} with size {size} and seed {seed}: the size must be "
+            f"at least {patches.PATCH_SIZE} pixels, the seed at least 0, the name without a slash"
         )
 
 
@@ -112,19 +115,17 @@ def _check_target(out: Path, overwrite: bool) -> None:
     if not out.exists():
         return
     if not overwrite:
-        raise PlateError(
-            f"expected no folder {out}, found one; choose another name or add --overwrite"
-        )
+        raise PlateError(f"{out} already exists; use --overwrite to replace it")
     if not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file()):
         raise PlateError(
-            f"expected a simulated plate to overwrite in {out}, found no {RECORD} there; "
-            "choose another name or remove it yourself"
+            f"{out} exists and is not a simulated plate (it has no {RECORD}); choose another name, "
+            "or remove it yourself"
         )
 
 
 @dataclass(frozen=True)
 class _Order:
-    """What is to be simulated."""
+    """The plate to simulate."""
 
     wells: pd.DataFrame
     effects: dict[str, Effect]
@@ -137,12 +138,13 @@ class _Order:
 
 def _write(folder: Path, order: _Order, progress: Callable[[int, int], None] | None) -> None:
     truths, rows = [], []
-    shares = inhibitions(order.wells, order.effects)
-    for done, (well, share) in enumerate(zip(order.wells.itertuples(), shares, strict=True), 1):
-        view, odd = _write_well(folder, order, str(well.well), str(well.stimulation), share)
+    acting = influences(
+        order.wells, order.effects, order.parameters, plate=order.plate, seed=order.seed
+    )
+    for done, (well, influence) in enumerate(zip(order.wells.itertuples(), acting, strict=True), 1):
+        view = _write_well(folder, order, str(well.well), str(well.stimulation), influence)
         truths.append(_patch_truth(order.plate, str(well.well), view))
-        truth = _well_truth(order.plate, str(well.well), view)
-        rows.append(truth | {"inhibition": share, "odd": odd})
+        rows.append(_well_truth(order.plate, str(well.well), view) | _influence_truth(influence))
         if progress:
             progress(done, len(order.wells))
     (folder / "layout.csv").write_text(to_csv(order.wells), encoding="utf-8")
@@ -153,24 +155,21 @@ def _write(folder: Path, order: _Order, progress: Callable[[int, int], None] | N
 
 
 def _write_well(
-    folder: Path, order: _Order, well: str, stimulation: str, inhibition: float
-) -> tuple[SimulatedField, bool]:
+    folder: Path, order: _Order, well: str, stimulation: str, influence: Influence
+) -> SimulatedField:
     rng = well_generator(well, order.seed)
-    odd = is_odd(order.plate, well, order.seed, order.parameters.odd_every)
-    view = simulate_field(
-        stimulation, order.parameters, order.size, rng, inhibition=inhibition, odd=odd
-    )
+    view = simulate_field(stimulation, order.parameters, order.size, rng, influence)
     channels = {"FITC": view.tcell, "TexasRed": view.dc}
     if order.brightfield:
         channels["Brightfield"] = rendering.brightfield(view.dc_mask | view.tcell_mask, rng)
     for channel, values in channels.items():
         path = folder / file_name(order.plate, well, channel)
         _write_tiff(path, values, order.parameters.pixel_um)
-    return view, odd
+    return view
 
 
 def _record(order: _Order) -> dict[str, object]:
-    """Everything that the plate follows from, and the true effects."""
+    """Return everything that determines the plate, and the true effects."""
     return {
         "software": f"ck19ml {ck19ml.__version__}",
         "plate": order.plate,
@@ -178,8 +177,9 @@ def _record(order: _Order) -> dict[str, object]:
         "size": order.size,
         "brightfield": order.brightfield,
         "inhibitors": [name for name, effect in order.effects.items() if effect.largest > 0],
+        "toxic": [name for name, effect in order.effects.items() if effect.toxic],
         "effects": {name: asdict(effect) for name, effect in order.effects.items()},
-        "parameters": asdict(order.parameters),
+        "parameters": order.parameters.model_dump(mode="json"),
     }
 
 
@@ -210,7 +210,7 @@ def _write_tiff(path: Path, values: NDArray[np.uint16], pixel_um: float) -> None
 
 
 def _patch_truth(plate: str, well: str, view: SimulatedField) -> pd.DataFrame:
-    """Areas and overlap of the true masks, T cells and how many are bound, one row a patch."""
+    """Return areas and overlap of the true masks, T cells and bound ones, one row a patch."""
     cut = patches.cut(np.stack([view.dc_mask, view.tcell_mask], axis=-1))
     measured = overlap.score(cut.astype(bool, copy=False))
     faulty = patches.is_faulty(patches.cut(np.stack([view.dc, view.tcell], axis=-1)))
@@ -227,7 +227,7 @@ def _patch_truth(plate: str, well: str, view: SimulatedField) -> pd.DataFrame:
 
 
 def _well_truth(plate: str, well: str, view: SimulatedField) -> dict[str, object]:
-    """Describe the whole field: true cells, areas and contacts."""
+    """Return the truth of the whole field: cells, areas and contacts."""
     both = int(np.count_nonzero(view.dc_mask & view.tcell_mask))
     return {
         "plate": plate,
@@ -241,4 +241,22 @@ def _well_truth(plate: str, well: str, view: SimulatedField) -> dict[str, object
         "contacts": view.contacts,
         "contact_probability": view.contact_probability,
         "view": view.view,
+    }
+
+
+def _influence_truth(influence: Influence) -> dict[str, object]:
+    """Return what acts on a well: effects of its compound, and logarithms of its position terms.
+
+    tcell_effect and dc_effect are the factors of the compound on the counts, killing included.
+    """
+    response = influence.response
+    return {
+        "inhibition": response.inhibition,
+        "toxic": response.toxic,
+        "tcell_effect": response.tcell_count,
+        "dc_effect": response.dc_count,
+        "tcell_killed": response.tcell_killed,
+        "dc_killed": response.dc_killed,
+        "odd": influence.odd,
+        **{f"position_{name}": value for name, value in influence.terms.model_dump().items()},
     }

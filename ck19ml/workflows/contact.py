@@ -14,6 +14,8 @@ from ck19ml.config import ContactConfig
 from ck19ml.config.contact import TRUTH
 from ck19ml.core.mask_methods import MaskSettings, Method, segment
 from ck19ml.core.patches import PATCH_SIZE
+from ck19ml.core.simulation.compounds import Response
+from ck19ml.core.simulation.conditions import Influence
 from ck19ml.core.simulation.contact import ALL, MEASURES, at_density, measure, separation
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.mask_examples import clear_views
@@ -88,7 +90,7 @@ def simulate_and_measure(config: ContactConfig, network: Method | None = None) -
                 parameters[well.density],
                 config.size,
                 np.random.default_rng([config.seed, STUDY, index]),
-                inhibition=well.inhibition,
+                Influence(Response(inhibition=well.inhibition)),
             )
             truth = {
                 "well": index,

@@ -15,7 +15,7 @@ BUILTIN = ("ck19", "ck21", "ck22")
 
 
 def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
-    """Write a simulated plate folder.
+    """Write the folder of a simulated plate.
 
     Raises
     ------
@@ -29,8 +29,8 @@ def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
         path = Path(config.layout)
         if not path.is_file():
             raise ConfigError(
-                f"expected a layout ({', '.join(BUILTIN)}) or a layout file, found "
-                f"'{config.layout}'; check the name"
+                f"'{config.layout}' is neither a built-in layout ({', '.join(BUILTIN)}) nor a "
+                "file; check the name"
             )
         name, layout = path.stem, read_layout(path)
     layout, out = choose_wells(layout, config.wells), followed(out)
@@ -41,6 +41,7 @@ def simulate(out: Path, config: SimulateConfig, *, overwrite: bool) -> Outcome:
             plate=name.upper(),
             size=config.size,
             seed=config.seed,
+            parameters=config.parameters,
             brightfield=config.brightfield,
             overwrite=overwrite,
             progress=progress,

@@ -2,16 +2,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ck19ml.core.simulation.conditions import NO_INFLUENCE
+from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.core.simulation.position import Position, Terms
 from ck19ml.errors import PlateError
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.simulated_wells import (
-    inhibitions,
+    influences,
     is_odd,
     normalise,
     treated,
     true_effects,
     well_generator,
 )
+
+PARAMETERS = Parameters()
 
 
 def layout(**columns: object) -> pd.DataFrame:
@@ -38,9 +43,12 @@ def test_numbers_of_compounds_and_loose_well_names_are_brought_to_one_form() -> 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"well": ["A03", "A3"]}, "each well once.*A03 twice"),
+        ({"well": ["A03", "A3"]}, "names A03 twice"),
         ({"well": ["A03", "Z99"]}, "'Z99'"),
-        ({"compound": ["4", "4"], "concentration_um": [1.0, None]}, r"B04 \(1 of 2 wells\)"),
+        (
+            {"compound": ["4", "4"], "concentration_um": [1.0, None]},
+            r"1 of 2 wells have a compound and no concentration \(B04\)",
+        ),
     ],
 )
 def test_a_layout_that_cannot_be_says_what_is_wrong(
@@ -51,9 +59,9 @@ def test_a_layout_that_cannot_be_says_what_is_wrong(
 
 
 def test_a_layout_needs_its_columns_and_rows() -> None:
-    with pytest.raises(PlateError, match="no stimulation"):
+    with pytest.raises(PlateError, match="no column stimulation"):
         normalise(pd.DataFrame({"well": ["A03"]}))
-    with pytest.raises(PlateError, match="found none"):
+    with pytest.raises(PlateError, match="no wells"):
         normalise(layout().iloc[:0])
 
 
@@ -70,9 +78,22 @@ def test_vehicle_and_untreated_wells_are_not_inhibited() -> None:
         )
     )
     assert treated(wells).tolist() == [True, False, False, False]
-    shares = inhibitions(wells, true_effects(wells, seed=1))
-    assert shares[0] > 0.3
-    assert shares[1:] == [0, 0, 0]
+    acting = influences(wells, true_effects(wells, 1), PARAMETERS, plate="CK01", seed=1)
+    assert acting[0].response.inhibition > 0.3
+    assert [one.response for one in acting[1:]] == [NO_INFLUENCE.response] * 3
+
+
+def test_a_well_has_the_terms_of_its_row_and_column() -> None:
+    wells = normalise(pd.DataFrame({"well": ["A03", "A09", "P24", "B03"], "stimulation": "OVA"}))
+    only_edges = PARAMETERS.model_copy(
+        update={"position": Position(rows=Terms(), columns=Terms(), edge=Terms(tcell_count=0.5))}
+    )
+    acting = influences(wells, {}, only_edges, plate="CK01", seed=1)
+    assert [one.terms.tcell_count for one in acting] == [0.5, 0.5, 0.5, 0.0]
+    rows = influences(wells, {}, PARAMETERS, plate="CK01", seed=1)
+    assert len({one.terms.dc_count for one in rows}) == 4
+    again = influences(wells.iloc[[3]], {}, PARAMETERS, plate="CK01", seed=1)
+    assert again == rows[3:]
 
 
 def test_on_ck19_some_compounds_inhibit_and_on_ck21_all_with_rising_doses() -> None:
@@ -83,7 +104,8 @@ def test_on_ck19_some_compounds_inhibit_and_on_ck21_all_with_rising_doses() -> N
     assert 8 <= len(active) <= 22
     wells = normalise(builtin_layout("ck21"))
     effects = true_effects(wells, seed=2211)
-    wells["inhibition"] = inhibitions(wells, effects)
+    acting = influences(wells, effects, PARAMETERS, plate="CK21", seed=2211)
+    wells["inhibition"] = [one.response.inhibition for one in acting]
     doses = wells[wells["compound"] == "9"].groupby("concentration_um")["inhibition"].max()
     assert len(doses) == 10
     assert (np.diff(doses) > 0).all()

@@ -8,6 +8,9 @@ import pytest
 import tifffile
 
 from ck19ml.core import overlap, patches
+from ck19ml.core.simulation.compounds import Compounds
+from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.core.simulation.rendering import Camera
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates import simulation
 from ck19ml.plates.simulation import file_name, simulate_plate
@@ -101,6 +104,33 @@ def test_the_record_names_all_that_the_plate_follows_from(plate: Path) -> None:
     assert record["parameters"]["pixel_um"] == 1.34
 
 
+def test_killers_and_positions_stand_in_the_truth(tmp_path: Path) -> None:
+    parameters = Parameters(compounds=Compounds(toxic_share=1.0, lethal_um=(0.1, 0.1)))
+    out = simulate_plate(tmp_path / "toxic", LAYOUT, size=192, seed=3, parameters=parameters)
+    wells = pd.read_parquet(out / "wells.parquet").set_index("well")
+    record = json.loads((out / "simulation.json").read_text())
+    assert wells["toxic"].tolist() == [False, True, True, False]
+    assert (wells.loc[["B16", "C09"], "tcell_effect"] < 0.9).all()
+    assert wells.loc[["A03", "N18"], ["tcell_effect", "dc_effect"]].eq(1).all(axis=None)
+    np.testing.assert_allclose(wells["tcell_effect"], 1 - wells["tcell_killed"])
+    assert record["toxic"] == ["7", "3"]
+    assert 0.2 <= record["effects"]["3"]["dc_kill"] <= 0.6
+    assert Parameters.model_validate(record["parameters"]) == parameters
+    assert wells["position_overlap"].nunique() == 4
+
+
+def test_another_camera_sees_the_same_cells_with_other_grey_values(
+    plate: Path, tmp_path: Path
+) -> None:
+    other = Parameters(camera=Camera(gain=1.5, read_noise=9.0))
+    out = simulate_plate(tmp_path / "p", LAYOUT.iloc[:1], size=SIZE, seed=3, parameters=other)
+    name = file_name("CK19", "A03", "FITC")
+    usual, noisy = (tifffile.imread(folder / name).astype(float) for folder in (plate, out))
+    truths = [pd.read_parquet(folder / "truth.parquet").head(4) for folder in (plate, out)]
+    pd.testing.assert_series_equal(truths[0]["tcell_area_px"], truths[1]["tcell_area_px"])
+    assert np.diff(noisy).std() > 1.2 * np.diff(usual).std()
+
+
 def test_the_same_seed_gives_the_same_bytes(plate: Path, tmp_path: Path) -> None:
     again = simulate_plate(tmp_path / "again", LAYOUT, size=SIZE, seed=3)
     assert digests(again) == digests(plate)
@@ -138,7 +168,7 @@ def test_progress_counts_to_the_last_well(tmp_path: Path) -> None:
 
 def test_an_existing_folder_is_kept_unless_it_may_go(tmp_path: Path) -> None:
     out = simulate_plate(tmp_path / "p", LAYOUT.iloc[:2], size=192)
-    with pytest.raises(PlateError, match="overwrite"):
+    with pytest.raises(PlateError, match="already exists; use --overwrite"):
         simulate_plate(out, LAYOUT.iloc[:1], size=192)
     assert len(list(out.glob("*.tif"))) == 4
     simulate_plate(out, LAYOUT.iloc[:1], size=192, overwrite=True)
@@ -147,7 +177,7 @@ def test_an_existing_folder_is_kept_unless_it_may_go(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_simulated_plate_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(PlateError, match=r"no simulation\.json"):
+    with pytest.raises(PlateError, match=r"not a simulated plate.*no simulation\.json"):
         simulate_plate(tmp_path, LAYOUT, size=192, overwrite=True)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
@@ -164,12 +194,12 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_stimulation_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     layout = LAYOUT.assign(stimulation="anti-CD3")
-    with pytest.raises(ConfigError, match=r"Unstimulated, OVA, ConA.*anti-CD3"):
+    with pytest.raises(ConfigError, match=r"anti-CD3.*Unstimulated, OVA, ConA"):
         simulate_plate(tmp_path / "p", layout, size=192)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("options", [{"size": 191}, {"seed": -1}, {"plate": "CK/19"}])
 def test_options_that_cannot_be_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="expected a size"):
+    with pytest.raises(ConfigError, match="cannot simulate plate"):
         simulate_plate(tmp_path / "p", LAYOUT, **options)  # type: ignore[arg-type]

@@ -1,6 +1,4 @@
-"""How well measures of overlap tell true contact from chance: what the simulator can decide."""
-
-from dataclasses import replace
+"""Measures of overlap compared with the true contacts of simulated wells."""
 
 import numpy as np
 import pandas as pd
@@ -19,28 +17,29 @@ MEASURES = {
     "overlap_excess": "M1 beyond chance",
     "overlap_z": "overlap beyond chance (z)",
 }
-"""What a well's overlap is measured by, and what it is called in figures."""
+"""Measures of a well's overlap, and their names in figures."""
 
 ALL = "all"
 """Stands for the wells of every density together."""
 
 
 def at_density(parameters: Parameters, factor: float) -> Parameters:
-    """Return the simulator's parameters with so many times the cells of both kinds."""
+    """Return the simulator's parameters with `factor` times the cells of both kinds."""
 
     def scaled(pair: tuple[float, float]) -> tuple[float, float]:
         mean, sd = pair
         return factor * mean, factor * sd
 
     conditions = {
-        name: replace(
-            condition,
-            tcell_count=scaled(condition.tcell_count),
-            dc_count=scaled(condition.dc_count),
+        name: condition.model_copy(
+            update={
+                "tcell_count": scaled(condition.tcell_count),
+                "dc_count": scaled(condition.dc_count),
+            }
         )
         for name, condition in parameters.conditions.items()
     }
-    return replace(parameters, conditions=conditions)
+    return parameters.model_copy(update={"conditions": conditions})
 
 
 def measure(masks: NDArray[np.bool_], patch_size: int) -> dict[str, float]:
@@ -51,7 +50,7 @@ def measure(masks: NDArray[np.bool_], patch_size: int) -> dict[str, float]:
     masks : ndarray, (height, width, 2), bool
         Channel 0 is the DC mask, channel 1 the T-cell mask.
     patch_size : int
-        Side of the patches; what lies in their margin is left out by every measure.
+        Side of the patches; every measure leaves out the margin outside of them.
     """
     patches = np.asarray(cut(masks, patch_size), dtype=bool)
     rows, columns = grid_shape(masks.shape[0], masks.shape[1], patch_size)
@@ -70,7 +69,7 @@ def measure(masks: NDArray[np.bool_], patch_size: int) -> dict[str, float]:
 
 
 def separation(wells: pd.DataFrame) -> pd.DataFrame:
-    """Say how each measure follows the true contacts, and tells ConA from Unstimulated.
+    """Return how each measure follows the true contacts, and separates ConA from Unstimulated.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Spoil simulated fields as microscopes do: noise, uneven light, unstained cells that shine."""
+"""A stress test beyond the simulator's defaults: noise, uneven light, bright unstained cells."""
 
 from dataclasses import replace
 
@@ -8,12 +8,13 @@ from pydantic import Field
 
 from ck19ml.core.settings import Frozen
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
+from ck19ml.core.simulation.optics import ramp
 from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.simulation.rendering import WHITE, Camera
 
 
 class Degradation(Frozen):
-    """What is worse than in the simulated plate; by default nothing is.
+    """How much worse a field is than those of the simulated plate; by default it is not.
 
     Attributes
     ----------
@@ -21,9 +22,9 @@ class Degradation(Frozen):
         Factor on the standard deviation of the camera's noise.
     gradient : float
         In [0, 1): the light, background included, falls from 1 + gradient to 1 - gradient of what
-        it was, along a line across the field in a direction that is drawn.
+        it was, along a line across the field in a random direction.
     unstained_share : float, optional
-        Unstained cells per stained one; as in the plate where it is not given.
+        Unstained cells per stained one; as in the plate if not given.
     unstained_brightness : float, optional
         Largest grey value above the background of an unstained cell. From 85 on the brightest
         stand above 255, the level that images are raised to.
@@ -37,12 +38,12 @@ class Degradation(Frozen):
     def parameters(self, base: Parameters) -> Parameters:
         """Return the simulator's parameters with this noise and these unstained cells."""
         share, brightness = self.unstained_share, self.unstained_brightness
-        return replace(
-            base,
-            camera=noisier(base.camera, self.noise),
-            unstained_share=base.unstained_share if share is None else share,
-            unstained_brightness=base.unstained_brightness if brightness is None else brightness,
-        )
+        changed = {
+            "camera": noisier(base.camera, self.noise),
+            "unstained_share": base.unstained_share if share is None else share,
+            "unstained_brightness": base.unstained_brightness if brightness is None else brightness,
+        }
+        return base.model_copy(update=changed)
 
 
 def noisier(camera: Camera, factor: float) -> Camera:
@@ -51,7 +52,12 @@ def noisier(camera: Camera, factor: float) -> Camera:
     Shot noise has the variance gain x signal (`rendering.expose`), so the gain, which nothing else
     depends on, grows with the square.
     """
-    return replace(camera, gain=camera.gain * factor**2, read_noise=camera.read_noise * factor)
+    changed = {
+        "gain": camera.gain * factor**2,
+        "read_noise": camera.read_noise * factor,
+        "line_noise": camera.line_noise * factor,
+    }
+    return camera.model_copy(update=changed)
 
 
 def simulate_degraded(
@@ -72,31 +78,10 @@ def simulate_degraded(
     )
 
 
-def ramp(size: int, gradient: float, angle: float) -> NDArray[np.float32]:
-    """Light that falls along a line: 1 + gradient at one rim, 1 - gradient at the other.
-
-    Parameters
-    ----------
-    size : int
-        Side of the field in pixels.
-    gradient : float
-    angle : float
-        Direction in which it falls, radians from the x axis.
-
-    Returns
-    -------
-    ndarray, (size, size), float32
-        Its mean is 1.
-    """
-    place = np.linspace(-1, 1, size, dtype=np.float32)
-    along = place[:, None] * np.float32(np.sin(angle)) + place[None, :] * np.float32(np.cos(angle))
-    return np.asarray(1 - np.float32(gradient) * along / np.abs(along).max())
-
-
 def illuminate(
     values: NDArray[np.integer], light: NDArray[np.float32], dark: float
 ) -> NDArray[np.uint16]:
-    """Multiply what lies above the electronic offset by the light.
+    """Multiply all grey values but the electronic offset by the light.
 
     Parameters
     ----------

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.core.patches import BACKGROUND
-from ck19ml.core.simulation.parameters import FULL_SIZE, Parameters, blend
+from ck19ml.core.simulation.conditions import NO_INFLUENCE, Influence, blend
+from ck19ml.core.simulation.optics import (
+    draw_debris,
+    draw_fibres,
+    draw_haze,
+    scattered,
+    uneven_light,
+)
+from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.simulation.placement import (
     couple,
     draw_well,
@@ -14,7 +22,7 @@ from ck19ml.core.simulation.placement import (
     place_tcells,
     place_unstained,
 )
-from ck19ml.core.simulation.rendering import Cells, draw, expose
+from ck19ml.core.simulation.rendering import FULL_SIZE, Cells, blurred, draw, expose
 
 __all__ = ["Parameters", "SimulatedField", "simulate_field"]
 
@@ -34,8 +42,8 @@ class SimulatedField:
     dc_area_um2, tcell_area_um2 : float
         Mean area of these cells; 0 where there is none.
     contact_yx : ndarray, (contacts, 2), float64
-        Centres in pixels of the T cells that are bound to a DC: the true interaction. Others that
-        lie on a DC settled there, or lie above or below it.
+        Centres in pixels of the T cells that are bound to a DC: the true interaction. Other T cells
+        that lie on a DC have settled there without binding, or lie above or below it.
     tcell_yx : ndarray, (tcell_count, 2), float64
         Centres in pixels of all stained T cells.
     contact_probability : float
@@ -65,7 +73,7 @@ class SimulatedField:
 
 @dataclass(frozen=True)
 class View:
-    """What of a field is hidden: the pixels (`None`: all) of each hidden channel."""
+    """The hidden part of a field: its pixels (`None`: all), and in which channels."""
 
     name: str
     hides_dc: bool = False
@@ -78,9 +86,7 @@ def simulate_field(
     parameters: Parameters,
     size: int,
     rng: np.random.Generator,
-    *,
-    inhibition: float = 0.0,
-    odd: bool = False,
+    influence: Influence = NO_INFLUENCE,
 ) -> SimulatedField:
     """Draw one well and render its field.
 
@@ -92,10 +98,8 @@ def simulate_field(
     size : int
         Side of the field in pixels; smaller fields hold proportionally fewer cells.
     rng : numpy.random.Generator
-    inhibition : float
-        In [0, 1]: 0 leaves the stimulation as it is, 1 takes it back to the unstimulated state.
-    odd : bool
-        Whether the overlap per patch contradicts the area overlap (see `Parameters.odd_every`).
+    influence : Influence, optional
+        What the well's compound and its place on the plate do.
 
     Raises
     ------
@@ -104,10 +108,13 @@ def simulate_field(
     ValueError
         If the inhibition is not in [0, 1].
     """
+    response = influence.response
     condition = blend(
-        parameters.condition(stimulation), parameters.condition("Unstimulated"), inhibition
+        parameters.condition(stimulation),
+        parameters.condition("Unstimulated"),
+        response.inhibition,
     )
-    well = draw_well(condition, parameters, rng, odd=odd)
+    well = draw_well(condition, influence, parameters, rng)
     dc_count, tcell_count = rng.poisson(
         np.array([well.dc_count, well.tcell_count]) * (size / FULL_SIZE) ** 2
     )
@@ -115,8 +122,15 @@ def simulate_field(
     tcells, on_dc, bound = place_tcells(well, tcell_count, dcs, parameters, size, rng)
     dcs, tcells = couple(dcs, tcells, on_dc, well.coupling, parameters.faintest)
     view = draw_view(parameters, size, rng)
-    dc, dc_mask = image(dcs, view if view.hides_dc else None, parameters, size, rng)
-    tcell, tcell_mask = image(tcells, view if view.hides_tcell else None, parameters, size, rng)
+    shared = draw_shared(parameters, size, rng)
+    dc, dc_mask = image(
+        dcs, parameters, size, rng, view=view if view.hides_dc else None, shared=shared,
+        dead=well.dc_dead,
+    )  # fmt: skip
+    tcell, tcell_mask = image(
+        tcells, parameters, size, rng, view=view if view.hides_tcell else None, shared=shared,
+        dead=well.tcell_dead,
+    )  # fmt: skip
     centres = np.stack([tcells.y, tcells.x], axis=1)
     return SimulatedField(
         dc=dc,
@@ -155,35 +169,97 @@ def draw_view(parameters: Parameters, size: int, rng: np.random.Generator) -> Vi
     return View("clear")
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What both channels of a field have in common.
+
+    Attributes
+    ----------
+    blur : float
+        Factor on the camera's blur.
+    away_um : float
+        Standard deviation of the additional blur of cells off the focal plane, um.
+    debris : Cells
+        Specks that shine in both channels.
+    fibres : ndarray, (size, size), float32, optional
+        Light of fibres.
+    """
+
+    blur: float
+    away_um: float
+    debris: Cells
+    fibres: NDArray[np.float32] | None
+
+
+def draw_shared(parameters: Parameters, size: int, rng: np.random.Generator) -> Shared:
+    """Draw the focus of a field, and the debris and fibres that both channels show."""
+    optics = parameters.optics
+    debris = draw_debris(optics, 0.0, size, parameters.pixel_um, rng)
+    return Shared(
+        blur=float(np.exp(optics.focus * rng.standard_normal())),
+        away_um=rng.uniform(*optics.out_of_focus_um),
+        debris=debris.part(rng.random(len(debris)) < optics.debris_shared),
+        fibres=draw_fibres(optics, size, rng),
+    )
+
+
 def image(
-    cells: Cells, view: View | None, parameters: Parameters, size: int, rng: np.random.Generator
+    cells: Cells,
+    parameters: Parameters,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    shared: Shared,
+    view: View | None = None,
+    dead: float = 0.0,
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """Render one channel: stained cells, unstained cells that stay below 255, noise.
+    """Render one channel: stained cells, unstained cells that stay below 255, debris, noise.
 
     Parameters
     ----------
     cells : Cells
         The stained cells.
-    view : View, optional
-        What hides this channel; there the grey values stay at or below 255.
     parameters : Parameters
     size : int
         Side of the field in pixels.
     rng : numpy.random.Generator
+    shared : Shared
+    view : View, optional
+        What hides this channel; there the grey values stay at or below 255.
+    dead : float
+        Cells of this channel that a compound killed, in a 2048 x 2048 field.
 
     Returns
     -------
     values : ndarray, (size, size), uint16 in [0, 4095]
     mask : ndarray, (size, size), bool
-        Stained cells only, hidden or not.
+        Stained cells only, hidden or not, in focus or not.
     """
-    light, mask = draw(cells, size)
+    optics, pixel_um = parameters.optics, parameters.pixel_um
+    away = rng.random(len(cells)) < optics.out_of_focus
+    light, mask = draw(cells.part(~away), size)
+    if away.any():
+        off_plane, off_mask = draw(cells.part(away), size)
+        light += blurred(off_plane, shared.away_um / pixel_um)
+        mask |= off_mask
     light += draw(place_unstained(cells, parameters, size, rng), size)[0]
-    if view is None:
-        return expose(light, parameters.camera, rng), mask
-    hidden = np.ones_like(mask) if view.hidden is None else view.hidden
-    light[hidden] *= parameters.droplet_light
-    values = expose(light, parameters.camera, rng)
-    # The brightest cells shine through, and the blur carries light across the rim.
-    values[hidden] = np.minimum(values[hidden], BACKGROUND)
+    for specks in (draw_debris(optics, dead, size, pixel_um, rng), shared.debris):
+        light += draw(specks, size)[0]
+    if shared.fibres is not None:
+        light += shared.fibres
+    light = scattered(light, optics, pixel_um)
+    hidden = np.ones_like(mask) if view and view.hidden is None else view.hidden if view else None
+    if hidden is not None:
+        light[hidden] *= parameters.droplet_light
+    values = expose(
+        light,
+        parameters.camera,
+        rng,
+        evenness=uneven_light(optics, size, rng),
+        haze=draw_haze(optics, size, rng),
+        blur=shared.blur,
+    )
+    if hidden is not None:
+        # The brightest cells shine through, and the blur carries light across the rim.
+        values[hidden] = np.minimum(values[hidden], BACKGROUND)
     return values, mask

@@ -5,7 +5,7 @@ Droplets are left out: what one hides cannot be seen, and the simulator's truth 
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -83,16 +83,16 @@ class Conditions(Frozen):
         )
         base = clear_views()
         tcell, dc = np.exp(rng.uniform(*self.staining, size=2))
-        return degradation, replace(
-            base,
-            tcell_brightness=(base.tcell_brightness[0] * tcell, base.tcell_brightness[1]),
-            dc_brightness=(base.dc_brightness[0] * dc, base.dc_brightness[1]),
-        )
+        stained = {
+            "tcell_brightness": (base.tcell_brightness[0] * tcell, base.tcell_brightness[1]),
+            "dc_brightness": (base.dc_brightness[0] * dc, base.dc_brightness[1]),
+        }
+        return degradation, base.model_copy(update=stained)
 
 
 def clear_views() -> Parameters:
     """Return the simulator's parameters without droplets and blind wells."""
-    return replace(Parameters(), droplet_share=0.0, blind_share=0.0)
+    return Parameters(droplet_share=0.0, blind_share=0.0)
 
 
 def simulate_well(

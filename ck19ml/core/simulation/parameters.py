@@ -6,86 +6,18 @@ was chosen so that simulated wells, measured alike, reproduce these two tables
 (`benchmarks/simulator_fidelity.py`). "Assumption" means that neither table can tell.
 """
 
-from dataclasses import dataclass, field, replace
+from pydantic import Field
 
+from ck19ml.core.settings import Frozen, Share
+from ck19ml.core.simulation.compounds import Compounds
+from ck19ml.core.simulation.conditions import CONA, OVA, UNSTIMULATED, Condition
+from ck19ml.core.simulation.optics import PERFECT, Optics
+from ck19ml.core.simulation.position import NOWHERE, Position
 from ck19ml.core.simulation.rendering import Camera
 from ck19ml.errors import ConfigError
 
-FULL_SIZE = 2048
-"""Side in pixels of the field that the counts refer to (DOMAIN.md, the raw data)."""
 
-
-@dataclass(frozen=True)
-class Condition:
-    """What one stimulation does to the cells of a well.
-
-    Pairs are (mean, SD between wells) unless stated. The instrument's means of OVA and ConA
-    include the wells whose compound inhibits, so a well without inhibition lies beyond them.
-
-    Attributes
-    ----------
-    tcell_count, dc_count : tuple of float
-        Stained cells in a 2048 x 2048 field. Instrument.
-    tcell_area_um2, dc_area_um2 : tuple of float
-        Mean area of a cell. Instrument.
-    contact : tuple of float
-        Probability that a T cell is bound to a DC: the interaction, which compounds reduce.
-        Calibration, from the instrument's % area overlap.
-    clumps : tuple of float
-        Share of the DCs that lie in clumps, and mean number of DCs in a clump. Assumption, limited
-        by the patch table: bigger clumps of ConA would leave more patches empty than it has.
-    coupling : tuple of float
-        Logarithm of the factor by which cells that lie on one another shine brighter than single
-        ones; negative, as of cells above the focal plane. Calibration: the overlap of a patch is a
-        tenth of what the areas tell, so the cells that overlap are those that its threshold drops.
-    odd_coupling : tuple of float
-        Coupling of an odd well (see `Parameters.odd_every`). Calibration.
-    """
-
-    tcell_count: tuple[float, float]
-    dc_count: tuple[float, float]
-    tcell_area_um2: tuple[float, float]
-    dc_area_um2: tuple[float, float]
-    contact: tuple[float, float]
-    clumps: tuple[float, float]
-    coupling: tuple[float, float]
-    odd_coupling: tuple[float, float]
-
-
-UNSTIMULATED = Condition(
-    tcell_count=(1314, 235),
-    dc_count=(1074, 223),
-    tcell_area_um2=(100.7, 4.2),
-    dc_area_um2=(141, 12),
-    contact=(0.02, 0.015),
-    clumps=(0.3, 3),
-    coupling=(-1.02, 0.14),
-    odd_coupling=(-0.28, 0.12),
-)
-OVA = Condition(
-    tcell_count=(1100, 225),
-    dc_count=(980, 210),
-    tcell_area_um2=(104.7, 5.0),
-    dc_area_um2=(152, 16),
-    contact=(0.25, 0.06),
-    clumps=(0.6, 6),
-    coupling=(-0.81, 0.12),
-    odd_coupling=(-1.15, 0.1),
-)
-CONA = Condition(
-    tcell_count=(690, 115),
-    dc_count=(680, 130),
-    tcell_area_um2=(111.0, 6.1),
-    dc_area_um2=(187, 15),
-    contact=(0.98, 0.02),
-    clumps=(0.5, 6),
-    coupling=(-0.84, 0.04),
-    odd_coupling=(-1.35, 0.1),
-)
-
-
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(Frozen):
     """All parameters of the simulator.
 
     Attributes
@@ -94,7 +26,15 @@ class Parameters:
         One for each stimulation; "Unstimulated" is the one that inhibition leads back to.
     pixel_um : float
         Side of a pixel in micrometres (DOMAIN.md, the raw data).
+    diameter : float
+        Factor on the diameter of all cells: 1 for those of CK19. The number of cells stays.
     camera : Camera
+    optics : Optics
+        Uneven light, haze, dust, debris, cells out of focus.
+    position : Position
+        Rows, columns and edges of the plate that differ.
+    compounds : Compounds
+        What compounds do.
     shared_density : float
         Correlation of a well's T-cell and DC density. Instrument: 0.36-0.87.
     area_spread : float
@@ -140,34 +80,38 @@ class Parameters:
         them: a tenth of the unstimulated wells makes half of the mean overlap.
     """
 
-    conditions: dict[str, Condition] = field(
+    conditions: dict[str, Condition] = Field(
         default_factory=lambda: {"Unstimulated": UNSTIMULATED, "OVA": OVA, "ConA": CONA}
     )
-    pixel_um: float = 1.34
-    camera: Camera = field(default_factory=Camera)
-    shared_density: float = 0.5
-    area_spread: float = 0.25
+    pixel_um: float = Field(default=1.34, gt=0)
+    diameter: float = Field(default=1.0, ge=0.25, le=4)
+    camera: Camera = Camera()
+    optics: Optics = Optics()
+    position: Position = Position()
+    compounds: Compounds = Compounds()
+    shared_density: Share = 0.5
+    area_spread: float = Field(default=0.25, ge=0)
     tcell_waves: tuple[float, float, float] = (0.06, 0.03, 0.0)
     dc_waves: tuple[float, float, float] = (0.20, 0.12, 0.08)
-    spacing: float = 0.75
+    spacing: float = Field(default=0.75, ge=0)
     stacked: tuple[float, float] = (0.37, 0.04)
     reach: tuple[float, float] = (0.45, 1.1)
     tcell_brightness: tuple[float, float] = (500.0, 0.35)
     dc_brightness: tuple[float, float] = (700.0, 0.3)
-    tcell_profile: float = 0.5
-    dc_profile: float = 1.5
-    faintest: float = 150.0
-    staining: float = 0.15
-    unstained_share: float = 0.4
-    unstained_brightness: float = 40.0
-    droplet_share: float = 0.06
-    blind_share: float = 0.004
+    tcell_profile: float = Field(default=0.5, ge=0)
+    dc_profile: float = Field(default=1.5, ge=0)
+    faintest: float = Field(default=150.0, ge=0)
+    staining: float = Field(default=0.15, ge=0)
+    unstained_share: float = Field(default=0.4, ge=0)
+    unstained_brightness: float = Field(default=40.0, ge=0)
+    droplet_share: Share = 0.06
+    blind_share: Share = 0.004
     droplet_radius: tuple[float, float] = (0.15, 0.4)
-    droplet_light: float = 0.03
-    odd_every: int = 8
+    droplet_light: Share = 0.03
+    odd_every: int = Field(default=8, ge=0)
 
     def condition(self, stimulation: str) -> Condition:
-        """Look up a stimulation.
+        """Return what a stimulation does.
 
         Raises
         ------
@@ -177,38 +121,11 @@ class Parameters:
         if stimulation not in self.conditions:
             known = ", ".join(self.conditions)
             raise ConfigError(
-                f"expected a stimulation that can be simulated ({known}), found {stimulation!r}; "
+                f"the stimulation {stimulation!r} cannot be simulated (known: {known}); "
                 "correct the layout"
             )
         return self.conditions[stimulation]
 
-
-BLENDED = ("tcell_count", "dc_count", "tcell_area_um2", "dc_area_um2", "contact", "clumps")
-"""The pairs of a condition that a compound changes."""
-
-
-def blend(stimulated: Condition, unstimulated: Condition, inhibition: float) -> Condition:
-    """Take a stimulated condition back towards the unstimulated one.
-
-    In the instrument's table the wells of an inhibited stimulation have the counts, areas and
-    overlap of less stimulated wells, so one number in [0, 1] moves them all.
-
-    Raises
-    ------
-    ValueError
-        If the inhibition is not in [0, 1].
-
-    Examples
-    --------
-    >>> blend(CONA, UNSTIMULATED, 0.5).contact
-    (0.5, 0.0175)
-    """
-    if not 0 <= inhibition <= 1:
-        raise ValueError(f"expected an inhibition in [0, 1], found {inhibition}")
-
-    def mix(name: str) -> tuple[float, float]:
-        (mean, sd), (other_mean, other_sd) = getattr(stimulated, name), getattr(unstimulated, name)
-        keep = 1 - inhibition
-        return keep * mean + inhibition * other_mean, keep * sd + inhibition * other_sd
-
-    return replace(stimulated, **{name: mix(name) for name in BLENDED})
+    def without_imperfections(self) -> "Parameters":
+        """Return the same with even light and sharp, clean views, and places that do not differ."""
+        return self.model_copy(update={"optics": PERFECT, "position": NOWHERE})

@@ -5,11 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core.simulation.parameters import Condition, Parameters
+from ck19ml.core.simulation.conditions import Condition, Influence
+from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.simulation.rendering import Cells
 
 GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
 """Turn between the members of a sunflower's head: packs a clump evenly without a search."""
+
+APART = 1.2
+"""Fall of the logarithm of a T cell's distance from its DC for each unit that the logarithm of the
+overlap (M1) rises. Measured on the simulator."""
 
 JITTER = 0.15
 """SD of a clump member's distance from the middle, relative: a clump is no crystal."""
@@ -19,7 +24,9 @@ JITTER = 0.15
 class Well:
     """What one well drew from its condition; names as in `Condition` and `Parameters`.
 
-    Counts are those of a full field, brightnesses the medians in grey values.
+    Counts are those of a full field, brightnesses the medians in grey values; `apart` is the factor
+    on the distance of T cells from the middle of the DC they lie on, and the dead are those of a
+    full field.
     """
 
     tcell_count: float
@@ -32,34 +39,45 @@ class Well:
     coupling: float
     tcell_brightness: float
     dc_brightness: float
+    apart: float = 1.0
+    tcell_dead: float = 0.0
+    dc_dead: float = 0.0
 
 
 def draw_well(
-    condition: Condition, parameters: Parameters, rng: np.random.Generator, *, odd: bool = False
+    condition: Condition, influence: Influence, parameters: Parameters, rng: np.random.Generator
 ) -> Well:
     """Draw everything in which one well of a condition differs from another."""
+    response, terms = influence.response, influence.terms
     link, shared, own = parameters.shared_density, rng.standard_normal(), rng.standard_normal(2)
     tcells, dcs = np.sqrt(link) * shared + np.sqrt(1 - link) * own
     tcell_area, dc_area, contact, stacked, coupling = rng.standard_normal(5)
     tcell_stain, dc_stain = np.exp(parameters.staining * rng.standard_normal(2))
-    middle, spread = condition.odd_coupling if odd else condition.coupling
-    pixel_area = parameters.pixel_um**2
+    middle, spread = condition.odd_coupling if influence.odd else condition.coupling
+    larger = parameters.diameter**2 / parameters.pixel_um**2
+    tcell_count = between(condition.tcell_count, tcells) * np.exp(terms.tcell_count)
+    dc_count = between(condition.dc_count, dcs) * np.exp(terms.dc_count)
     return Well(
-        tcell_count=between(condition.tcell_count, tcells),
-        dc_count=between(condition.dc_count, dcs),
-        tcell_area_px=between(condition.tcell_area_um2, tcell_area) / pixel_area,
-        dc_area_px=between(condition.dc_area_um2, dc_area) / pixel_area,
+        tcell_count=float(tcell_count * response.tcell_count),
+        dc_count=float(dc_count * response.dc_count),
+        tcell_area_px=between(condition.tcell_area_um2, tcell_area) * larger,
+        dc_area_px=between(condition.dc_area_um2, dc_area) * response.dc_area * larger,
         contact=min(between(condition.contact, contact), 1.0),
         stacked=min(between(parameters.stacked, stacked), 1.0),
         clumps=condition.clumps,
         coupling=float(middle + spread * coupling),
-        tcell_brightness=float(parameters.tcell_brightness[0] * tcell_stain),
-        dc_brightness=float(parameters.dc_brightness[0] * dc_stain),
+        tcell_brightness=float(
+            parameters.tcell_brightness[0] * tcell_stain * np.exp(terms.brightness)
+        ),
+        dc_brightness=float(parameters.dc_brightness[0] * dc_stain * np.exp(terms.brightness)),
+        apart=float(np.exp(-APART * terms.overlap)),
+        tcell_dead=float(tcell_count * response.tcell_killed),
+        dc_dead=float(dc_count * response.dc_killed),
     )
 
 
 def between(pair: tuple[float, float], deviation: float) -> float:
-    """Value that lies a number of SDs from the mean, at least a tenth of the mean.
+    """Return the value that lies a number of SDs from the mean, at least a tenth of the mean.
 
     Examples
     --------
@@ -75,7 +93,7 @@ def place_dcs(
 ) -> Cells:
     """Place DCs, a share of them in clumps; the members of a clump lie in a spiral.
 
-    The field has no edges here: what leaves on one side comes in on the other, so that counts hold.
+    The field wraps around: a cell that leaves on one side enters on the other, so counts hold.
     """
     clump = assign_clumps(count, well.clumps, rng)
     member = np.arange(count) - np.searchsorted(clump, clump)
@@ -167,7 +185,7 @@ def place_tcells(
     on_dc = np.where(lying, rng.integers(0, max(len(dcs), 1), count), -1)
     reach, angle = rng.uniform(*parameters.reach, count), rng.uniform(0, 2 * np.pi, count)
     below = on_dc[lying]
-    distance = reach[lying] * dcs.radius_px[below]
+    distance = well.apart * reach[lying] * dcs.radius_px[below]
     y[lying] = dcs.y[below] + distance * np.sin(angle[lying])
     x[lying] = dcs.x[below] + distance * np.cos(angle[lying])
     spread = parameters.tcell_brightness[1]
@@ -201,7 +219,7 @@ def place_unstained(
 
 
 def areas(count: int, parameters: Parameters, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Areas of the cells of one well, (count,), relative to their mean; log-normal."""
+    """Draw the areas of the cells of one well, (count,), relative to their mean; log-normal."""
     spread = parameters.area_spread
     return np.asarray(np.exp(spread * rng.standard_normal(count) - 0.5 * spread**2))
 
@@ -209,7 +227,7 @@ def areas(count: int, parameters: Parameters, rng: np.random.Generator) -> NDArr
 def waves(
     count: int, heights: tuple[float, float, float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Heights of the waves of each outline, (count, 3): shares of its radius.
+    """Draw the heights of the waves of each outline, (count, 3): shares of its radius.
 
     They are two SDs at most, so that no outline crosses itself.
     """

@@ -1,22 +1,29 @@
 """Draw cells into a field and turn light into the grey values of a 12-bit camera."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy import ndimage
+
+from ck19ml.core.settings import Frozen
 
 WHITE = 4095
 """Largest grey value of the 12-bit camera (DOMAIN.md, the raw data)."""
+
+FULL_SIZE = 2048
+"""Side in pixels of the field that numbers of cells and other things refer to (DOMAIN.md, the raw
+data)."""
 
 HARMONICS = (2, 3, 5)
 """Waves around a cell's outline: two stretch it, three and five make arms."""
 
 
-@dataclass(frozen=True)
-class Camera:
-    """How light becomes grey values; all are assumptions that fit a 12-bit camera.
+class Camera(Frozen):
+    """The conversion of light to grey values; all are assumptions that fit a 12-bit camera.
 
     Attributes
     ----------
@@ -29,15 +36,18 @@ class Camera:
         Grey values per photo-electron; shot noise has the variance gain x signal.
     read_noise : float
         Standard deviation of the noise in the dark, grey values.
+    line_noise : float
+        Standard deviation of the offset that each line of pixels adds, grey values.
     blur_px : float
         Standard deviation of the point spread, pixels.
     """
 
-    background: float = 170.0
-    offset: float = 100.0
-    gain: float = 0.6
-    read_noise: float = 4.0
-    blur_px: float = 0.8
+    background: float = Field(default=163.0, ge=0)
+    offset: float = Field(default=100.0, ge=0)
+    gain: float = Field(default=0.6, ge=0)
+    read_noise: float = Field(default=4.0, ge=0)
+    line_noise: float = Field(default=0.5, ge=0)
+    blur_px: float = Field(default=0.8, ge=0)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class Cells:
 
     def __len__(self) -> int:
         return self.y.size
+
+    def part(self, keep: NDArray[np.bool_]) -> "Cells":
+        """Return the cells that a mask of shape (n,) keeps."""
+        names = ("y", "x", "area_px", "brightness", "waves", "phases")
+        return replace(self, **{name: getattr(self, name)[keep] for name in names})
 
     @property
     def radius_px(self) -> NDArray[np.float64]:
@@ -111,7 +126,7 @@ def draw(cells: Cells, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_
 def _inside(
     cells: Cells,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Cell, row, column and depth (1 in the middle, 0 on the outline) of each pixel inside."""
+    """Return the cell, row, column and depth (1: middle, 0: outline) of each pixel inside."""
     radius = cells.radius_px
     reach = int(np.ceil((radius * (1 + np.abs(cells.waves).sum(axis=1))).max())) + 1
     steps_y, steps_x = _disc(reach)
@@ -140,7 +155,13 @@ def _disc(reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def expose(
-    light: NDArray[np.float32], camera: Camera, rng: np.random.Generator
+    light: NDArray[np.float32],
+    camera: Camera,
+    rng: np.random.Generator,
+    *,
+    evenness: NDArray[np.float32] | float = 1.0,
+    haze: NDArray[np.float32] | float = 0.0,
+    blur: float = 1.0,
 ) -> NDArray[np.uint16]:
     """Blur the light, add the background and the noise, and read it out with 12 bits.
 
@@ -153,20 +174,36 @@ def expose(
         Grey values above the background.
     camera : Camera
     rng : numpy.random.Generator
+    evenness : ndarray, (height, width), float32, or float
+        Relative brightness of the illumination: all but the electronic offset is multiplied by it.
+    haze : ndarray, (height, width), float32, or float
+        Grey values that are added to the background before that.
+    blur : float
+        Factor on the camera's blur.
 
     Returns
     -------
     ndarray, (height, width), uint16 in [0, 4095]
     """
-    grey = ndimage.gaussian_filter(light, camera.blur_px, truncate=3.0)
-    noise = rng.standard_normal(light.shape, np.float32)
-    grey += np.float32(camera.background)
-    spread = grey - np.float32(camera.offset)
-    spread *= np.float32(camera.gain)
+    grey = blurred(light, camera.blur_px * blur)
+    grey += np.float32(camera.background - camera.offset)
+    grey += haze
+    grey *= evenness
+    spread = grey * np.float32(camera.gain)
     spread += np.float32(camera.read_noise**2)
+    noise = rng.standard_normal(light.shape, np.float32)
     noise *= np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
     grey += noise
+    lines = np.float32(camera.offset) + camera.line_noise * rng.standard_normal((len(light), 1))
+    grey += lines.astype(np.float32)
     return _read_out(grey)
+
+
+def blurred(light: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+    """Return light that is spread by a Gaussian of this standard deviation, new and float32."""
+    if sigma_px <= 0:
+        return light.copy()
+    return np.asarray(cv2.GaussianBlur(light, (0, 0), sigma_px), dtype=np.float32)
 
 
 def brightfield(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint16]:

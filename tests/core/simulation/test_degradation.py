@@ -5,7 +5,6 @@ from ck19ml.core.simulation.degradation import (
     Degradation,
     illuminate,
     noisier,
-    ramp,
     simulate_degraded,
 )
 from ck19ml.core.simulation.field import simulate_field
@@ -36,15 +35,6 @@ def test_noise_has_the_given_factor_at_every_grey_value(light: float) -> None:
         for camera in (Camera(), noisier(Camera(), 2.0))
     ]
     assert spreads[1] == pytest.approx(2 * spreads[0], rel=0.02)
-
-
-def test_the_light_falls_along_a_line_and_is_one_on_average() -> None:
-    light = ramp(5, 0.4, 0.0)
-    np.testing.assert_allclose(light[0], [1.4, 1.2, 1.0, 0.8, 0.6], atol=1e-6)
-    np.testing.assert_allclose(light[:, 0], 1.4, atol=1e-6)
-    slanted = ramp(64, 0.3, 1.0)
-    assert slanted.mean() == pytest.approx(1.0, abs=1e-6)
-    assert (slanted.min(), slanted.max()) == pytest.approx((0.7, 1.3), abs=1e-6)
 
 
 def test_the_electronic_offset_is_no_light() -> None:

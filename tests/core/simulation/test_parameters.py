@@ -1,32 +1,9 @@
-from dataclasses import asdict
-
 import pytest
+from pydantic import ValidationError
 
-from ck19ml.core.simulation.parameters import CONA, OVA, UNSTIMULATED, Parameters, blend
+from ck19ml.core.simulation.conditions import CONA, OVA, UNSTIMULATED
+from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.errors import ConfigError
-
-
-def test_no_inhibition_changes_nothing() -> None:
-    assert blend(CONA, UNSTIMULATED, 0.0) == CONA
-
-
-def test_half_the_inhibition_leads_half_the_way() -> None:
-    blended = blend(CONA, UNSTIMULATED, 0.5)
-    assert blended.contact == (pytest.approx(0.5), pytest.approx(0.0175))
-    assert blended.tcell_count[0] == pytest.approx((690 + 1314) / 2)
-
-
-def test_full_inhibition_leaves_the_light_as_it_is() -> None:
-    blended = blend(OVA, UNSTIMULATED, 1.0)
-    assert blended.contact == UNSTIMULATED.contact
-    assert blended.dc_area_um2 == UNSTIMULATED.dc_area_um2
-    assert blended.coupling == OVA.coupling
-
-
-@pytest.mark.parametrize("inhibition", [-0.1, 1.1, float("nan")])
-def test_an_inhibition_is_a_fraction(inhibition: float) -> None:
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        blend(CONA, UNSTIMULATED, inhibition)
 
 
 def test_contacts_grow_with_the_stimulus() -> None:
@@ -35,11 +12,31 @@ def test_contacts_grow_with_the_stimulus() -> None:
 
 def test_an_unknown_stimulation_names_the_known_ones() -> None:
     assert Parameters().condition("OVA") is OVA
-    with pytest.raises(ConfigError, match=r"Unstimulated, OVA, ConA.*'ova'"):
+    with pytest.raises(ConfigError, match=r"'ova'.*Unstimulated, OVA, ConA"):
         Parameters().condition("ova")
 
 
-def test_all_parameters_can_be_written_down() -> None:
-    record = asdict(Parameters())
+def test_all_parameters_can_be_written_down_and_read_back() -> None:
+    record = Parameters(diameter=2.0).model_dump(mode="json")
     assert record["camera"]["blur_px"] == 0.8
-    assert record["conditions"]["ConA"]["contact"] == CONA.contact
+    assert record["conditions"]["ConA"]["contact"] == list(CONA.contact)
+    assert Parameters.model_validate(record) == Parameters(diameter=2.0)
+
+
+def test_imperfections_can_be_switched_off() -> None:
+    perfect = Parameters().without_imperfections()
+    assert (perfect.optics.vignette, perfect.optics.haze, perfect.optics.debris[0]) == (
+        0,
+        (0, 0),
+        0,
+    )
+    assert set(perfect.position.rows.model_dump().values()) == {0.0}
+    assert perfect.camera == Parameters().camera
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"diameter": 9}, {"droplet_share": 1.2}, {"camera": {"gain": -1}}, {"optiks": {}}]
+)
+def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Parameters.model_validate(wrong)

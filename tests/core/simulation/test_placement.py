@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ck19ml.core.simulation.compounds import Response
+from ck19ml.core.simulation.conditions import NO_INFLUENCE, Influence
 from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.simulation.placement import (
     Well,
@@ -18,6 +20,7 @@ from ck19ml.core.simulation.placement import (
     place_unstained,
     scatter,
 )
+from ck19ml.core.simulation.position import Terms
 
 PARAMETERS = Parameters()
 WELL = Well(
@@ -116,21 +119,44 @@ def test_coupling_dims_the_cells_that_lie_on_one_another_only() -> None:
 
 def test_wells_differ_as_much_as_the_condition_says() -> None:
     rng = np.random.default_rng(5)
-    wells = [draw_well(PARAMETERS.condition("Unstimulated"), PARAMETERS, rng) for _ in range(1500)]
+    condition = PARAMETERS.condition("Unstimulated")
+    wells = [draw_well(condition, NO_INFLUENCE, PARAMETERS, rng) for _ in range(1500)]
     tcells, dcs = np.array([(well.tcell_count, well.dc_count) for well in wells]).T
     assert (tcells.mean(), tcells.std()) == (
-        pytest.approx(1314, rel=0.03),
-        pytest.approx(235, rel=0.1),
+        pytest.approx(condition.tcell_count[0], rel=0.03),
+        pytest.approx(condition.tcell_count[1], rel=0.1),
     )
     assert np.corrcoef(tcells, dcs)[0, 1] == pytest.approx(PARAMETERS.shared_density, abs=0.08)
 
 
 def test_an_odd_well_has_the_odd_coupling() -> None:
-    condition = replace(PARAMETERS.condition("OVA"), coupling=(-1.0, 0.0), odd_coupling=(2.0, 0.0))
-    usual = draw_well(condition, PARAMETERS, np.random.default_rng(6))
-    odd = draw_well(condition, PARAMETERS, np.random.default_rng(6), odd=True)
+    changed = {"coupling": (-1.0, 0.0), "odd_coupling": (2.0, 0.0)}
+    condition = PARAMETERS.condition("OVA").model_copy(update=changed)
+    usual, odd = (
+        draw_well(condition, Influence(odd=is_odd), PARAMETERS, np.random.default_rng(6))
+        for is_odd in (False, True)
+    )
     assert (usual.coupling, odd.coupling) == (-1.0, 2.0)
     assert replace(odd, coupling=usual.coupling) == usual
+
+
+def test_compound_and_position_multiply_what_a_well_draws() -> None:
+    condition = PARAMETERS.condition("ConA")
+    response = Response(tcell_count=0.5, dc_count=0.6, dc_area=0.9, tcell_killed=0.5)
+    terms = Terms(tcell_count=np.log(1.2), dc_count=np.log(0.5), brightness=np.log(2))
+    plain, acted = (
+        draw_well(condition, influence, PARAMETERS, np.random.default_rng(8))
+        for influence in (NO_INFLUENCE, Influence(response, terms))
+    )
+    assert acted.tcell_count == pytest.approx(0.6 * plain.tcell_count)
+    assert acted.dc_count == pytest.approx(0.3 * plain.dc_count)
+    assert acted.dc_area_px == pytest.approx(0.9 * plain.dc_area_px)
+    assert acted.dc_brightness == pytest.approx(2 * plain.dc_brightness)
+    assert acted.tcell_brightness == pytest.approx(2 * plain.tcell_brightness)
+    # Half of the cells that the place would have.
+    assert acted.tcell_dead == pytest.approx(0.6 * plain.tcell_count)
+    assert acted.dc_dead == 0
+    assert acted.contact == plain.contact
 
 
 def test_areas_of_cells_average_to_the_wells() -> None:

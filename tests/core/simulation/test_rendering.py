@@ -62,7 +62,7 @@ def test_no_cells_draw_nothing() -> None:
 
 
 def test_background_and_noise_of_the_dark_are_the_cameras() -> None:
-    camera = Camera(background=200, offset=100, gain=0.5, read_noise=3)
+    camera = Camera(background=200, offset=100, gain=0.5, read_noise=3, line_noise=0)
     values = expose(np.zeros((400, 400), np.float32), camera, np.random.default_rng(0))
     assert values.dtype == np.uint16
     assert values.mean() == pytest.approx(200, abs=0.2)
@@ -77,6 +77,29 @@ def test_bright_light_is_noisier_and_ends_at_white() -> None:
     dark = expose(np.zeros((200, 200), np.float32), camera, rng)
     assert bright.std() > 2 * dark.std()
     assert expose(np.full((8, 8), 9000, np.float32), camera, rng).min() == 4095
+
+
+def test_light_is_uneven_but_the_electronic_offset_is_not() -> None:
+    camera = Camera(background=200, offset=100, gain=0, read_noise=0, line_noise=0, blur_px=0)
+    light = np.full((4, 4), 50, np.float32)
+    evenness = np.array([[0.5, 1.0, 1.5, 2.0]], np.float32)
+    values = expose(light, camera, np.random.default_rng(0), evenness=evenness, haze=10.0)
+    # 100 + (50 of cells + 100 of background + 10 of haze) x evenness.
+    assert values[0].tolist() == [180, 260, 340, 420]
+
+
+def test_a_line_of_pixels_shares_its_offset() -> None:
+    camera = Camera(gain=0, read_noise=0, line_noise=5)
+    values = expose(np.zeros((300, 20), np.float32), camera, np.random.default_rng(3))
+    assert not np.ptp(values, axis=1).any()
+    assert values[:, 0].std() == pytest.approx(5, rel=0.15)
+
+
+def test_a_part_of_the_cells_keeps_their_properties() -> None:
+    some = cells([1, 2, 3], [4, 5, 6], profile=1.5).part(np.array([True, False, True]))
+    assert some.y.tolist() == [1, 3]
+    assert some.waves.shape == (2, 3)
+    assert some.profile == 1.5
 
 
 def test_brightfield_shows_cells_with_dark_rims() -> None:
