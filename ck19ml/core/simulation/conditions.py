@@ -63,7 +63,7 @@ OVA = Condition(
     dc_area_um2=(152, 16),
     contact=(0.25, 0.06),
     clumps=(0.6, 6),
-    coupling=(-0.72, 0.12),
+    coupling=(-0.77, 0.12),
     odd_coupling=(-1.15, 0.1),
 )
 CONA = Condition(
@@ -73,7 +73,7 @@ CONA = Condition(
     dc_area_um2=(187, 15),
     contact=(0.98, 0.02),
     clumps=(0.5, 6),
-    coupling=(-0.74, 0.04),
+    coupling=(-0.8, 0.03),
     odd_coupling=(-1.35, 0.1),
 )
 

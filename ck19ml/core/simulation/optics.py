@@ -79,7 +79,7 @@ class Optics(Frozen):
     dust: Positive = 3.0
     dust_shadow: Span = (0.02, 0.08)
     dust_radius_px: Span = (15.0, 50.0)
-    focus: Positive = 0.1
+    focus: Positive = 0.08
     out_of_focus: Share = 0.1
     out_of_focus_um: Span = (1.5, 3.5)
     debris: Span = (20.0, 0.5)

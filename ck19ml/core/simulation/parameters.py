@@ -94,7 +94,7 @@ class Parameters(Frozen):
     tcell_waves: tuple[float, float, float] = (0.06, 0.03, 0.0)
     dc_waves: tuple[float, float, float] = (0.20, 0.12, 0.08)
     spacing: float = Field(default=0.75, ge=0)
-    stacked: tuple[float, float] = (0.37, 0.04)
+    stacked: tuple[float, float] = (0.37, 0.03)
     reach: tuple[float, float] = (0.45, 1.1)
     tcell_brightness: tuple[float, float] = (500.0, 0.35)
     dc_brightness: tuple[float, float] = (700.0, 0.3)
