@@ -44,7 +44,7 @@ def test_numbers_of_compounds_and_loose_well_names_are_brought_to_one_form() -> 
     ("columns", "message"),
     [
         ({"well": ["A03", "A3"]}, "names A03 twice"),
-        ({"well": ["A03", "Z99"]}, "'Z99'"),
+        ({"well": ["A03", "Z99"]}, "found 99"),
         (
             {"compound": ["4", "4"], "concentration_um": [1.0, None]},
             r"1 of 2 wells have a compound and no concentration \(B04\)",
