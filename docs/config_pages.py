@@ -42,8 +42,8 @@ def pages() -> dict[str, str]:
 
 def config_kinds() -> Iterator[type]:
     """Yield the config of each command, then all that are values of their keys, each once."""
-    exported = [getattr(configs, name) for name in configs.__all__]
-    left = [kind for kind in exported if (kind.__doc__ or "").startswith("The command")]
+    exported = [value for _, value in sorted(vars(configs).items()) if inspect.isclass(value)]
+    left = [kind for kind in exported if "he command ``" in (kind.__doc__ or "").splitlines()[0]]
     seen: list[type] = []
     for kind in left:
         if kind not in seen:
