@@ -41,6 +41,12 @@ ROUNDING = 0.12
 """SD that rounding to whole grey values leaves in the smoothed image, in grey values: noise is
 never taken to be lower, so that single steps of a dark 8-bit image are no cells."""
 
+LOWER_SD = 0.1587
+"""Share of a normal distribution that lies more than one SD below its median."""
+
+CLIPPINGS = 4
+"""Times that values of more than three SDs above the median are left out of the noise."""
+
 Positive = Annotated[float, Field(gt=0)]
 Rim = Annotated[float, Field(ge=0, lt=1)]
 
@@ -224,9 +230,16 @@ def _threshold(
     step = max(int((tall * wide / SAMPLES) ** 0.5), 1)
     blocks = height[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide)
     samples = blocks[:, ::step, :, ::step].swapaxes(1, 2).reshape(rows, columns, -1)
-    middle = np.median(samples, axis=-1, keepdims=True)
-    deviation = 1.4826 * np.median(np.abs(samples - middle), axis=-1)
-    level = (middle[..., 0] + noise * np.maximum(deviation, least)).astype(np.float32)
+    samples = np.sort(samples, axis=-1)
+    # Cells are left out step by step: their brightness is no noise, however many there are.
+    kept = np.full((rows, columns, 1), samples.shape[-1])
+    for _ in range(CLIPPINGS):
+        middle = np.take_along_axis(samples, kept // 2, axis=-1)
+        low = np.take_along_axis(samples, (LOWER_SD * kept).astype(np.intp), axis=-1)
+        deviation = np.maximum(middle - low, least)
+        below = np.count_nonzero(samples <= middle + 3 * deviation, axis=-1, keepdims=True)
+        kept = np.maximum(below, 1)
+    level = (middle + noise * deviation)[..., 0].astype(np.float32)
     typical = float(np.median(level))
     level = np.clip(cv2.medianBlur(level, 3), typical / 2, typical * 2)
     return np.asarray(cv2.resize(level, height.shape[::-1], interpolation=cv2.INTER_LINEAR))
