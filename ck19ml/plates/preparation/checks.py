@@ -79,7 +79,8 @@ def require_patches(sources: Sequence[Source], checked: Sequence[Checked], size:
     if 0 in grid_shape(height, width, size):
         raise PlateError(
             f"{first.plate.folder}: expected fields of at least {size} x {size} pixels, "
-            f"found {height} x {width}; choose a smaller patch size"
+            f"found {height} x {width}; choose a smaller patch size: --patch-size, "
+            f"at most {min(height, width)}"
         )
     return height, width
 
