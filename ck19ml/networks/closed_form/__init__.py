@@ -1,0 +1,1 @@
+"""Networks that are not trained step by step: pooled encoders and closed-form heads."""
