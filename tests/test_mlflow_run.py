@@ -19,7 +19,7 @@ CONFIG = {
     "plate": "data/plate",
     "simulate": {"layout": "ck19", "wells": 30, "size": 448, "seed": 1},
     "dataset": "data/plate.zarr",
-    "autoencoder": {"fit": {"epochs": 1, "batch_size": 32}},
+    "autoencoder": {"fit": {"epochs": 1, "batch_size": 32, "least_steps": 1}},
     "regressor_fit": {"epochs": 2, "batch_size": 64},
     "epochs": 3,
     "fine_tune_epochs": 1,

@@ -60,7 +60,7 @@ def laboratory(tmp_path_factory) -> Path:
         "plate": "P7",
         "dataset": "P7.zarr",
         "prepare": {"patch_size": 128},
-        "autoencoder": {"fit": {"epochs": 1, "batch_size": 16}},
+        "autoencoder": {"fit": {"epochs": 1, "batch_size": 16, "least_steps": 1}},
         "regressor_fit": {"epochs": 2, "batch_size": 16},
         "trials": 2,
         "epochs": 3,
@@ -85,7 +85,11 @@ def test_from_files_to_scores(laboratory, workplace, monkeypatch, capsys):
     assert set(dataset.table["plate"]) == {"P7"}
     assert {"A01", "B12"} <= set(dataset.table["well"])
 
-    autoencoder = {"dataset": "P7.zarr", "fit": {"epochs": 1, "batch_size": 16}, "seed": 5}
+    autoencoder = {
+        "dataset": "P7.zarr",
+        "fit": {"epochs": 1, "batch_size": 16, "least_steps": 1},
+        "seed": 5,
+    }
     Path("autoencoder.yaml").write_text(yaml.safe_dump(autoencoder))
     assert run("autoencoder", "-c", "autoencoder.yaml")["test/bce"] > 0
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 CONFIG = {
     "plate": "plate",
     "dataset": "plate.zarr",
-    "autoencoder": {"fit": {"epochs": 1, "batch_size": 32}},
+    "autoencoder": {"fit": {"epochs": 1, "batch_size": 32, "least_steps": 1}},
     "regressor_fit": {"epochs": 1, "batch_size": 64},
     "trials": 2,
     "epochs": 2,

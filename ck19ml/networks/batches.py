@@ -164,13 +164,13 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         super().__init__()
         self.batch_size, self.rng = batch_size, rng
-        self._count, self._draw = count, draw
+        self._count, self._draw, self._rounds = count, draw, 1
         self.order: NDArray[np.integer] = np.arange(count)
         self.epoch = -1
         self.on_epoch_begin()
 
     def __len__(self) -> int:
-        return math.ceil(self._count / self.batch_size)
+        return math.ceil(self._rounds * self._count / self.batch_size)
 
     def rows(self, index: int) -> NDArray[np.integer]:
         """Return the rows of a batch by its index, (batch_size,) or fewer in the last batch."""
@@ -183,7 +183,18 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         """
         self.epoch += 1
         if self._draw is not None:
-            self.order = self._draw()
+            self.order = np.concatenate([self._draw() for _ in range(self._rounds)])
+
+    def at_least(self, steps: int) -> None:
+        """Let an epoch go round the data as often as it takes to make this many batches.
+
+        Few data then get as many steps of training as many do. Data in a fixed order are not
+        repeated.
+        """
+        if self._draw is not None:
+            self._rounds = max(1, math.ceil(steps * self.batch_size / self._count))
+            more = [self._draw() for _ in range(self._rounds - 1)]
+            self.order = np.concatenate([self.order, *more])
 
     def state(self) -> dict[str, Any]:
         """Return the state that determines the orders of later epochs (JSON-like)."""

@@ -20,7 +20,14 @@ from ck19ml.networks.callbacks import Report
 from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.overlap import train_overlap_network
 from ck19ml.networks.settings import ClassifierSettings, FitSettings, OnEncoder, RegressorSettings
-from ck19ml.networks.training import Fit, class_weights, fit, predict, seed_everything
+from ck19ml.networks.training import (
+    Fit,
+    class_weights,
+    constant_loss,
+    fit,
+    predict,
+    seed_everything,
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,14 @@ def train_classifier(
         feature_shape(encoder), classes=classes, **settings.head.model_dump()
     )
     weights = class_weights(train.targets, classes) if settings.class_weights else None
-    arguments = {
+    arguments: dict[str, Any] = {
         "loss": "sparse_categorical_crossentropy",
         "metrics": ("accuracy",),
         "report": report,
         "checkpoint": checkpoint,
     }
-    return _train(encoder, head, train, validation, settings, weights, seed, arguments)
+    network, result = _train(encoder, head, train, validation, settings, weights, seed, arguments)
+    return network, _beside_constant(result, arguments["loss"], train, validation)
 
 
 def train_regressor(
@@ -111,7 +119,7 @@ def train_regressor(
     """
     seed_everything(seed)
     if not settings.has_encoder:
-        return train_overlap_network(
+        network, result = train_overlap_network(
             (train.patches, train.targets),
             (validation.patches, validation.targets),
             settings.fit,
@@ -120,6 +128,7 @@ def train_regressor(
             report=report,
             checkpoint=checkpoint,
         )
+        return network, _beside_constant(result, "mean_squared_error", train, validation)
     assert encoder is not None  # noqa: S101 (other heads need one)
     head = build_regressor_head(
         feature_shape(encoder), dropout=settings.dropout, local=settings.head == "local"
@@ -129,7 +138,14 @@ def train_regressor(
         "report": report,
         "checkpoint": checkpoint,
     }
-    return _train(encoder, head, train, validation, settings, None, seed, arguments)
+    network, result = _train(encoder, head, train, validation, settings, None, seed, arguments)
+    return network, _beside_constant(result, arguments["loss"], train, validation)
+
+
+def _beside_constant(result: Fit, loss: str, train: Part, validation: Part | None) -> Fit:
+    if validation is None:
+        return result
+    return replace(result, constant_loss=constant_loss(loss, train.targets, validation.targets))
 
 
 def _train(

@@ -18,6 +18,9 @@ class FitSettings(Frozen):
     Attributes
     ----------
     epochs, batch_size : int
+    least_steps : int
+        Batches of an epoch at least: it goes round few patches as often as that takes, so that
+        epochs and patience mean the same for 60 patches as for 29,400.
     learning_rate : float
         Of Adam; reduced to a fifth after `reduce_patience` epochs without improvement.
     patience : int
@@ -38,6 +41,7 @@ class FitSettings(Frozen):
 
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    least_steps: int = Field(default=25, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     patience: int = Field(default=5, ge=1)
     reduce_patience: int = Field(default=3, ge=1)

@@ -26,6 +26,8 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)
 PREDICT_BATCH = 64
 """Patches per prediction; fixed, so that the same patches give the same results."""
 
+REMEDY = "try another learning rate, more epochs, or more wells"
+
 HELD_OUT_BATCH = 4096
 """Rows of features per evaluation."""
 
@@ -46,6 +48,8 @@ class Fit:
         The same for an earlier stage that trained the head alone; 0 without one.
     epochs_before : int
         Epochs run before the training was last interrupted; 0 if it never was.
+    constant_loss : float, optional
+        Validation loss of the best constant prediction, where that is known.
     """
 
     history: pd.DataFrame
@@ -53,6 +57,23 @@ class Fit:
     best_epoch: int
     head_epochs: int = 0
     epochs_before: int = 0
+    constant_loss: float | None = None
+
+    @property
+    def shortcoming(self) -> str:
+        """Why the network learned nothing, in words; empty if it learned."""
+        if "validation/loss" not in self.history:
+            return ""
+        losses = self.history["validation/loss"]
+        best, epochs = float(losses.min()), len(losses)
+        if self.constant_loss is not None and best >= self.constant_loss:
+            return (
+                f"the best validation loss, {best:.4g}, does not beat the {self.constant_loss:.4g} "
+                f"of a constant prediction: the network learned nothing; {REMEDY}"
+            )
+        if epochs > 1 and int(losses.to_numpy().argmin()) == 0:
+            return f"best epoch 1 of {epochs}: the network learned nothing after it; {REMEDY}"
+        return ""
 
 
 def fit(
@@ -98,6 +119,7 @@ def fit(
         # Seeded from Python's generator, see `seed_everything`.
         rng = np.random.default_rng(random.getrandbits(64))
         train = ArrayBatches(train, settings.batch_size, rng)
+    train.at_least(settings.least_steps)
     held_out = None
     if isinstance(validation, tuple):
         validation = ArrayBatches(validation, HELD_OUT_BATCH)
@@ -214,6 +236,31 @@ def reconstruction_losses(network: Network, patches: AnyPatches) -> NDArray[np.f
         entropy = -(x * np.log(made) + (1 - x) * np.log1p(-made))
         losses.append(entropy.mean(axis=(1, 2, 3), dtype=np.float64))
     return np.concatenate(losses)
+
+
+def constant_loss(loss: str, train: NDArray[np.number], validation: NDArray[np.number]) -> float:
+    """Loss on validation targets of the constant that fits the training targets best.
+
+    Parameters
+    ----------
+    loss : {'sparse_categorical_crossentropy', 'binary_crossentropy', 'mean_squared_error'}
+        The constant is each class's share, or the mean.
+    train, validation : ndarray, (n,) or any shape
+
+    Examples
+    --------
+    >>> constant_loss("mean_squared_error", np.array([1.0, 3.0]), np.array([2.0, 4.0]))
+    2.0
+    """
+    if loss == "mean_squared_error":
+        return float(np.mean((validation - train.mean()) ** 2))
+    if loss == "binary_crossentropy":
+        share = float(np.clip(train.mean(), 1e-7, 1 - 1e-7))
+        mean = float(validation.mean())
+        return float(-mean * np.log(share) - (1 - mean) * np.log(1 - share))
+    classes = int(max(train.max(), validation.max())) + 1
+    shares = np.bincount(train, minlength=classes) / train.size
+    return float(-np.log(np.maximum(shares, 1e-7))[validation].mean())
 
 
 def class_weights(labels: NDArray[np.integer], classes: int) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """Train an autoencoder as a tracked run."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ck19ml import plots
@@ -12,7 +14,7 @@ from ck19ml.networks.checkpoint import Checkpoint
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.networks.settings import AutoencoderSettings
-from ck19ml.networks.training import Fit, fit, seed_everything
+from ck19ml.networks.training import PREDICT_BATCH, Fit, constant_loss, fit, seed_everything
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
@@ -100,4 +102,5 @@ def fit_autoencoder(
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
             checkpoint=checkpoint,
         )
-    return network, result
+    seen = [part.batch(slice(0, PREDICT_BATCH)) for part in (parts["train"], parts["validation"])]
+    return network, replace(result, constant_loss=constant_loss("binary_crossentropy", *seen))

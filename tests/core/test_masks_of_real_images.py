@@ -97,7 +97,7 @@ def test_a_network_that_saw_simulated_wells_only_finds_real_cells(
     from ck19ml.tracking import registry
     from ck19ml.workflows.unet import unet_command
 
-    fit = FitSettings(epochs=8, batch_size=16, learning_rate=3e-3)
+    fit = FitSettings(epochs=8, least_steps=1, batch_size=16, learning_rate=3e-3)
     unet_command(UnetConfig(filters=8, wells=12, validation_wells=3, fit=fit))
     masks_of = method(NETWORK, registry.fetch_masks("models:/ck19-unet@champion", tmp_path / "m"))
     # How much it finds is luck: it was trained for seconds, on cells of half the width. Three seeds

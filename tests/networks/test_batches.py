@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from ck19ml.core.scores.baselines import COUNTS
 from ck19ml.networks import training
-from ck19ml.networks.batches import Batches, Patches, StoredPatches, load_patches, stored_bytes
+from ck19ml.networks.batches import (
+    ArrayBatches,
+    Batches,
+    Patches,
+    StoredPatches,
+    load_patches,
+    stored_bytes,
+)
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.scorer import Card, Scorer
 from ck19ml.networks.settings import FitSettings
@@ -186,7 +193,7 @@ def train_within(folder: Path, fields: int, free: int, by_fit: bool = False) -> 
                 network,
                 batches,
                 None,
-                FitSettings(epochs=1, batch_size=16),
+                FitSettings(epochs=1, least_steps=1, batch_size=16),
                 loss="binary_crossentropy",
             )
             return
@@ -280,3 +287,20 @@ def test_batches_with_a_generator_draw_a_new_order_each_epoch_with_targets_that_
 def test_batches_without_targets_ask_for_the_patches_themselves() -> None:
     x, y = Batches(Patches(raw_patches()), None, 4)[0]
     np.testing.assert_array_equal(x, y)
+
+
+def test_few_rows_are_gone_round_until_there_are_enough_batches() -> None:
+    rows = np.arange(10)
+    batches = ArrayBatches((rows,), 4, np.random.default_rng(0))
+    batches.at_least(6)
+    batches.on_epoch_begin()
+    seen = np.concatenate([batches[index][0] for index in range(len(batches))])
+    assert len(batches) == 8  # three times round: 30 rows
+    assert np.bincount(seen).tolist() == [3] * 10
+    assert sorted(seen[:10]) == list(range(10))
+    batches.at_least(2)
+    batches.on_epoch_begin()
+    assert len(batches) == 3
+    fixed = ArrayBatches((rows,), 4)
+    fixed.at_least(6)
+    assert len(fixed) == 3

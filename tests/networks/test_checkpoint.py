@@ -59,7 +59,7 @@ def train_autoencoder(kept: Checkpoint | None, report: Any = None) -> tuple[Any,
     network = architectures.build_autoencoder("compact", SIZE)
     patches = Patches(raw())
     batches = Batches(patches, None, 16, np.random.default_rng(3), augmentation=3)
-    settings = FitSettings(epochs=4, batch_size=16, learning_rate=1e-2)
+    settings = FitSettings(epochs=4, least_steps=1, batch_size=16, learning_rate=1e-2)
     result = fit(network, batches, Batches(Patches(raw(8)), None, 16), settings,
                  loss="binary_crossentropy", report=report, checkpoint=kept)  # fmt: skip
     return network, result
@@ -70,8 +70,10 @@ def train_fine_tuned(kept: Checkpoint | None, report: Any = None) -> tuple[Any, 
     encoder = architectures.build_encoder("compact", SIZE)
     labels = np.arange(48) % 3
     # Small patience: the rate is reduced and the best weights are not the last ones.
-    whole = FitSettings(epochs=5, batch_size=16, learning_rate=2e-2, patience=4, reduce_patience=1)
-    head = FitSettings(epochs=2, batch_size=16, learning_rate=1e-2)
+    whole = FitSettings(
+        epochs=5, least_steps=1, batch_size=16, learning_rate=2e-2, patience=4, reduce_patience=1
+    )
+    head = FitSettings(epochs=2, least_steps=1, batch_size=16, learning_rate=1e-2)
     settings = ClassifierSettings(
         head=HeadSettings(units=8, dropout=0.5, normalise=True, pooled=True), fine_tune=True,
         class_weights=True, fit=whole, head_fit=head,
@@ -89,7 +91,9 @@ def train_regressor(kept: Checkpoint | None, report: Any = None) -> tuple[Any, F
     settings = RegressorSettings(
         head="local",
         dropout=0.3,
-        fit=FitSettings(epochs=5, batch_size=16, learning_rate=1e-2, reduce_patience=1),
+        fit=FitSettings(
+            epochs=5, least_steps=1, batch_size=16, learning_rate=1e-2, reduce_patience=1
+        ),
     )
     parts = Part(Patches(raw()), overlap), Part(Patches(raw(9)), overlap[:9])
     return train_a_regressor(encoder, *parts, settings, seed=5, report=report, checkpoint=kept)
@@ -143,7 +147,7 @@ def line() -> Arrays:
 
 
 def fit_line(kept: Checkpoint | None, epochs: int = 3, report: Any = None, **changes: Any) -> Fit:
-    settings = FitSettings(epochs=epochs, batch_size=8, **changes)
+    settings = FitSettings(epochs=epochs, least_steps=1, batch_size=8, **changes)
     return fit(dropout_network(), line(), line(), settings, loss="mse", report=report,
                checkpoint=kept)  # fmt: skip
 
@@ -171,7 +175,12 @@ def test_a_state_of_another_network_or_backend_is_not_used(
     training.seed_everything(1)
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
     result = fit(
-        other, line(), line(), FitSettings(epochs=1, batch_size=8), loss="mse", checkpoint=kept
+        other,
+        line(),
+        line(),
+        FitSettings(epochs=1, least_steps=1, batch_size=8),
+        loss="mse",
+        checkpoint=kept,
     )
     assert result.epochs_before == 0
     cut_line(Checkpoint(tmp_path / "more"))

@@ -43,7 +43,7 @@ SMALL = HeadSettings(units=8)
 
 
 def settings(*, fine_tune: bool, epochs: int = 3, **changes: Any) -> ClassifierSettings:
-    fit = FitSettings(epochs=epochs, batch_size=8)
+    fit = FitSettings(epochs=epochs, least_steps=1, batch_size=8)
     return ClassifierSettings(**({"head": SMALL, "fine_tune": fine_tune, "fit": fit} | changes))
 
 
@@ -65,7 +65,7 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(
 ) -> None:
     before = encoder.get_weights()
     train, validation = part(24, 1), part(12, 2)
-    fit = FitSettings(epochs=15, batch_size=8, learning_rate=0.01, patience=15)
+    fit = FitSettings(epochs=15, least_steps=1, batch_size=8, learning_rate=0.01, patience=15)
     chosen = settings(fine_tune=False, head=HeadSettings(units=32), fit=fit)
     network, result = train_classifier(encoder, train, validation, chosen, classes=2, seed=1)
     assert_equal(encoder.get_weights(), before)
@@ -151,7 +151,7 @@ def test_class_weights_pull_the_calls_to_the_rare_class(encoder: architectures.N
             fine_tune=False,
             head=HeadSettings(units=8, depth=0),
             class_weights=weighted,
-            fit=FitSettings(epochs=4, batch_size=8, learning_rate=0.03),
+            fit=FitSettings(epochs=4, least_steps=1, batch_size=8, learning_rate=0.03),
         )
         network, _ = train_classifier(encoder, train, None, chosen, classes=2, seed=1)
         head = network.get_layer("head")
@@ -184,7 +184,8 @@ def test_the_regressor_learns_overlaps_and_leaves_the_encoder(
         known,
         known,
         RegressorSettings(
-            head="local" if local else "study", fit=FitSettings(epochs=25, batch_size=8)
+            head="local" if local else "study",
+            fit=FitSettings(epochs=25, least_steps=1, batch_size=8),
         ),
         seed=2,
     )
@@ -199,7 +200,7 @@ def test_the_regressor_learns_overlaps_and_leaves_the_encoder(
 def test_a_regressor_that_cuts_channels_itself_needs_no_encoder() -> None:
     train = part(8, 1)
     known = Part(train.patches, np.full(8, 0.3, np.float32))
-    fit = FitSettings(epochs=1, batch_size=8)
+    fit = FitSettings(epochs=1, least_steps=1, batch_size=8)
     chosen = RegressorSettings(fit=fit)
     network, result = train_regressor(None, known, known, chosen, seed=2)
     assert predict(network, train.patches).shape == (8, 1)
@@ -211,7 +212,7 @@ def test_fine_tuning_goes_on_from_a_head_that_was_trained_first(
     encoder: architectures.Network,
 ) -> None:
     train, validation = encode(encoder, part(16, 1)), encode(encoder, part(8, 2))
-    head = FitSettings(epochs=3, batch_size=8)
+    head = FitSettings(epochs=3, least_steps=1, batch_size=8)
     chosen = settings(fine_tune=True, epochs=2, head_fit=head)
     epochs: list[int] = []
     network, result = train_classifier(

@@ -118,7 +118,9 @@ def test_it_is_saved_and_loaded_in_safe_mode(network: keras.Model, tmp_path: Pat
 def test_the_gradient_passes_the_hard_masks_and_the_cut_is_learnt(augmented: bool) -> None:
     training.seed_everything(1)
     train, unseen = raw(192), raw(64, seed=1)
-    settings = FitSettings(epochs=12, batch_size=16, learning_rate=0.01, augment=augmented)
+    settings = FitSettings(
+        epochs=12, least_steps=1, batch_size=16, learning_rate=0.01, augment=augmented
+    )
     parts = (
         (Patches(x), overlap.score(x > CUT).overlap.astype(np.float32)) for x in (train, unseen)
     )

@@ -34,6 +34,7 @@ def linear(seed: int = 11) -> architectures.Network:
 def settings(epochs: int, **changes: Any) -> FitSettings:
     chosen: dict[str, Any] = {
         "batch_size": 16,
+        "least_steps": 1,
         "learning_rate": 0.05,
         "patience": 5,
         "reduce_patience": 3,
@@ -227,7 +228,7 @@ def test_an_autoencoder_learns_patches_and_its_own_loss_is_keras_loss() -> None:
         network,
         Batches(patches, None, 8, np.random.default_rng(0)),
         Batches(patches, None, 8),
-        FitSettings(epochs=6, batch_size=8, learning_rate=5e-3),
+        FitSettings(epochs=6, least_steps=1, batch_size=8, learning_rate=5e-3),
         loss="binary_crossentropy",
     )
     losses = result.history["validation/loss"]
@@ -261,3 +262,30 @@ def test_half_precision_is_off_on_a_processor(monkeypatch: pytest.MonkeyPatch) -
         assert on
     with training.mixed_precision(linear(), "off") as on:
         assert not on
+
+
+@pytest.mark.parametrize(
+    ("loss", "train", "validation", "known"),
+    [
+        ("mean_squared_error", [1.0, 3.0], [2.0, 4.0], 2.0),
+        ("sparse_categorical_crossentropy", [0, 0, 0, 1], [0, 1], (np.log(4 / 3) + np.log(4)) / 2),
+        ("binary_crossentropy", [0.5, 0.5], [[0.0, 1.0]], np.log(2)),
+    ],
+)
+def test_the_loss_of_a_constant(loss: str, train: Any, validation: Any, known: float) -> None:
+    found = training.constant_loss(loss, np.array(train), np.array(validation))
+    assert found == pytest.approx(known)
+
+
+def result_of(losses: list[float], constant: float | None = None) -> training.Fit:
+    history = pd.DataFrame({"epoch": range(1, len(losses) + 1), "validation/loss": losses})
+    return training.Fit(history, "epochs", 1, constant_loss=constant)
+
+
+def test_a_training_that_learned_nothing_says_so() -> None:
+    assert result_of([3.0, 2.0, 2.5], constant=2.4).shortcoming == ""
+    assert result_of([3.0]).shortcoming == ""
+    assert result_of([2.0, 3.0, 4.0]).shortcoming.startswith("best epoch 1 of 3: the network")
+    assert "does not beat the 1.9 of a constant" in result_of([3.0, 2.0], 1.9).shortcoming
+    unwatched = training.Fit(pd.DataFrame({"epoch": [1], "train/loss": [1.0]}), "epochs", 1)
+    assert unwatched.shortcoming == ""

@@ -23,7 +23,7 @@ from tests.conftest import tracking_store
 
 pytestmark = pytest.mark.slow
 
-ONE_EPOCH = FitSettings(epochs=1, batch_size=32)
+ONE_EPOCH = FitSettings(epochs=1, batch_size=32, least_steps=1)
 HEAD = HeadSettings(units=16, pooled=True, normalise=True)
 
 

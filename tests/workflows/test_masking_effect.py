@@ -84,7 +84,7 @@ def test_losses_within_the_masks_are_those_of_the_same_pixels(
 def test_both_arms_are_compared_in_one_run(
     tiny_plate: Path, tiny_dataset: Dataset, workplace: Path
 ) -> None:
-    one = FitSettings(epochs=1)
+    one = FitSettings(epochs=1, least_steps=1)
     config = MaskingConfig(
         plate=tiny_plate,
         dataset=tiny_dataset.path,

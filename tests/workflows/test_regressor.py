@@ -29,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def outcome(place: Path, tiny_dataset: Dataset) -> Outcome:
     config = RegressorConfig(
         dataset=tiny_dataset.path,
-        fit=FitSettings(epochs=2, batch_size=16, learning_rate=0.01),
+        fit=FitSettings(epochs=2, batch_size=16, least_steps=1, learning_rate=0.01),
         interaction_threshold="validation",
     )
     return regressor_command(config)

@@ -27,7 +27,11 @@ from ck19ml.workflows.steps.split import split_dataset
 pytestmark = pytest.mark.slow
 
 CONFIG = UnetConfig(
-    filters=4, wells=6, validation_wells=3, size=192, fit=FitSettings(epochs=2, batch_size=8)
+    filters=4,
+    wells=6,
+    validation_wells=3,
+    size=192,
+    fit=FitSettings(epochs=2, batch_size=8, least_steps=1),
 )
 MASKED = PrepareConfig(mask="unet", workers=2)
 

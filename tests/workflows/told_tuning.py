@@ -28,8 +28,8 @@ def config_of(plate: Path, folder: Path, number: int) -> TuneConfig:
     return TuneConfig(
         plate=plate,
         dataset=folder / "plate.zarr",
-        autoencoder=AutoencoderSettings(fit=FitSettings(epochs=1, batch_size=16)),
-        regressor_fit=FitSettings(epochs=1),
+        autoencoder=AutoencoderSettings(fit=FitSettings(epochs=1, batch_size=16, least_steps=1)),
+        regressor_fit=FitSettings(epochs=1, least_steps=1),
         trials=number,
         # The first trial trains the encoder too, the others are heads on stored features.
         first=FIRST,

@@ -23,6 +23,7 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.progress import say
 from ck19ml.workflows.steps.figures import Figures, publish
 from ck19ml.workflows.steps.gate import decide, well_losses
 from ck19ml.workflows.steps.leakage_audit import audit_figure, audit_line, audit_table
@@ -233,10 +234,15 @@ def card(
 
 
 def log_fit(run: Run, result: Fit, planned: int) -> None:
-    """Log the learning curves and how the training ended."""
+    """Log the learning curves and how the training ended; say it if nothing was learned."""
     run.history(result.history)
     run.metrics({"epochs_run": len(result.history), "epochs_planned": planned,
                  "best_epoch": result.best_epoch})  # fmt: skip
     run.tags({"stop_reason": result.stop_reason})
+    if result.constant_loss is not None:
+        run.metrics({"validation/constant_loss": result.constant_loss})
+    if result.shortcoming:
+        say(result.shortcoming)
+        run.tags({"ck19ml.shortcoming": result.shortcoming})
     if result.epochs_before:
         run.tags({"ck19ml.interrupted_after_epoch": str(result.epochs_before)})

@@ -33,7 +33,9 @@ def test_the_same_command_goes_on_at_the_epoch_it_reached(
     monkeypatch.setattr(checkpoint, "SHARE", float("inf"))
     said: list[str] = []
     monkeypatch.setattr(resume, "say", said.append)
-    config = AutoencoderConfig(dataset=tiny_dataset.path, fit=FitSettings(epochs=2, batch_size=64))
+    config = AutoencoderConfig(
+        dataset=tiny_dataset.path, fit=FitSettings(epochs=2, batch_size=64, least_steps=1)
+    )
     place = tiny_dataset.path.parent / FOLDER / "checkpoints"
     with monkeypatch.context() as patch:
         patch.setattr(autoencoder, "bar", _interrupted)
