@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ck19ml.core.measurements import binary_patterns, cooccurrence, granularity, intensity, shape
 from ck19ml.core.overlap import DC, TCELL, score
 
+VERSION = 1
+"""Of what is measured and how: a dataset of another version is prepared again."""
+
 REGIONS = ("inside", "background", "all")
 """Of the channel's own mask."""
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ck19ml.files.reading import read_json
 from ck19ml.files.writing import restore
 from ck19ml.plates.dataset.arrays import ARRAYS
 from ck19ml.plates.dataset.hashes import HASHES, SEAL, hash_file, hash_files, seal
+from ck19ml.plates.dataset.measurements import MEASUREMENTS
 from ck19ml.plates.dataset.schema import violations
 
 FORMAT = 2
@@ -69,6 +71,25 @@ class Dataset:
         try:
             return _rows_of(zarr.open_array(self.path / name, mode="r"), np.asarray(rows))
         except (OSError, ValueError, RuntimeError) as error:
+            raise _damaged(self.path, error) from error
+
+    @cached_property
+    def measurements(self) -> pd.DataFrame:
+        """General measurements, one row a patch in the order of `table`: `core.measurements`.
+
+        Raises
+        ------
+        PlateError
+            If the dataset was prepared before it held them, or they are damaged.
+        """
+        path = self.path / MEASUREMENTS
+        if MEASUREMENTS not in self.info.get(HASHES, {}):
+            raise PlateError(f"{self.path} holds no measurements; {AGAIN}")
+        try:
+            if hash_file(path) != self.info[HASHES][MEASUREMENTS]:
+                raise ValueError(f"{MEASUREMENTS} was changed")
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
             raise _damaged(self.path, error) from error
 
     @property

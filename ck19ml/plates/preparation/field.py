@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.core import chance, illumination, mask_methods, overlap, quality
+from ck19ml.core.measurements.table import measure
 from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
 from ck19ml.plates.dataset.arrays import write_field
 from ck19ml.plates.dataset.hashes import hash_masks, hash_patches
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, read_field
+from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation import partial_dataset
 from ck19ml.plates.preparation.settings import Preparation, mask_settings
@@ -189,6 +191,10 @@ def _write(
         whole = found.masks[:, :rows, task.shape[1] - columns_px :]
         measured[BEYOND_CHANCE] = float(chance.by_chance(np.moveaxis(whole, 0, -1)[None]).z[0])
     write_field(task.folder, task.index, patches, masks)
+    seen = np.moveaxis(np.stack([cut(plane, size) for plane in even]), 0, -1)
+    maximum = 2**task.description.bit_depth - 1
+    values = measure(seen, each, CHANNELS, maximum)
+    partial_dataset.save_measurements(task.folder, task.index, values)
     record = partial_dataset.Record(
         columns={name: values.tolist() for name, values in columns.items()},
         quality=measured,

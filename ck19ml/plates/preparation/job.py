@@ -10,12 +10,15 @@ import pandas as pd
 
 from ck19ml import __version__
 from ck19ml.core import illumination
+from ck19ml.core.measurements.table import names as measurement_names
 from ck19ml.core.patches import grid_shape
 from ck19ml.errors import PlateError
 from ck19ml.files.csv_text import to_csv
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.dataset.arrays import keep_fields
+from ck19ml.plates.dataset.measurements import write_measurements
 from ck19ml.plates.dataset.store import FORMAT, write_tables
+from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.layouts.reading import confounding
 from ck19ml.plates.preparation import partial_dataset
 from ck19ml.plates.preparation.checks import Checked
@@ -145,6 +148,11 @@ class Work:
             ),
         }
         self._csv("instrument", instrument_table(made.fields, made.labels, self.preparation.mask))
+        write_measurements(
+            self.folder,
+            measurement_names(CHANNELS),
+            partial_dataset.load_measurements(self.folder, self.left),
+        )
         write_tables(self.folder, made.table, made.fields, info)
         partial_dataset.finish(self.folder)
 

@@ -2,9 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ck19ml.files.writing import atomically, clear
 from ck19ml.plates.dataset.arrays import create_arrays, has_arrays, read_field_arrays
@@ -92,6 +96,22 @@ def save_record(folder: Path, index: int, record: Record) -> None:
     save_note(folder, str(index), vars(record))
 
 
+def save_measurements(folder: Path, index: int, values: NDArray[np.float64]) -> None:
+    """Keep the measurements of a field's patches, (n, measures)."""
+    with atomically(_measurements(folder, index)) as made, made.open("wb") as file:
+        np.save(file, values.astype(np.float32), allow_pickle=False)
+
+
+def load_measurements(folder: Path, indices: list[int]) -> Iterator[NDArray[np.float32]]:
+    """Read the measurements of fields, (n, measures) each; raises OSError if they are gone."""
+    for index in indices:
+        yield np.load(_measurements(folder, index), allow_pickle=False)
+
+
+def _measurements(folder: Path, index: int) -> Path:
+    return folder / PROGRESS / f"{index}.npy"
+
+
 def load_record(folder: Path, index: int) -> Record | None:
     """Read the record of a field; None where there is none that can be read."""
     found = load_note(folder, str(index))
@@ -118,7 +138,7 @@ def need_record(folder: Path, index: int) -> Record:
 def is_finished(folder: Path, index: int, patches: int) -> bool:
     """Tell whether a field is finished and its stored arrays are those that were hashed."""
     record = load_record(folder, index)
-    if record is None:
+    if record is None or not _measurements(folder, index).is_file():
         return False
     try:
         stored, masks = read_field_arrays(folder, index, patches)

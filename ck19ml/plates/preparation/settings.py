@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from ck19ml.core.mask_methods import INSTRUMENT, NAMES, MaskSettings, Method
+from ck19ml.core.measurements.table import VERSION
 from ck19ml.core.quality import Thresholds
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
 from ck19ml.errors import PlateError
@@ -93,7 +94,11 @@ class Preparation(Frozen):
     @property
     def measuring(self) -> dict[str, Any]:
         """What the numbers depend on beside `parameters`."""
-        known = {"illumination": self.illumination, "thresholds": self.quality.model_dump()}
+        known = {
+            "illumination": self.illumination,
+            "thresholds": self.quality.model_dump(),
+            "measurements": VERSION,
+        }
         # A dataset that holds more than is asked for will do.
         return known | ({"chance": True} if self.chance else {})
 
