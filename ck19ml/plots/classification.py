@@ -253,9 +253,9 @@ def _well_label(
 def _well_points(
     axes: Axes, given: NDArray[np.float64], wrong: NDArray[np.bool_], place: int, colour: str
 ) -> None:
-    spread = place + 0.25 * (2 * np.modf(np.arange(given.size) * 0.618034)[0] - 1)
-    axes.scatter(spread[~wrong], given[~wrong], s=32, color=colour, alpha=0.8, linewidths=0)
-    axes.scatter(spread[wrong], given[wrong], s=36, color=colour, marker="x", linewidths=2)
+    where = place + style.swarm(given.size, 0.25)
+    axes.scatter(where[~wrong], given[~wrong], s=32, color=colour, alpha=0.8, linewidths=0)
+    axes.scatter(where[wrong], given[wrong], s=36, color=colour, marker="x", linewidths=2)
     if given.size:
         middle = float(np.median(given))
         axes.plot([place - 0.32, place + 0.32], [middle, middle], color=style.BLACK, linewidth=2)

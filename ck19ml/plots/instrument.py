@@ -62,9 +62,8 @@ def against_instrument(sums: ArrayLike, percent: ArrayLike, stimulation: ArrayLi
 def _strip(axes: Axes, values: Values, place: float, colour: str) -> None:
     if values.size == 0:
         return
-    # Spreading by a fixed sequence needs no generator and gives the same figure each time.
-    spread = 0.25 * (2 * np.modf(np.arange(values.size) * 0.618034)[0] - 1)
-    axes.scatter(place + spread, values, s=16, color=colour, alpha=0.7, linewidths=0)
+    where = place + style.swarm(values.size, 0.25)
+    axes.scatter(where, values, s=16, color=colour, alpha=0.7, linewidths=0)
     axes.errorbar(
         [place], [values.mean()], [values.std()], fmt="_", color="black", ms=18, mew=2, capsize=4
     )

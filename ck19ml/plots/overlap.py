@@ -51,10 +51,8 @@ def field_sums(true: ArrayLike, predicted: ArrayLike, stimulation: ArrayLike) ->
 def _strip(axes: Axes, values: Values, place: float, colour: str, filled: bool) -> None:
     if values.size == 0:
         return
-    # Spreading by a fixed sequence needs no generator and gives the same figure each time.
-    spread = 0.12 * (2 * np.modf(np.arange(values.size) * 0.618034)[0] - 1)
     axes.scatter(
-        place + spread,
+        place + style.swarm(values.size, 0.12),
         values,
         s=16,
         facecolor=colour if filled else "none",

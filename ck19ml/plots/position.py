@@ -32,11 +32,10 @@ def position_effects(
     panels = figure.subplots(1, 3, sharey=True, width_ratios=[16, 22, 9])
     values = wells[residual].to_numpy(float)
     factors = {"row": wells["row"], "column": wells["column"], "edge": wells["edge"].astype(int)}
-    rng = np.random.default_rng(0)  # of the points' places within a strip only
     for axes, (factor, place) in zip(panels, factors.items(), strict=True):
         where = place.to_numpy(int)
         axes.axhline(0, color="black", lw=1)
-        axes.plot(where + rng.uniform(-0.2, 0.2, where.size), values, ".", color=style.GREY, ms=4)
+        axes.plot(where + style.swarm(where.size, 0.2), values, ".", color=style.GREY, ms=4)
         for index in np.unique(where):
             own = values[(where == index) & np.isfinite(values)]
             if own.size:

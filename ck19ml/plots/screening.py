@@ -47,13 +47,12 @@ def control_strips(
     colours = style.stimulation_colours(names)
     figure = style.new_figure(1.2 + 3.3 * len(measures), 4.4)
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
-    rng = np.random.default_rng(0)  # of the points' places within a strip only
     for axes, (measure, label) in zip(panels, measures.items(), strict=True):
         for place, name in enumerate(names):
             for turn, kind in enumerate(KINDS):
                 chosen = (wells["stimulation"] == name) & (wells["kind"] == kind)
                 values = wells.loc[chosen, measure].to_numpy(float)
-                _strip(axes, place + (turn - 1) * 0.27, values, kind, colours[name], rng)
+                _strip(axes, place + (turn - 1) * 0.27, values, kind, colours[name])
         axes.set_xticks(range(len(names)), names)
         axes.set_ylabel(label)
         axes.set_title((quality or {}).get(measure, ""), fontsize=style.SMALL + 1)
@@ -66,18 +65,14 @@ def control_strips(
     return figure
 
 
-def _strip(
-    axes: Axes, place: float, values: NDArray[Any], kind: str, colour: str, rng: Any
-) -> None:
+def _strip(axes: Axes, place: float, values: NDArray[Any], kind: str, colour: str) -> None:
     values = values[np.isfinite(values)]
     if not values.size:
         return
-    spread = rng.uniform(-0.09, 0.09, values.size)
+    where = place + style.swarm(values.size, 0.09)
     edge = "none" if kind == "compound" else "black"
     size = 22 if kind == "compound" else 34
-    axes.scatter(
-        place + spread, values, size, color=colour, marker=_SHAPES[kind], edgecolor=edge, alpha=0.8
-    )
+    axes.scatter(where, values, size, color=colour, marker=_SHAPES[kind], edgecolor=edge, alpha=0.8)
     axes.plot([place - 0.12, place + 0.12], [np.median(values)] * 2, color="black", lw=2.2)
 
 

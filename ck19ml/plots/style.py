@@ -212,6 +212,15 @@ def line(pattern: str, label: str, colour: str) -> Line2D:
     return Line2D([], [], linestyle=pattern, color=colour, label=label)
 
 
+def swarm(count: int, width: float) -> NDArray[np.float64]:
+    """Return offsets that keep the points of a strip apart, (count,), from -width to width.
+
+    A fixed sequence needs no generator and gives the same figure each time: multiples of the
+    golden ratio, modulo 1.
+    """
+    return np.asarray(width * (2 * np.modf(np.arange(count) * 0.618034)[0] - 1))
+
+
 def signed(number: str) -> str:
     """Return a formatted number with the minus sign that matplotlib's own axes have."""
     return number.replace("-", "\N{MINUS SIGN}")
