@@ -27,10 +27,16 @@ CONFIG = {
 }
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command that knows nothing of the repository."""
+PROJECT = "ck19ml/workflows/project/"
+"""Where the wheel holds the files that `ck19ml new` writes (`setup.py`)."""
+
+
+def run(*command: str | Path, cwd: Path, first: Path | None = None) -> str:
+    """Run a command that knows nothing of the repository; programs are looked for in `first`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "PYTHON"))}
     environment = kept | {"MLFLOW_TRACKING_URI": f"sqlite:///{cwd}/mlflow.db"}
+    if first is not None:
+        environment["PATH"] = f"{first}{os.pathsep}{environment['PATH']}"
     made = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -42,7 +48,8 @@ def run(*command: str | Path, cwd: Path) -> str:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy of what it is built from: building writes beside it."""
     source, place = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("ck19ml", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("ck19ml", "experiments", "MLproject", "setup.py", "pyproject.toml", "README.md",
+                 "LICENSE"):  # fmt: skip
         run("cp", "-r", ROOT / name, source, cwd=place)
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
         "--wheel-dir", place, source, cwd=place)  # fmt: skip
@@ -58,27 +65,50 @@ def test_all_files_of_the_package_are_in_the_wheel(wheel: Path) -> None:
     }
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("ck19ml/")}
-    assert packed == there
+        project = {name.removeprefix(PROJECT): archive.read(name) for name in packed - there}
+    assert packed >= there
+    of_new = [ROOT / "MLproject", *(ROOT / "experiments").glob("*.yaml")]
+    assert project == {str(path.relative_to(ROOT)): path.read_bytes() for path in of_new}
 
 
-def test_the_wheel_simulates_prepares_and_tunes_elsewhere(wheel: Path, tmp_path: Path) -> None:
-    place = tmp_path / "elsewhere"
-    place.mkdir()
-    venv.create(tmp_path / "env", symlinks=True, with_pip=False)
-    python = tmp_path / "env" / "bin" / "python"
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "env")}))
-    # The libraries are those that run this test; ck19ml is the wheel's.
+@pytest.fixture(scope="module")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel; its libraries are those of this test."""
+    place = tmp_path_factory.mktemp("environment")
+    venv.create(place / "env", symlinks=True, with_pip=False)
+    python = place / "env" / "bin" / "python"
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(place / "env")}))
     (own / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps",
         "--no-index", wheel, cwd=place)  # fmt: skip
     found = run(python, "-c", "import ck19ml; print(ck19ml.__file__)", cwd=place)
     assert Path(found.strip()).is_relative_to(own)
+    return python.parent
 
-    command = own.parents[2] / "bin" / "ck19ml"
-    (place / "tune.yaml").write_text(yaml.safe_dump(CONFIG))
-    assert run(command, "--version", cwd=place).strip()
-    run(command, "simulate", "plate", "--wells", "12", "--size", "400", cwd=place)
-    run(command, "prepare", "plate", "plate.zarr", cwd=place)
-    run(command, "tune", "-c", "tune.yaml", cwd=place)
+
+def champion(place: Path) -> int:
     client = mlflow.MlflowClient(f"sqlite:///{place}/mlflow.db")
-    assert int(client.get_model_version_by_alias("ck19-classifier", "champion").version) == 1
+    return int(client.get_model_version_by_alias("ck19-classifier", "champion").version)
+
+
+def test_the_wheel_simulates_prepares_and_tunes_elsewhere(programs: Path, tmp_path: Path) -> None:
+    command = programs / "ck19ml"
+    (tmp_path / "tune.yaml").write_text(yaml.safe_dump(CONFIG))
+    assert run(command, "--version", cwd=tmp_path).strip()
+    run(command, "simulate", "plate", "--wells", "12", "--size", "400", cwd=tmp_path)
+    run(command, "prepare", "plate", "plate.zarr", cwd=tmp_path)
+    run(command, "tune", "-c", "tune.yaml", cwd=tmp_path)
+    assert champion(tmp_path) == 1
+
+
+def test_the_wheel_starts_a_project_that_mlflow_runs(programs: Path, tmp_path: Path) -> None:
+    run(programs / "ck19ml", "new", "project", cwd=tmp_path)
+    place = tmp_path / "project"
+    small = {
+        "simulate.wells": 12, "simulate.size": 400, "autoencoder.fit.epochs": 1, "epochs": 2,
+        "regressor_fit.epochs": 1, "space.fine_tune": "[false]",
+    }  # fmt: skip
+    changes = "; ".join(f"{key}={value}" for key, value in small.items())
+    run(programs / "python", "-m", "mlflow", "run", ".", "-e", "tune", "--env-manager", "local",
+        "-P", "trials=2", "-P", f"set={changes}", cwd=place, first=programs)  # fmt: skip
+    assert champion(place) == 1
