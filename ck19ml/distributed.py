@@ -15,10 +15,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE = "10s"
-"""How long a scheduler may take to answer."""
+"""Seconds that a scheduler may take to answer."""
 
 SUBMITTED = 1000
-"""Tasks in flight at most: the scheduler holds them all."""
+"""Largest number of tasks in flight: the scheduler holds them all."""
 
 
 def cluster(address: str) -> Runner:
@@ -50,8 +50,8 @@ def cluster(address: str) -> Runner:
                         yield result
             except KilledWorker as error:
                 raise Stopped(
-                    f"expected the workers of {address} to finish each field, found that several "
-                    "ended on one (too little memory?); run the same command again to go on"
+                    f"several workers of {address} ended on the same field (too little memory?); "
+                    "run the same command again to resume"
                 ) from error
 
     return run
@@ -65,7 +65,7 @@ def everywhere(
     needed: Callable[[], bool],
     tell: Callable[[str], None],
 ) -> None:
-    """Let every worker of a Dask cluster do the same work until it is not needed any more.
+    """Run the same work on every worker of a Dask cluster until it is no longer needed.
 
     The task is sent once to each worker, also to those that come later; a worker with several
     threads does it in one of them.
@@ -91,7 +91,7 @@ def everywhere(
         while needed():
             present = client.scheduler_info(n_workers=-1)["workers"]
             for worker in set(loops) - set(present):
-                tell(f"the worker {worker} is gone; others go on")
+                tell(f"the worker {worker} is gone; the others continue")
                 loops.pop(worker).cancel()
             for worker in set(present) - set(loops):
                 sent = client.scatter(task, workers=[worker], hash=False, direct=True)
@@ -109,7 +109,7 @@ def everywhere(
 
 
 def _until_released(work: Callable[[T, Callable[[], bool]], R], task: T) -> R:
-    """Do the work in a worker; it is told to stop when nobody waits for its result any more."""
+    """Do the work in a worker, until nobody waits for its result any more."""
     worker, key = get_worker(), get_worker().get_current_task()
 
     def go_on() -> bool:
@@ -126,6 +126,6 @@ def _connect(address: str) -> Any:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ConfigError(
-            f"expected a Dask scheduler at {address}, found none ({reason}); start one by "
-            "'dask scheduler', or leave out --scheduler"
+            f"no Dask scheduler answers at {address} ({reason}); start one with 'dask scheduler', "
+            "or omit --scheduler"
         ) from error

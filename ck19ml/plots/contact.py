@@ -1,4 +1,4 @@
-"""What measures of overlap tell of true contacts."""
+"""Figures of overlap measures against true contacts."""
 
 from collections.abc import Mapping
 

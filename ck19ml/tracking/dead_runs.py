@@ -1,4 +1,4 @@
-"""Runs whose process died: each run says which processes work on it, and the next start asks them.
+"""Runs of dead processes: each run names its processes, and the next start checks them.
 
 A process on this machine is asked by its number and the time of its start. A process elsewhere
 writes the time into its runs once a minute; silence for five minutes is taken for its end.
@@ -30,14 +30,14 @@ TRIAL = "trial"
 
 @dataclass(frozen=True)
 class Repaired:
-    """A run that a dead process left running, and that is ended now."""
+    """A run that a dead process left running, now ended."""
 
     id: str
     name: str
 
 
 class _Heart:
-    """Writes the time into the runs of this process."""
+    """Thread that writes the time into the runs of this process."""
 
     def __init__(self) -> None:
         self.key = f"{PROCESS}{uuid.uuid4().hex[:8]}"
@@ -76,17 +76,17 @@ def _heart_of(process: int) -> _Heart:
 
 
 def process_tags() -> dict[str, str]:
-    """Tags that tell which process works on a run."""
+    """Return the tags that name the process working on a run."""
     return _heart_of(os.getpid()).tags()
 
 
 def keep_alive(run: str) -> None:
-    """Tell once a minute that this process works on the run."""
+    """Write once a minute that this process works on the run."""
     _heart_of(os.getpid()).keep(run)
 
 
 def let_go(run: str) -> None:
-    """Stop telling it."""
+    """Stop writing."""
     _heart_of(os.getpid()).runs.discard(run)
 
 
@@ -111,7 +111,7 @@ def repair() -> list[Repaired]:
 
 
 def is_dead(tags: Mapping[str, str]) -> bool:
-    """Tell by a run's tags whether all processes that worked on it are gone.
+    """Return whether all processes that worked on a run are gone, by its tags.
 
     Of a run without such tags (of another program) nothing is known: it is left alone.
     """
@@ -136,7 +136,7 @@ def end_dead(run: Any, state: str, *, seconds: float | None = None) -> None:
 
 
 def _last_sign(run: Any) -> int:
-    """Time of the last thing that a run says, in milliseconds since 1970."""
+    """Return the time of a run's last record, in milliseconds since 1970."""
     seen = [
         int(json.loads(value)["seen"] * 1000)
         for key, value in run.data.tags.items()
@@ -159,6 +159,6 @@ def _lives(process: Mapping[str, Any]) -> bool:
 
 @cache
 def _host() -> str:
-    """Name of this machine, or of this container: where process numbers mean something."""
+    """Return the name of this machine or container, within which process numbers are unique."""
     space = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()} {space.readlink() if space.exists() else ''}".strip()

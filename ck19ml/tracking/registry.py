@@ -30,7 +30,7 @@ REQUIREMENTS = (
     "imagecodecs", "keras", "numpy", "opencv-python-headless", "pandas", "pydantic", "pyyaml",
     "regex", "scikit-image", "scikit-learn", "scipy", "tifffile", "zarr",
 )  # fmt: skip
-"""What scoring imports, beside the backend; pinned to the versions that trained the model."""
+"""Packages that scoring imports beside the backend, pinned to the versions that trained."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def promote(version: Version) -> None:
 
 
 def challenge(version: Version) -> None:
-    """Name a version as the one that did not become champion."""
+    """Mark a version as the one that did not become champion."""
     client().set_registered_model_alias(version.name, CHALLENGER, version.number)
 
 
@@ -175,7 +175,7 @@ def fetch_masks(uri: str, place: Path) -> StoredMasks:
 
 
 def _fetch(uri: str, place: Path, loaders: tuple[str, ...], remedy: str) -> Path:
-    """Download a model; returns the folder that its loader takes."""
+    """Download a model; return the folder that its loader takes."""
     client()
     try:
         if ":/" not in uri and not Path(uri, MLMODEL_FILE_NAME).is_file():
@@ -187,31 +187,30 @@ def _fetch(uri: str, place: Path, loaders: tuple[str, ...], remedy: str) -> Path
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         raise TrackingError(
-            f"expected a model at {uri}, found: {reason}; list the models with 'ck19ml ui' or "
-            f"{remedy}"
+            f"no model at {uri}: {reason}; list the models with 'ck19ml ui' or {remedy}"
         ) from error
     if loaded_by not in loaders:
         what = "a mask network" if loaders is MASK_LOADERS else "a model"
         raise TrackingError(
-            f"expected {what} that ck19ml registered at {uri}, found one loaded by "
-            f"{loaded_by}; give the URI of its 'model', not of its 'network'"
+            f"{uri} is not {what} that ck19ml registered, but one loaded by {loaded_by}; give the "
+            "URI of its 'model', not of its 'network'"
         )
     inside = (Path(found) / data).resolve()
     if not inside.is_relative_to(Path(found).resolve()):
         raise TrackingError(
-            f"expected a model whose files lie in its own folder at {uri}, found {data!r}; {remedy}"
+            f"the model at {uri} refers to {data!r}, outside its own folder; {remedy}"
         )
     return inside
 
 
 GATE = "gate"
-"""Tag of a version: what it asks for, or what became of it."""
+"""Tag of a version with its position at the gate."""
 
 BETTER, ALWAYS, PROMOTED, KEPT = "if better", "always", "promoted", "not promoted"
 
 
 def mark(version: Version, word: str) -> Version:
-    """Write on a version where it stands at the gate."""
+    """Tag a version with its position at the gate."""
     client().set_model_version_tag(version.name, version.number, GATE, word)
     return Version(version.name, version.number, version.run, version.tags | {GATE: word})
 

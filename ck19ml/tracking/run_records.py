@@ -1,4 +1,4 @@
-"""What a run says of itself, read back to be shown."""
+"""Records of a run, read back to be shown."""
 
 import json
 from collections.abc import Iterable
@@ -76,9 +76,8 @@ def read_record(identifier: str) -> Record:
         if not says_absent(error):
             raise
         raise TrackingError(
-            f"expected the id of a run in {without_password(mlflow.get_tracking_uri())}, found "
-            f"none that is called {identifier!r}; commands print it at their end, and 'ck19ml ui' "
-            "shows it on a run's page"
+            f"no run in {without_password(mlflow.get_tracking_uri())} has the id {identifier!r}; "
+            "commands print the id at their end, and 'ck19ml ui' shows it on a run's page"
         ) from error
     info, data = found.info, found.data
     ended = info.end_time
@@ -99,7 +98,7 @@ def read_record(identifier: str) -> Record:
 
 
 def model_uris(record: Record) -> set[str]:
-    """URIs by which the model that a run used or made may have been given to other commands."""
+    """Return the URIs by which other commands may have named the model that a run used or made."""
     uris = {f"runs:/{record.run.id}/model"}
     uris |= {value for key, value in record.params.items() if key == "model"}
     uris |= {value for key, value in record.tags.items() if key == "ck19ml.model"}

@@ -1,4 +1,4 @@
-"""Runs: started, filled, found again, and ended in the state that is true."""
+"""Runs: started, filled, found again, and ended in their true state."""
 
 import json
 import math
@@ -46,7 +46,7 @@ class Run:
     id: str
 
     def params(self, values: Mapping[str, Any], *, first: bool = False) -> None:
-        """Log parameters; what MLflow logged already (the entry point's) stays as it is.
+        """Log parameters; those that MLflow has logged (the entry point's) stay as they are.
 
         The ``first`` ones of a run need not be compared with what it has.
         """
@@ -117,7 +117,7 @@ class Run:
         client().log_text(self.id, text, name)
 
     def dataset(self, made: Dataset) -> None:
-        """Say which dataset the active run was made from."""
+        """Log the dataset that the active run was made from."""
         with warnings.catch_warnings():
             # Hints on schema inference, which say nothing about a stored dataset.
             warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
@@ -142,7 +142,7 @@ class Run:
         dead_runs.keep_alive(self.id)
 
     def leave_running(self) -> None:
-        """Set the state back to RUNNING: other processes still work on it."""
+        """Set the state back to RUNNING because other processes still work on it."""
         dead_runs.let_go(self.id)
         client().update_run(self.id, status="RUNNING")
 
@@ -247,7 +247,7 @@ def start(
 
 
 def made_by_mlflow_run() -> bool:
-    """Tell whether ``mlflow run`` made a run that waits to be started."""
+    """Return whether ``mlflow run`` created a run that waits to be started."""
     return "MLFLOW_RUN_ID" in os.environ and mlflow.active_run() is None
 
 
@@ -276,5 +276,5 @@ def open_run(identifier: str) -> Run | None:
 
 def _finite(key: str, value: float) -> float:
     if not math.isfinite(value):
-        raise TrackingError(f"expected a finite value of {key}, found {value}; this is a defect")
+        raise TrackingError(f"{key} is {value}, not finite; this is a defect of ck19ml")
     return float(value)

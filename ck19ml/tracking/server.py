@@ -1,4 +1,4 @@
-"""The tracking server: where it is, and whether it answers."""
+"""The tracking server: its address, and whether it answers."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ from ck19ml.tracking import sqlite_store
 TIMEOUT_S = 5.0
 KIND_TAG = "mlflow.experimentKind"
 KIND = "custom_model_development"
-"""MLflow 3 opens an experiment without this tag in its view for language models."""
+"""Tag without which MLflow 3 opens an experiment in its view for language models."""
 
 
 @cache
@@ -59,7 +59,7 @@ def client() -> MlflowClient:
         if file is not None:
             sqlite_store.require_finished(file)
         raise TrackingError(
-            f"expected a tracking store at {without_password(uri)}, found: {_reason(error)}; check "
+            f"cannot open the tracking store at {without_password(uri)}: {_reason(error)}; check "
             "MLFLOW_TRACKING_URI and the store's permissions"
         ) from error
     return found
@@ -75,13 +75,13 @@ def _require_answer(uri: str) -> None:
         return  # it answers, if not on this address (a proxy that wants a login)
     except (OSError, ValueError) as error:
         raise TrackingError(
-            f"expected an MLflow server at {without_password(uri)}, found no answer "
+            f"no MLflow server answers at {without_password(uri)} "
             f"({getattr(error, 'reason', error)}); start it or change MLFLOW_TRACKING_URI"
         ) from error
 
 
 def answers() -> bool:
-    """Tell whether the tracking store can be told something now."""
+    """Return whether the tracking store accepts a write now."""
     uri = mlflow.get_tracking_uri()
     try:
         if uri.startswith(("http://", "https://")):
@@ -101,7 +101,7 @@ def location() -> str:
 
 
 def use(uri: str) -> None:
-    """Track there from now on: a worker does it where the command does."""
+    """Track at this URI from now on: a worker uses the command's store."""
     if uri != mlflow.get_tracking_uri():
         mlflow.set_tracking_uri(uri)
         client.cache_clear()
@@ -109,7 +109,7 @@ def use(uri: str) -> None:
 
 @contextmanager
 def lost_in_one_line() -> Iterator[None]:
-    """Say in one line that the tracking store is lost or full.
+    """Turn errors of a lost or full tracking store into one line.
 
     Raises
     ------
@@ -121,17 +121,17 @@ def lost_in_one_line() -> Iterator[None]:
     except mlflow.MlflowException as error:
         uri = without_password(mlflow.get_tracking_uri())
         if says_absent(error):
-            wanted = "hold the run and the experiment that it is asked for"
+            wrong = "lacks the run or the experiment that it was asked for"
             remedy = "check MLFLOW_EXPERIMENT_NAME, MLFLOW_EXPERIMENT_ID and MLFLOW_RUN_ID"
         else:
-            wanted, remedy = "take what it is told", "run the same command again: it goes on"
+            wrong, remedy = "failed", "run the same command again to resume"
         raise TrackingError(
-            f"expected the tracking store at {uri} to {wanted}, found: {_reason(error)}; {remedy}"
+            f"the tracking store at {uri} {wrong}: {_reason(error)}; {remedy}"
         ) from error
 
 
 def _reason(error: BaseException) -> str:
-    """Return what lies at the bottom of an error: MLflow, SQLAlchemy and requests wrap it."""
+    """Return the innermost cause of an error: MLflow, SQLAlchemy and requests wrap it."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = " ".join(without_secrets(str(error)).split())
@@ -139,7 +139,7 @@ def _reason(error: BaseException) -> str:
 
 
 def says_absent(error: mlflow.MlflowException) -> bool:
-    """Tell whether the store says that there is no such thing; else it could not tell.
+    """Return whether the store says that there is no such thing; otherwise it could not answer.
 
     MLflow calls an alias that a model does not have, and an id that is none, an invalid value.
     """
@@ -168,7 +168,7 @@ def experiment_id() -> str:
 
 
 def mark_experiment(identifier: str) -> None:
-    """Let the MLflow UI open the experiment as a list of training runs."""
+    """Make the MLflow UI open the experiment as a list of training runs."""
     experiment = client().get_experiment(identifier)
     if KIND_TAG not in experiment.tags:
         client().set_experiment_tag(identifier, KIND_TAG, KIND)

@@ -1,4 +1,4 @@
-"""The runs of a study's trials, brought to what the study says of them."""
+"""The runs of a study's trials, kept in line with the study."""
 
 import sys
 from collections import defaultdict
@@ -16,7 +16,7 @@ from ck19ml.tracking.server import client, experiment_id
 NUMBER = "ck19ml.trial"
 STATE = "ck19ml.state"
 STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED"}
-"""What a trial's state is called here; an interrupted one is KILLED."""
+"""MLflow's name of each state of a trial; an interrupted one is KILLED."""
 
 
 def start_trial(parent: Run, number: int, parameters: Mapping[str, Any]) -> Run:
@@ -50,7 +50,7 @@ def end_trial(run: Run, state: str, error: str | None) -> None:
 def reconcile(
     parent: Run, endings: Mapping[int, tuple[str, str | None, float | None]]
 ) -> list[int]:
-    """Bring the runs of ended trials to the state that the study knows.
+    """Set the runs of ended trials to the state in the study.
 
     A process may die between the two; and a server that is restarted may create a run for a
     request whose answer got lost, so that the request is sent again: of such twins the one

@@ -1,4 +1,4 @@
-"""The trials of a study as they are taken, ended and given up: each under the study's lock."""
+"""Claims on a study's trials: taken, ended and given up under the study's lock."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from ck19ml.tuning.sampling import sampler_of
 from ck19ml.tuning.storage import Opened
 
 DEATHS = 3
-"""Processes that may die of the same parameters before these count as failed."""
+"""Number of processes that may die of the same parameters before these count as failed."""
 
 INTERRUPTED = "interrupted"
 NOTES = "notes"
 ERROR = "error"
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
-"""What the budget counts."""
+"""States of trials that count towards the budget."""
 
 _DIED = "died"
 _AGAIN = "again_of"
@@ -31,7 +31,7 @@ _AGAIN = "again_of"
 
 @dataclass(frozen=True)
 class Claims:
-    """Who has which trial of a study.
+    """Claims of processes on the trials of a study.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class Claims:
         return list(self.inner.get_trials(deepcopy=False, states=states or None))
 
     def recover(self) -> list[int]:
-        """Fail the trials whose process died, and queue them again; returns their numbers."""
+        """Fail the trials whose process died, and queue them again; return their numbers."""
         with self._writing():
             return self._recover()
 
     def take(self, budget: int) -> optuna.Trial | None:
-        """Take a trial, unless those at work are enough to fill the budget."""
+        """Claim a trial, unless the running ones already fill the budget."""
         with self._writing():
             self._recover()
             if len(self.trials(*COUNTED, TrialState.RUNNING)) >= budget:
@@ -77,7 +77,7 @@ class Claims:
     def tell(
         self, trial: optuna.Trial, state: str, error: str | None, value: float = 0.0, notes: Any = 0
     ) -> str:
-        """Conclude a trial, unless it was taken for dead; returns its state."""
+        """End a trial, unless it was declared dead; return its state."""
         with self._writing():
             if self.trials()[trial.number].state.is_finished():
                 return INTERRUPTED
@@ -92,7 +92,7 @@ class Claims:
         return state
 
     def release(self, number: int) -> None:
-        """Give up a trial that is at work here, so that its parameters are tried again."""
+        """Give up a trial that is running here, so that its parameters are tried again."""
         try:
             with self._writing():
                 trial = self.trials()[number]
@@ -116,7 +116,7 @@ class Claims:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Hold other processes off, and interrupts back."""
+        """Exclude other processes, and defer interrupts."""
         with self.opened.locks.hold("claim"), held_back():
             yield
 
@@ -127,7 +127,7 @@ class Claims:
         return [trial.number for trial in dead]
 
     def _queue_again(self) -> None:
-        """Queue the parameters of interrupted trials that were not taken up yet."""
+        """Queue the parameters of interrupted trials that are not yet queued."""
         trials = self.trials()
         taken_up = {trial.user_attrs.get(_AGAIN) for trial in trials}
         for trial in trials:

@@ -1,4 +1,4 @@
-"""Optuna's own figures of a study, in a size that can be read."""
+"""Optuna's own figures of a study, in a readable size."""
 
 import warnings
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ck19ml.plots import style
 from ck19ml.tuning.study import Study
 
 ENOUGH = 3
-"""Complete trials below which importances say nothing."""
+"""Number of complete trials below which importances say nothing."""
 
 
 def study_figures(study: Study, label: str) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""Which processes of a study are alive: by a lock that each holds, or by heartbeats."""
+"""Liveness of a study's processes: by a lock that each holds, or by heartbeats."""
 
 import threading
 from collections.abc import Iterator
@@ -13,42 +13,42 @@ from optuna.trial import FrozenTrial
 from ck19ml.tuning.locks import PATIENCE_S, FileLocks
 
 OWNER = "owner"
-"""Set once a trial's process is known to be alive; a running trial without it is a dead one's."""
+"""Attribute set once a trial's process is known to live; without it, its process is dead."""
 
 GRACE = 4
 """Heartbeats that a process may miss before its trial is given to another."""
 
 
 class Life(Protocol):
-    """Which processes of a study are alive."""
+    """Liveness of a study's processes."""
 
     owner: str
 
     def begin(self, trial: int) -> None:
-        """Say that this process works on a trial (its id in the storage)."""
+        """Record that this process works on a trial (its id in the storage)."""
 
     def beating(self, trial: int) -> AbstractContextManager[None]:
-        """Keep saying it."""
+        """Keep the record up to date."""
 
     def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
         """Return those of the running trials whose process died."""
 
 
 class LockLife:
-    """Each process holds a lock as long as it lives."""
+    """Liveness by locks: each process holds one as long as it lives."""
 
     def __init__(self, locks: FileLocks, owner: str) -> None:
         self.locks, self.owner = locks, owner
 
     def begin(self, trial: int) -> None:
-        """Nothing to do: the lock says it."""
+        """Do nothing: the lock is the record."""
 
     def beating(self, trial: int) -> AbstractContextManager[None]:
-        """Nothing to do, either."""
+        """Do nothing: the lock is held as long as the process lives."""
         return nullcontext()
 
     def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Return the trials whose process holds its lock no more."""
+        """Return the trials whose process no longer holds its lock."""
         return [trial for trial in running if not self._lives(trial.user_attrs.get(OWNER))]
 
     def _lives(self, owner: str | None) -> bool:
@@ -61,7 +61,7 @@ class LockLife:
 
 
 class HeartbeatLife:
-    """Each trial has a heartbeat in the database, which is Optuna's own."""
+    """Liveness by heartbeats: each trial has Optuna's own in the database."""
 
     def __init__(self, storage: RDBStorage, study: str, owner: str) -> None:
         self.storage, self.study, self.owner = storage, study, owner
@@ -91,7 +91,7 @@ class HeartbeatLife:
                 continue  # the trial's own next write tells whether the database is lost
 
     def dead(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Return the trials whose heartbeat failed to come for too long."""
+        """Return the trials whose heartbeat has been missing for too long."""
         if not running:
             return []
         number = self.storage.get_study_id_from_name(self.study)

@@ -1,4 +1,4 @@
-"""How trials are drawn, and when they are hopeless."""
+"""Sampling of trials, and pruning of hopeless ones."""
 
 import warnings
 from typing import Any

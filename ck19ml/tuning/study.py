@@ -21,11 +21,11 @@ from ck19ml.tuning.storage import open_storage
 from ck19ml.tuning.types import Ended, Notes, Objective, Parameters, Space, Trial, Watcher
 
 POLL_S = 0.5
-"""Between two looks at a study whose last trials others have."""
+"""Seconds between two looks at a study whose last trials run elsewhere."""
 
 
 class _Stopped(Exception):
-    """Ends a trial of a worker that is not needed any more."""
+    """Raised to end a trial of a worker that is no longer needed."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class Study:
 
     @property
     def done(self) -> int:
-        """Number of complete and pruned trials: what the budget counts."""
+        """Number of complete and pruned trials, which count towards the budget."""
         return len(self.claims.trials(*COUNTED))
 
     @property
     def running(self) -> int:
-        """Number of trials at work, here or elsewhere."""
+        """Number of running trials, here or elsewhere."""
         return len(self.claims.trials(TrialState.RUNNING))
 
     @property
     def failed(self) -> int:
-        """Number of trials that failed by themselves (interrupted ones are none of these)."""
+        """Number of trials that failed by themselves; interrupted ones do not count."""
         return sum(
             INTERRUPTED not in trial.user_attrs for trial in self.claims.trials(TrialState.FAIL)
         )
@@ -77,8 +77,7 @@ class Study:
         complete = self.claims.trials(TrialState.COMPLETE)
         if not complete:
             raise Ck19Error(
-                "expected at least one complete trial, found none; look at the failed trials' "
-                "runs, or raise --trials"
+                "no trial was completed; look at the failed trials' runs, or raise --trials"
             )
         best = min(complete, key=lambda trial: (float(trial.value or 0.0), trial.number))
         return Trial(best.number, best.params, float(best.value or 0.0), best.user_attrs[NOTES])
@@ -96,7 +95,7 @@ class Study:
         return pd.DataFrame(rows)
 
     def endings(self) -> dict[int, Ended]:
-        """How each trial ended that did, by its number."""
+        """End of each trial that ended, by its number."""
         return {
             t.number: Ended(
                 _state(t),
@@ -116,15 +115,15 @@ class Study:
         return self.inner.user_attrs.get(key)
 
     def alone(self, what: str) -> AbstractContextManager[None]:
-        """Wait until no other process does this, then hold others off."""
+        """Wait until no other process does this step, then exclude the others."""
         return self.claims.opened.locks.hold(what)
 
     def together(self, what: str) -> AbstractContextManager[None]:
-        """Do this beside others; only `if_last` excludes them."""
+        """Do this step beside others; only `if_last` excludes them."""
         return self.claims.opened.locks.hold(what, shared=True)
 
     def if_last(self, what: str) -> AbstractContextManager[bool]:
-        """Tell whether nobody does this any more, and hold others off."""
+        """Return whether this process may do this step, and keep the others from it."""
         return self.claims.opened.locks.attempt(what)
 
     def run(
@@ -139,7 +138,7 @@ class Study:
         until: float = math.inf,
         go_on: Callable[[], bool] = lambda: True,
     ) -> int:
-        """Run trials until the study has as many as its budget says.
+        """Run trials until the study has its budget.
 
         Other processes may run trials of the study at the same time: together they end at
         the budget. Where the last trials are theirs, this waits for them, since it replaces
@@ -184,16 +183,16 @@ class Study:
         return added
 
     def require_few_failures(self, failures: int, before: int) -> None:
-        """Refuse to go on where more trials failed than are allowed."""
+        """Refuse to continue if more trials failed than are allowed."""
         found = self.failed - before
         if found > failures:
             raise Ck19Error(
-                f"expected at most {failures} failed trials, found {found}; look at their runs, "
-                "then run again to go on"
+                f"{found} trials failed, more than the {failures} allowed; look at their runs, "
+                "then run again to resume"
             )
 
     def recover(self) -> list[int]:
-        """Fail the trials whose process died, and queue them again; returns their numbers."""
+        """Fail the trials whose process died, and queue them again; return their numbers."""
         return self.claims.recover()
 
     def _run_one(
@@ -204,7 +203,7 @@ class Study:
         watcher: Watcher,
         go_on: Callable[[], bool],
     ) -> bool:
-        """Run a trial; returns whether it counts."""
+        """Run a trial; return whether it counts."""
 
         def report(step: int, value: float) -> None:
             if not go_on():
@@ -237,11 +236,11 @@ class Study:
     def _conclude(
         self, trial: optuna.Trial, objective: Callable[[], tuple[float, Notes]]
     ) -> tuple[str, str | None]:
-        """Train, and tell what came of it; returns the state and the error."""
+        """Train and record the result; return the state and the error."""
         try:
             value, notes = objective()
             if not math.isfinite(value):
-                raise TrialFailed(f"expected a finite value, found {value}")
+                raise TrialFailed(f"the objective is {value}, not finite")
             return self.claims.tell(trial, "complete", None, value, notes), None
         except optuna.TrialPruned:
             return self.claims.tell(trial, "pruned", None), None
@@ -273,7 +272,7 @@ def open_study(
     pruner: Literal["median", "hyperband", "none"] = "median",
     heartbeat: int = 15,
 ) -> Iterator[Study]:
-    """Open a study, new or old, alone or beside others.
+    """Open a study, new or existing, alone or beside others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a study is told and what it tells: spaces, objectives, trials."""
+"""Types that a study takes and returns: spaces, objectives, trials."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Report = Callable[[int, float], None]
 
 
 class Watcher(Protocol):
-    """What the study tells of its trials."""
+    """Listener that a study notifies of its trials."""
 
     def started(self, number: int, parameters: Parameters) -> None:
-        """Tell that a trial starts."""
+        """Record that a trial starts."""
 
     def ended(self, number: int, state: str, error: str | None) -> None:
-        """Tell that a trial is now complete, pruned, fail or interrupted."""
+        """Record that a trial is now complete, pruned, failed or interrupted."""
 
 
 Space = Mapping[str, list[Any] | Range]
@@ -37,7 +37,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a trial ended, and when (seconds since 1970)."""
+    """End of a trial: its state and its time (seconds since 1970)."""
 
     state: str
     error: str | None

@@ -1,4 +1,4 @@
-"""Say whether a dataset is what was written, and which wells are damaged."""
+"""Verify a dataset against its hashes, and name the damaged wells."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +18,7 @@ NO_HASHES = (
 
 
 def check_command(path: Path) -> Outcome:
-    """Examine a dataset; the outcome carries an error where something is damaged."""
+    """Examine a dataset; the outcome has an error if something is damaged."""
     with bar(f"checking {path.name}") as progress:
         findings = examine(path, progress)
     wells = sorted({_name(damage) for damage in findings.damages if damage.well})
@@ -50,9 +50,7 @@ def _error(path: Path, damages: Sequence[Damage], wells: Sequence[str]) -> Plate
     parts = dict.fromkeys(damage.part for damage in damages if not damage.well)
     found = [f"wells {some(list(wells))}"] if wells else []
     found += [f"{some(list(parts))} of the whole dataset"] if parts else []
-    return PlateError(
-        f"{path}: expected what was written, found damage in {' and '.join(found)}; {AGAIN}"
-    )
+    return PlateError(f"{path} is damaged: {' and '.join(found)}; {AGAIN}")
 
 
 def _name(damage: Damage) -> str:

@@ -20,7 +20,7 @@ def features_command(uri: str, path: Path, out: Path, *, patches: bool, overwrit
         If the output's name does not end with ``.parquet``.
     """
     if out.suffix != ".parquet":
-        raise ConfigError(f"expected a name that ends with .parquet, found {out}; rename it")
+        raise ConfigError(f"{out} does not end with .parquet; rename it")
     require_new(out, overwrite=overwrite)
     dataset = open_dataset(path)
     from ck19ml.workflows.steps.profiles import write_profiles

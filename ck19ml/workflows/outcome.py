@@ -1,4 +1,4 @@
-"""What a command has to say when it has finished."""
+"""Outcome of a command: lines for people and data for programs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from ck19ml.errors import Ck19Error
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has to say: lines for people, and the same as JSON-like data.
+    """Lines for people, and the same as JSON-like data.
 
     Where the answer is that something is wrong, the error says it once all else is printed.
     """

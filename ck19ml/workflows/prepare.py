@@ -40,7 +40,7 @@ def prepared(plates: Plates, target: Path, config: PrepareConfig) -> Dataset | N
 
 
 def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
-    """Write the dataset of plates, in place of what stands there.
+    """Write the dataset of plates, in place of an existing one.
 
     Raises
     ------
@@ -99,15 +99,15 @@ def _sources(plates: Plates, config: PrepareConfig) -> list[Source]:
     each = [plates] if isinstance(plates, Plate) else list(plates)
     if config.layout and len(each) > 1:
         raise ConfigError(
-            f"expected each plate's own layout in its folder, found --layout for {len(each)} "
-            "plates; leave it out, or prepare the plates one by one"
+            f"--layout is given for {len(each)} plates, but each needs its own layout in its "
+            "folder; omit it, or prepare the plates one by one"
         )
     return [Source(plate, plate_layout(plate, config.layout)) for plate in each]
 
 
 @contextmanager
 def _mask_network(config: PrepareConfig) -> "Iterator[StoredMasks | None]":
-    """Fetch the network that makes the masks, where one does: Keras is loaded for no other."""
+    """Fetch the network that makes the masks, if one does; Keras is loaded only then."""
     if config.mask != NETWORK:
         yield None
         return
@@ -133,7 +133,7 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
 
 
 def find_plates(config: TuneConfig | MaskingConfig) -> list[Plate]:
-    """List the fields of a config's plates; the one that it simulates is made where it is not."""
+    """List the fields of a config's plates; a missing plate is simulated if the config says so."""
     first, *more = config.plate
     if config.simulate is not None and not more and not first.exists():
         say(simulate(first, config.simulate, overwrite=False).lines[0])
@@ -159,7 +159,9 @@ def prepare_command(
     done = None if overwrite else prepared(plates, target, config)
     if done is not None:
         made_from = done.info["source"]
-        lines = [f"{target}: already prepared from {made_from} by these parameters; nothing to do"]
+        lines = [
+            f"{target}: already prepared from {made_from} with these parameters; nothing to do"
+        ]
         return Outcome(lines, _summary(done))
     dataset = prepare_step(plates, target, config)
     return Outcome([f"{target}: {_sentence(dataset)}"], _summary(dataset))

@@ -24,7 +24,9 @@ def screen_command(
         If the output is no folder, or holds files and may not be overwritten.
     """
     if not 0 < fdr < 1:
-        raise ConfigError(f"expected a false discovery rate between 0 and 1, found {fdr}; as 0.05")
+        raise ConfigError(
+            f"the false discovery rate {fdr} is not between 0 and 1; use for example 0.05"
+        )
     if out is not None:
         require_folder(out, overwrite=overwrite)
     dataset = open_dataset(path)

@@ -35,7 +35,7 @@ RESULT = "result"
 
 
 def tune_command(config: TuneConfig, storage: str | Path | None) -> Outcome:
-    """Run the main job; what is done already is found and not done again.
+    """Run the main job; finished steps are found and not repeated.
 
     Several commands may work on one study at the same time: each joins the others.
 
@@ -79,7 +79,7 @@ def _start(config: TuneConfig, resume: Run | None) -> Any:
 
 @contextmanager
 def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[Study]:
-    """Open the study of this config on this data: its name says all that its trials depend on."""
+    """Open the study of this config and data: all that its trials depend on is in its name."""
     own = config.model_dump(
         mode="json",
         include={"autoencoder", "split", "classes", "space", "first", "epochs",
@@ -120,7 +120,7 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
         if study.done < config.trials:
             added = _run_trials(config, split, study, at.parent, encoder_run, places)
         else:
-            say(f"study: {study.done} trials, as many as asked for; none added")
+            say(f"study: {study.done} trials, the budget is used up; none added")
         result = _result(config, split, study, at.own, encoder_run, places.folder)
         _publish(study, at, result)
         state = "FINISHED"
@@ -133,7 +133,7 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
 def _run_trials(
     config: TuneConfig, split: Split, study: Study, parent: Run, encoder_run: Run, places: Places
 ) -> int:
-    """Run trials until the study has as many as the config says; returns how many were added."""
+    """Run trials until the study has its budget; return how many were added."""
     from ck19ml.workflows.tuning import workers
     from ck19ml.workflows.tuning.features import load_material
     from ck19ml.workflows.tuning.trials import Trials
@@ -185,12 +185,12 @@ def _result(
     """Refit, evaluate and register the best trial, unless that was done already."""
     with study.if_last("result") as free:
         if not free:
-            say("champion: another 'tune' of this study is at it; waiting")
+            say("champion: another 'tune' is finalising this study; waiting")
     with study.alone("result"):
         best = study.best
         known = study.recall(RESULT)
         if known and known["trial"] == best.number and runs.open_run(known["run"]) is not None:
-            say(f"champion: run {known['run']} refitted and evaluated trial {best.number} already")
+            say(f"champion: reusing run {known['run']}, which refitted trial {best.number}")
             return dict(known)
         from ck19ml.workflows.tuning.champion import refit
 
@@ -201,7 +201,7 @@ def _result(
 
 
 def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
-    """Put the study's figures and the result on the parent, and on this run if it is another."""
+    """Log the study's figures and result on the parent, and on this run if it is another."""
     from ck19ml import plots
     from ck19ml.tuning.figures import study_figures
 
@@ -250,8 +250,8 @@ def _require_safe(place: str | Path) -> None:
     """Refuse a storage that cannot be shared, and a password that MLflow would store."""
     if tuning.has_password(place) and runs.made_by_mlflow_run():
         raise ConfigError(
-            f"storage: expected no password in a parameter of 'mlflow run', which stores it, found "
-            f"one for {tuning.shown(place)}; give it by PGPASSWORD or ~/.pgpass, and change it"
+            f"storage: the URL of {tuning.shown(place)} contains a password, which 'mlflow run' "
+            "stores; pass it by PGPASSWORD or ~/.pgpass, and change it"
         )
 
 
@@ -261,15 +261,13 @@ def _require_first_in_space(config: TuneConfig) -> None:
         choice = space.get(name)
         if choice is None:
             raise ConfigError(
-                f"first: expected parameters of the space ({', '.join(space)}), found "
-                f"'{name}'; correct it"
+                f"first: '{name}' is not a parameter of the space ({', '.join(space)}); correct it"
             )
         inside = value in choice if isinstance(choice, list) else choice.low <= value <= choice.high
         if not inside:
             raise ConfigError(
-                f"first.{name}: expected a value of the space, found {value}; change it or widen "
-                f"space.{name}"
+                f"first.{name}: {value} is not in the space; change it or widen space.{name}"
             )
     missing = set(space) - set(config.first)
     if config.first and missing:
-        raise ConfigError(f"first: expected all parameters or none, found no {min(missing)}")
+        raise ConfigError(f"first: {min(missing)} is missing; give all parameters or none")

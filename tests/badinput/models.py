@@ -86,7 +86,7 @@ ASKED = {
     "features: the registry lacks it": Case(
         "features models:/no/9 wells.zarr --out new.parquet", ("models:/no/9",)
     ),
-    "evaluate: no URI": Case("evaluate '' wells.zarr", ("expected a model",)),
+    "evaluate: no URI": Case("evaluate '' wells.zarr", ("no model at",)),
     "evaluate: a URI that is none": Case("evaluate models:/a/b/c/d wells.zarr", ("a/b/c/d",)),
     "evaluate: a URI of an unknown kind": Case("evaluate gopher://x/y wells.zarr", ("gopher:",)),
     "evaluate: a run that is not there": Case(

@@ -70,7 +70,7 @@ def test_a_tuning_killed_in_the_middle_ends_whole(tmp_path: Path) -> None:
     assert told["trials"] == len(counted) == 6
     assert "running" not in after.values()
     assert {n: after[n] for n in before} == before, "a finished trial is still there"
-    assert "whose process died are KILLED now: tune plate" in log
+    assert "runs of dead processes as KILLED: tune plate" in log
     assert open_dataset(tmp_path / "plate.zarr").content_hash == dataset
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")

@@ -124,7 +124,7 @@ def test_files_outside_the_model(model: Path, tiny_plate: Path, marker: Path, pl
     edit_mlmodel(model, data=place)
     ended = predict(model, tiny_plate)
     assert ended.code == 1
-    in_one_line(ended, "expected a model whose files lie in its own folder")
+    in_one_line(ended, "outside its own folder")
 
 
 def test_yaml_that_calls_a_function(model: Path, tiny_plate: Path, marker: Path) -> None:

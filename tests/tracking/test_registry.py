@@ -163,7 +163,7 @@ def test_a_model_that_nobody_registered_has_no_champion() -> None:
     ],
 )
 def test_a_model_that_does_not_exist_is_said_in_one_line(version: Version, uri: str) -> None:
-    with pytest.raises(TrackingError, match=r"expected a model at .*found: .*; list") as caught:
+    with pytest.raises(TrackingError, match=r"no model at .*: .*; list") as caught:
         registry.load_model(uri)
     assert "\n" not in str(caught.value)
 
@@ -187,7 +187,7 @@ def test_a_model_of_another_kind_is_refused(version: Version) -> None:
 def test_a_run_without_a_model_is_said(version: Version) -> None:
     with runs.start("a", "kind", {}) as run:
         pass
-    with pytest.raises(TrackingError, match="expected a model at"):
+    with pytest.raises(TrackingError, match="no model at"):
         registry.load_model(registry.model_uri(run))
 
 

@@ -43,7 +43,7 @@ def test_a_server_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPa
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     text = refused(monkeypatch, f"http://user:secret@127.0.0.1:{port}")
-    assert f"http://127.0.0.1:{port}, found no answer" in text
+    assert f"no MLflow server answers at http://127.0.0.1:{port}" in text
     assert "secret" not in text
 
 
@@ -55,7 +55,7 @@ def test_a_server_that_does_not_answer_is_said_within_ten_seconds(
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         port = silent.getsockname()[1]
-        assert "found no answer" in refused(monkeypatch, f"http://127.0.0.1:{port}")
+        assert "no MLflow server answers" in refused(monkeypatch, f"http://127.0.0.1:{port}")
 
 
 def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_store_in_a_place_that_cannot_be_is_said(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     text = refused(monkeypatch, f"sqlite:///{tmp_path}/file/mlflow.db")
-    assert "expected a tracking store at sqlite:///" in text
+    assert "tracking store sqlite:///" in text
 
 
 @pytest.mark.parametrize(

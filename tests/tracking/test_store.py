@@ -155,7 +155,7 @@ def test_postgresql_by_its_short_name(database: Server, capfd: pytest.CaptureFix
         log_after(database.stop)
     said = str(caught.value) + "".join(capfd.readouterr())
     assert "\n" not in str(caught.value)
-    assert "expected the tracking store at postgresql+psycopg2://127.0.0.1" in said
+    assert "the tracking store at postgresql+psycopg2://127.0.0.1" in said
     assert "Traceback" not in said
     assert PASSWORD not in said
     assert ENCODED not in said

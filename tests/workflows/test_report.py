@@ -104,7 +104,7 @@ def test_caveats_are_the_run_s_own(evaluated: Run) -> None:
     page = report(evaluated.id)
     assert "Confounding: stimulation can be told from the column alone." in page
     assert "1.05 % of the patches interact: “never” is right in 98.95 %" in page
-    assert "it is 0.31, a guess has 0.0105" in page
+    assert "it is 0.31; a guess scores 0.0105" in page
     assert "the probabilities of wells are off by 8.3 percentage points" in page
 
 
@@ -165,7 +165,7 @@ def test_a_page_is_not_overwritten_unless_asked(evaluated: Run, tmp_path: Path) 
 
 def test_a_run_that_is_not_there_is_one_line(store: Path, tmp_path: Path) -> None:
     for name in ("0" * 32, "nonsense", "../../etc", ""):
-        with pytest.raises(TrackingError, match="expected the id of a run in sqlite") as caught:
+        with pytest.raises(TrackingError, match="no run in sqlite") as caught:
             report_command(name, tmp_path / "report.html", overwrite=False)
         assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

@@ -1,1 +1,1 @@
-"""One page about a run: what it was, what it scored, and what must be kept in mind."""
+"""One page about a run: its settings, its scores and their caveats."""

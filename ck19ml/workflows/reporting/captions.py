@@ -1,4 +1,4 @@
-"""How to read each figure, in a sentence or two."""
+"""Captions: how to read each figure, in a sentence or two."""
 
 CAPTIONS = {
     "scores": (
@@ -23,19 +23,19 @@ CAPTIONS = {
     ),
     "error_distribution": "Predicted minus true overlap; a peak right of 0 is an overestimate.",
     "interaction_curve": (
-        "How well interaction is told at each threshold; read precision beside the "
-        "prevalence, which is what a guess has."
+        "How well interaction is detected at each threshold; compare the precision with the "
+        "prevalence, which is the precision of a guess."
     ),
     "field_sums": "The sum of the overlap over each well's patches, true beside predicted.",
     "learning_curves": (
-        "Training and validation loss by epoch: where they part, the network learns its "
-        "training wells by heart."
+        "Training and validation loss by epoch: where they separate, the network memorises "
+        "its training wells."
     ),
     "leakage_audit": (
         "The same model on three kinds of patches. The middle is what a split by patch would "
         "have claimed."
     ),
-    "reconstructions": "Patches, what the autoencoder makes of them, and the difference.",
+    "reconstructions": "Patches, the autoencoder's reconstruction, and the difference.",
     "umap": (
         "Each point is a patch; near points look alike to the encoder. Colour is the "
         "stimulation, size the overlap. figures/umap.html of the run shows the patch under "
@@ -43,36 +43,34 @@ CAPTIONS = {
     ),
     "gate": "The loss of each validation well under the champion and the challenger.",
     "study_history": "The value of each trial and the best so far.",
-    "controls": (
-        "Each well by what it holds; a useful assay has control bands that do not overlap."
-    ),
+    "controls": ("Each well by its content; a useful assay has control bands that do not overlap."),
     "hits": (
-        "The head of the hit list: left of the line a compound lowers the interaction, filled "
-        "is a hit, a star is a known inhibitor of a simulated plate."
+        "The head of the hit list: left of the line a compound lowers the interaction; a filled "
+        "symbol is a hit, a star a known inhibitor of a simulated plate."
     ),
     "known_inhibitors": "Precision and recall of the list against the known inhibitors.",
     "known_ic50": "Fitted against true IC50; on the line they agree.",
 }
 FAMILIES = {
     "plate": (
-        "Where the wells lie; hatched were not measured, circles are vehicle, squares "
-        "untreated wells."
+        "The wells on the plate; hatched ones were not measured, circles are vehicle wells, "
+        "squares untreated ones."
     ),
     "position": "By row, column and zone; a pattern beyond chance is an effect of position.",
     "dose_curves": (
         "A dashed curve must not be read; the bar at the bottom is the IC50 with its interval."
     ),
 }
-"""By the beginning of the name, up to a dash."""
+"""Captions by the beginning of the name, up to a dash."""
 
 
 def caption(name: str) -> str:
-    """Say how a figure is read; "" of one that is not known.
+    """Return how to read a figure; "" for an unknown one.
 
     Examples
     --------
     >>> caption("plate-CK19-score")[:20]
-    'Where the wells lie;'
+    'The wells on the pla'
     """
     return CAPTIONS.get(name) or FAMILIES.get(name.partition("-")[0], "")
 

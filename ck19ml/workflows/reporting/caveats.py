@@ -1,4 +1,4 @@
-"""What a reader of a run's scores must keep in mind, from the run's own figures."""
+"""Caveats of a run's scores, from the run's own figures."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def dataset_info(record: Record) -> dict[str, Any] | None:
 def _state(record: Record) -> list[str]:
     if record.state == "FINISHED":
         return []
-    return [f"The run is {record.state}: what stands here may not be all, nor final."]
+    return [f"The run is {record.state}: its figures may be incomplete."]
 
 
 def _confounding(record: Record, info: dict[str, Any] | None) -> list[str]:
@@ -48,13 +48,13 @@ def _confounding(record: Record, info: dict[str, Any] | None) -> list[str]:
         return []
     if info is None:
         return [
-            "Confounding is not known here: the dataset is no longer where the run found it "
-            f"({record.inputs[0].source}), or has been changed since."
+            "Confounding is unknown: the dataset is no longer where the run found it "
+            f"({record.inputs[0].source}), or has changed since."
         ]
     notes = [f"Confounding: {sentence}." for sentence in info.get("confounding", [])]
     if notes:
         notes.append(
-            "A model can then be right by the place of a well alone; what it claims needs a plate "
+            "A model can then be right from a well's position alone; confirm its claims on a plate "
             "with another layout."
         )
     return notes
@@ -72,7 +72,7 @@ def _prevalence(metrics: dict[str, float]) -> list[str]:
     precision = metrics.get("test/interaction_average_precision")
     if precision is None:
         return [f"{text} (no patch interacts, so there is none)."]
-    return [f"{text}: it is {number(precision)}, a guess has {number(share)}."]
+    return [f"{text}: it is {number(precision)}; a guess scores {number(share)}."]
 
 
 def _calibration(metrics: dict[str, float]) -> list[str]:
@@ -93,5 +93,5 @@ def _seen(metrics: dict[str, float]) -> list[str]:
         return []
     return [
         f"The model was trained or tuned on {seen:.0f} of the {wells:.0f} wells that it scores "
-        "here; their scores lean towards their own label."
+        "here; their scores are biased towards their own label."
     ]

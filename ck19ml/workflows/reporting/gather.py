@@ -61,7 +61,7 @@ def report(identifier: str) -> str:
 
 
 def _plain(markdown: str) -> str:
-    """Drop what would be read as marks in plain text: bold, and empty lines."""
+    """Remove Markdown that plain text cannot show: bold, and empty lines."""
     return "\n".join(line for line in markdown.replace("**", "").splitlines() if line.strip())
 
 

@@ -1,4 +1,4 @@
-"""The page itself: HTML that loads nothing from elsewhere and escapes whatever it is given."""
+"""The page: HTML that loads nothing from elsewhere and escapes all its input."""
 
 from dataclasses import dataclass
 
@@ -107,7 +107,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows; nothing of it is trusted to be HTML."""
+    """Content of the page; none of it is trusted to be HTML."""
 
     title: str
     subtitle: str

@@ -38,7 +38,7 @@ QUALITY_LABELS = {
         "covered": "field covered by {}s (%)",
     }.items()
 }
-"""What stands at the colour bar of each of `core.quality.MEASURES`."""
+"""Label of the colour bar of each of `core.quality.MEASURES`."""
 
 
 def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:

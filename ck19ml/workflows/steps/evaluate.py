@@ -1,4 +1,4 @@
-"""What `evaluate` and `predict` do once their input is known to be there."""
+"""The work of `evaluate`, once its input has been checked."""
 
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
     if FAULTY not in scorer.card.classes:
         rows = dataset.usable(rows)
     if not len(rows):
-        raise PlateError(
-            f"expected usable patches in {path}, found faulty ones only; prepare other wells"
-        )
+        raise PlateError(f"all patches in {path} are faulty; prepare other wells")
     config = {"model": uri, "dataset": str(path)}
     with (
         bar(f"evaluating {dataset.name}") as progress,

@@ -1,4 +1,4 @@
-"""What a split by patch would have claimed, beside what the same model scores on unseen wells."""
+"""Leakage audit: what a split by patch would have claimed, beside the score on unseen wells."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Where an interrupted training goes on: its checkpoint lies beside the dataset."""
+"""Resumption of an interrupted training, from its checkpoint beside the dataset."""
 
 import hashlib
 from typing import Any
@@ -29,7 +29,7 @@ def checkpoint_of(what: str, dataset: Dataset, *parts: Any) -> Checkpoint:
     mark = fingerprint(what, __version__, dataset.content_hash, *parts)
     return Checkpoint(
         dataset.path.absolute().parent / FOLDER / "checkpoints" / mark,
-        lambda epoch: say(f"{what}: was interrupted; goes on at epoch {epoch}"),
+        lambda epoch: say(f"{what}: resuming at epoch {epoch}"),
     )
 
 
@@ -46,4 +46,4 @@ def repair_runs() -> None:
     found = dead_runs.repair()
     if found:
         names = ", ".join(f"{run.name} ({run.id[:8]})" for run in found)
-        say(f"tracking: {len(found)} runs whose process died are KILLED now: {names}")
+        say(f"tracking: marked {len(found)} runs of dead processes as KILLED: {names}")

@@ -44,7 +44,7 @@ def test_the_same_command_goes_on_at_the_epoch_it_reached(
     assert said == []
     assert len(list(place.iterdir())) == 1
     made = autoencoder.autoencoder_command(config)
-    assert said == ["autoencoder: was interrupted; goes on at epoch 2"]
+    assert said == ["autoencoder: resuming at epoch 2"]
     assert np.isfinite(made.data["test/bce"])
     assert list(place.iterdir()) == []
 
