@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -62,6 +63,23 @@ class TestHelp:
         assert result.exit_code == 0
         assert "--debug" in result.stdout
         assert ("--json" in result.stdout) == (command != "ui")
+
+    def test_commands_are_grouped(self) -> None:
+        shown = CliRunner().invoke(cli.app, ["-h"]).stdout
+        places = [shown.index(f" {panel} ") for panel in cli.COMMANDS]
+        assert places == sorted(places)
+        assert {command.__name__ for group in cli.COMMANDS.values() for command in group} == set(
+            COMMANDS
+        )
+
+    def test_the_shell_completes_commands(self) -> None:
+        asked = {"_CK19ML_COMPLETE": "complete_bash", "COMP_WORDS": "ck19ml pre", "COMP_CWORD": "1"}
+        code = "from ck19ml.cli import main; main()"
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert found.stdout.split() == ["prepare", "pretraining", "predict"]
 
     def test_the_documented_commands_are_there(self) -> None:
         assert {
