@@ -51,9 +51,7 @@ def layout_command(
         The file's own name of a layout's column; without it, what a plate.yaml beside it says.
     """
     if figure is not None and figure.suffix.lower() not in FIGURES:
-        raise ConfigError(
-            f"expected a figure that ends with {', '.join(FIGURES)}, found {figure}; rename it"
-        )
+        raise ConfigError(f"the figure {figure} does not end with {', '.join(FIGURES)}; rename it")
     require_all_new((out, figure, write), overwrite=overwrite)
     if write is not None:
         return _propose(path, write)
@@ -69,7 +67,7 @@ def layout_command(
     counts = layout.groupby(["stimulation", "control"], sort=True).size()
     lines = [f"{path}: {len(layout)} wells"]
     lines += [
-        f"  {stimulation}, {control or 'with compound or plain'}: {count} wells"
+        f"  {stimulation}, {control or 'no control'}: {count} wells"
         for (stimulation, control), count in counts.items()
     ]
     notes += confounding(layout)
