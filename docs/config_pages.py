@@ -72,7 +72,17 @@ def _table(kind: type) -> Iterator[str]:
     yield from (_row("key", "value", "default", "meaning"), _row(*["---"] * 4))
     for name, key in schema["properties"].items():
         default = "required" if name in schema.get("required", ()) else _default(key, schema)
-        yield _row(f"`{name}`", _value(key), default, meanings.get(name, ""))
+        meaning = meanings.get(name) or key.get("description") or _of_type(key, schema)
+        yield _row(f"`{name}`", _value(key), default, meaning)
+
+
+def _of_type(key: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Return the first sentence on the config that a key holds; "" for other values."""
+    for each in (key, *key.get("anyOf", ())):
+        if "$ref" in each:
+            said = schema["$defs"][each["$ref"].rpartition("/")[2]].get("description", "")
+            return str(said.partition("\n\n")[0])
+    return ""
 
 
 def attributes(kind: type) -> dict[str, str]:

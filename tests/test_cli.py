@@ -114,6 +114,16 @@ class TestHelp:
         assert min(*walls, *works) < 0.5
 
 
+def test_an_interrupt_ends_in_one_line(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ck19ml.workflows.check.check_command", interrupt)
+    code, out, err = main("check", "data.zarr")
+    assert (code, out) == (1, "")
+    assert err == "error: interrupted; rerun the command to resume\n"
+
+
 class TestGuard:
     @pytest.mark.parametrize(
         ("error", "code"),

@@ -81,14 +81,21 @@ def test_the_reference_has_each_command_with_its_options() -> None:
 def test_the_reference_has_each_config_that_a_command_takes() -> None:
     kinds = {kind.__name__ for kind in config_pages.config_kinds()}
     text = config_pages.pages()["configs.md"]
-    assert {"TuneConfig", "ClassifierConfig", "FitConfig", "SplitConfig"} <= kinds
+    assert {"TuneConfig", "ClassifierConfig", "FitSettings", "SplitConfig"} <= kinds
     for path in EXPERIMENTS:
         command = path.read_text().split()[2]
-        assert f"The command `{command}`" in text, path.name
+        assert f"ettings of the command `{command}`" in text, path.name
 
 
 def test_the_reference_says_values_defaults_and_meanings() -> None:
     text = config_pages.pages()["configs.md"]
-    assert "| `trials` | whole number ≥ 1 | `20` | Trials that the study has" in text
-    assert "| `fit` | [FitConfig](#fitconfig) | `{batch_size: 64}` |" in text
-    assert "| `bit_depth` | whole number | `12` | Bits" in config_pages.pages()["plate-yaml.md"]
+    assert "| `trials` | whole number ≥ 1 | `20` | " in text
+    assert "| `fit` | [FitSettings](#fitsettings) | `{batch_size: 64}` |" in text
+    assert "| `pixel_size_um` | " in config_pages.pages()["plate-yaml.md"]
+
+
+def test_each_key_of_a_config_has_a_meaning() -> None:
+    for page, text in config_pages.pages().items():
+        rows = [line for line in text.splitlines() if line.startswith("| `")]
+        assert rows, page
+        assert [row for row in rows if row.endswith("|  |")] == [], page

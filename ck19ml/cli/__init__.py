@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ck19ml import __version__
-from ck19ml.cli import masks, networks, plates, results
+from ck19ml.cli import masks, networks, plates, project, results
 from ck19ml.cli.options import reporting
 from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, printable, without_secrets
 from ck19ml.files import reading
@@ -21,36 +21,52 @@ from ck19ml.files import reading
 app = typer.Typer(
     name="ck19ml",
     help="Experiments on two-channel fluorescence plates of T cells and dendritic cells.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = (
-    plates.simulate,
-    plates.layout,
-    plates.prepare,
-    plates.check,
-    plates.export,
-    networks.autoencoder,
-    networks.classifier,
-    networks.regressor,
-    networks.tune,
-    networks.pretraining,
-    masks.unet,
-    masks.masks,
-    masks.masking,
-    masks.contact,
-    results.evaluate,
-    results.predict,
-    results.screen,
-    results.features,
-    results.report,
-)
-"""In the order of ``ck19ml --help``."""
+INTERRUPTED = 130
+"""Exit code that Typer makes of a Ctrl-C."""
 
-for command in COMMANDS:
-    app.command()(reporting(command))
-app.command()(results.ui)
+CLASSIFIER = "models:/ck19-classifier@champion"
+
+COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
+    "Plates": {
+        project.new: "new my-project",
+        plates.simulate: "simulate data/plate --wells 30 --size 1024",
+        plates.layout: "layout data/plate/layout.csv --figure layout.png",
+        plates.prepare: "prepare data/plate data/plate.zarr",
+        plates.check: "check data/plate.zarr",
+        plates.export: "export data/plate data/plate.ome.zarr",
+    },
+    "Training": {
+        networks.tune: "tune -c experiments/tune.yaml --trials 5",
+        networks.autoencoder: "autoencoder -c experiments/autoencoder.yaml -s fit.epochs=3",
+        networks.classifier: "classifier -c experiments/classifier.yaml -s head.units=64",
+        networks.regressor: "regressor -c experiments/regressor.yaml -s target=tcell_overlap",
+        masks.unet: "unet -c experiments/unet.yaml -s wells=30",
+    },
+    "Comparisons": {
+        masks.masks: "masks -c experiments/masks.yaml -s wells=6",
+        masks.masking: "masking -c experiments/masking.yaml",
+        masks.contact: "contact -c experiments/contact.yaml -s controls=6",
+        networks.pretraining: "pretraining -c experiments/pretraining.yaml -s repeats=1",
+    },
+    "Results": {
+        results.evaluate: f"evaluate {CLASSIFIER} data/plate.zarr --figures figures",
+        results.predict: f"predict {CLASSIFIER} data/plate --out scores.csv",
+        results.screen: f"screen {CLASSIFIER} data/plate.zarr --out screen",
+        results.features: f"features {CLASSIFIER} data/plate.zarr --out profiles.parquet",
+        results.report: "report RUN_ID --out report.html",
+        results.ui: "ui --port 5001",
+    },
+}
+"""Groups of commands, each command with an example, in the order of ``ck19ml --help``."""
+
+for panel, examples in COMMANDS.items():
+    for command, example in examples.items():
+        told = command if command is results.ui else reporting(command)
+        app.command(rich_help_panel=panel, epilog=f"Example: ck19ml {example}")(told)
 
 
 @app.callback(invoke_without_command=True)
@@ -92,6 +108,8 @@ def _call() -> Any:
             )
     try:
         result = app(prog_name="ck19ml", standalone_mode=False)
+        if result == INTERRUPTED:
+            raise KeyboardInterrupt
         if sys.stdout is not None:  # closed by the shell
             sys.stdout.flush()
     except OSError as error:

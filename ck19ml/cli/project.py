@@ -1,19 +1,17 @@
-"""The command that starts a project."""
+"""Command that starts a project."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ck19ml.cli.options import Debug, Json, show
+from ck19ml.workflows.outcome import Outcome
 
 
 def new(
     folder: Annotated[Path, typer.Argument(help="Folder to write; new or empty.")],
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+) -> Outcome:
     """Start a project: experiments, MLproject, environments and a README."""
-    from ck19ml.workflows import new_project
+    from ck19ml.workflows.new_project import new_command
 
-    show(json, new_project.new_command(folder))
+    return new_command(folder)

@@ -10,7 +10,7 @@ from ck19ml.networks.card import each_once
 
 SEED = 2211
 
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[int, Field(ge=0, lt=2**32, description="Seed of every random draw.")]
 """Range of the seeds that numpy, Python and Keras all take."""
 
 Classes = Annotated[list[str], Field(min_length=2), AfterValidator(each_once)]

@@ -41,6 +41,8 @@ class SimulateConfig(Frozen):
         Number of wells, about equally many of each stimulation; all by default.
     size : int
         Side of a field in pixels.
+    brightfield : bool
+        Whether brightfield images are written too.
     parameters : Parameters
         Cells, camera, optics, plate positions and compounds, see `core.simulation.parameters`.
     """

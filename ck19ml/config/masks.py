@@ -29,6 +29,8 @@ class UnetConfig(Frozen):
     ----------
     architecture : {'compact', 'study'}
         See `unet.build_unet`.
+    filters : int
+        Filters of the first layer.
     target : str
         ``truth`` for the true masks, or the mask method to imitate.
     wells, validation_wells : int
@@ -81,6 +83,8 @@ class MasksConfig(Frozen):
         Wells of each condition: the same cells, imaged under each.
     size : int
         Side of a well's field in pixels.
+    background : int
+        Level that grey values are raised to.
     conditions : dict of str to Degradation
         Name of each condition and how it degrades the images, in the order of the figures.
     """

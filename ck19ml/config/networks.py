@@ -18,7 +18,13 @@ from ck19ml.networks.settings import (
 
 
 class AutoencoderConfig(AutoencoderSettings):
-    """Settings of the command ``autoencoder``."""
+    """Settings of the command ``autoencoder``.
+
+    Attributes
+    ----------
+    dataset : Path
+        Dataset that ``prepare`` wrote.
+    """
 
     dataset: Path
     split: SplitConfig = SplitConfig()
@@ -33,6 +39,10 @@ class Supervised(OnEncoder):
     encoder : str, optional
         MLflow URI of an autoencoder, by default the champion. With null, a new encoder of
         `architecture` is trained together with the head.
+    dataset : Path
+        Dataset that ``prepare`` wrote.
+    masked : bool
+        Whether the network sees images that are 0 outside the masks.
     """
 
     dataset: Path

@@ -18,6 +18,10 @@ class PretrainingConfig(Frozen):
 
     Attributes
     ----------
+    dataset : Path
+        Dataset that ``prepare`` wrote.
+    masked : bool
+        Whether the networks see images that are 0 outside the masks.
     shares : list of float
         Shares of the training wells that are labelled. The autoencoder sees all of them.
     repeats : int

@@ -34,7 +34,19 @@ TRIAL_LIMITS: dict[str, tuple[float, float]] = {
 
 
 class SpaceConfig(Frozen):
-    """Search space of the tuning: choices or a range for each parameter."""
+    """Search space of the tuning: choices or a range for each parameter.
+
+    Attributes
+    ----------
+    units, depth, dropout, normalise, pooled
+        Layers of the head, see `HeadSettings`.
+    learning_rate, batch_size
+        Training of the head, see `FitSettings`.
+    class_weights
+        Whether all classes have the same total weight.
+    fine_tune
+        Whether the encoder is trained too.
+    """
 
     units: ChoicesOrRange = [32, 64, 128, 256]
     depth: ChoicesOrRange = [1, 2]
@@ -90,6 +102,14 @@ class TuneConfig(Frozen):
     epochs, fine_tune_epochs : int
         Largest number of epochs of a trial on stored features, and of one that trains the encoder
         too.
+    classes : list of str, optional
+        Stimulations to tell apart; all of the dataset by default.
+    regressor_fit : FitSettings
+        Training of the overlap regressor.
+    patience : int
+        Epochs of a trial without improvement after which it stops.
+    interaction_threshold : float
+        Overlap from which cells count as interacting; 0.2 in the slides.
     promote : {'better', 'always'}
         Whether the champion is replaced by a better model only, or by any.
     """

@@ -38,7 +38,15 @@ def one_of(names: Iterable[str]) -> AfterValidator:
 
 
 class Range(Frozen):
-    """A range of a search space; whole numbers where both ends are."""
+    """A range of a search space; whole numbers if both ends are.
+
+    Attributes
+    ----------
+    low, high : float or int
+        Both ends, which belong to the range.
+    log : bool
+        Whether values are drawn evenly on a logarithmic scale.
+    """
 
     low: float | int
     high: float | int

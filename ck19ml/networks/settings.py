@@ -1,6 +1,6 @@
 """Settings of the networks and their training; without Keras, as configs import them."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,7 +8,10 @@ from ck19ml.core.settings import Frozen
 
 MEMORY_GB = 1.0
 
-Architecture = Literal["compact", "slides", "dissertation"]
+Architecture = Annotated[
+    Literal["compact", "slides", "dissertation"],
+    Field(description="Layers of the encoder, see `architectures.build_encoder`."),
+]
 Mode = Literal["auto", "on", "off"]
 
 
@@ -17,7 +20,10 @@ class FitSettings(Frozen):
 
     Attributes
     ----------
-    epochs, batch_size : int
+    epochs : int
+        Largest number of epochs.
+    batch_size : int
+        Patches in a batch.
     least_steps : int
         Batches of an epoch at least: it goes round few patches as often as that takes, so that
         epochs and patience mean the same for 60 patches as for 29,400.
@@ -26,6 +32,7 @@ class FitSettings(Frozen):
     patience : int
         Epochs without improvement of the validation loss after which training stops.
     reduce_patience : int
+        Epochs without improvement after which the learning rate is reduced.
     early_stopping : bool
         Whether the validation loss stops the training, lowers the learning rate and selects the
         weights. Otherwise all epochs are run and the last weights are kept.
@@ -52,7 +59,13 @@ class FitSettings(Frozen):
 
 
 class AutoencoderSettings(Frozen):
-    """Settings of an autoencoder and its training."""
+    """Settings of an autoencoder and its training.
+
+    Attributes
+    ----------
+    masked : bool
+        Whether the network sees images that are 0 outside the masks.
+    """
 
     architecture: Architecture = "compact"
     masked: bool = False
@@ -67,6 +80,7 @@ class HeadSettings(Frozen):
     units, depth : int
         Width and number of the hidden layers.
     dropout : float
+        Share of the units that are dropped in training.
     normalise, pooled : bool
         See `architectures.build_classifier_head`.
     """

@@ -59,7 +59,7 @@ def test_a_server_that_does_not_answer_is_said_within_ten_seconds(
 
 
 def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "expected" in refused(monkeypatch, "http://")
+    assert "no MLflow server answers at http://" in refused(monkeypatch, "http://")
 
 
 def test_a_store_that_cannot_be_written_is_said(
@@ -75,7 +75,7 @@ def test_a_store_in_a_place_that_cannot_be_is_said(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     text = refused(monkeypatch, f"sqlite:///{tmp_path}/file/mlflow.db")
-    assert "tracking store sqlite:///" in text
+    assert "tracking store" in text
 
 
 @pytest.mark.parametrize(

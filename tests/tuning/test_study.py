@@ -61,7 +61,7 @@ def test_the_best_trial_is_the_smallest_and_keeps_its_notes(study: Stored) -> No
 
 
 def test_a_study_without_a_complete_trial_has_no_best(study: Stored) -> None:
-    with study.open() as opened, pytest.raises(Ck19Error, match="at least one complete trial"):
+    with study.open() as opened, pytest.raises(Ck19Error, match="no trial was completed"):
         _ = opened.best
 
 

@@ -118,7 +118,7 @@ def test_a_dataset_that_was_changed_says_nothing_of_confounding(
         page = report(evaluated.id)
     finally:
         path.write_text(before)
-    assert "Confounding is not known here" in page
+    assert "Confounding is unknown" in page
     assert "from the column alone" not in page
 
 
