@@ -24,10 +24,10 @@ Span = tuple[Positive, Positive]
 class Optics(Frozen):
     """Differences between a real image and a perfect one; `PERFECT` switches all of them off.
 
-    In six real fields of two public plates the background (the 10th percentile of squares of 64
-    pixels) varies by 0.02-0.13 of the signal (the 99th percentile less that background), from its
-    5th to its 95th percentile. The sizes of the first five attributes are chosen so that simulated
-    fields lie in that range. CK19's own tables hold no images, so all others are assumptions.
+    In eight real images of two public data sets the background (the 10th percentile of squares of
+    64 pixels) varies by 0.02-0.15 of the signal (the 99th percentile less that background), from
+    its 5th to its 95th percentile. The sizes of the first five attributes are chosen so that
+    simulated fields lie in that range. No image of CK19 is public, so all others are assumptions.
 
     Attributes
     ----------
