@@ -12,8 +12,8 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import choose_wells, read_layout
-from ck19ml.plates.preparation.prepare import prepare_dataset
 from ck19ml.plates.simulation import simulate_plate
+from tests.plates.prepared import prepare_dataset
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("project", deadline=None)

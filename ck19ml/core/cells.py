@@ -63,37 +63,6 @@ def pieces(mask: NDArray[np.bool_]) -> Pieces:
     return Pieces(np.asarray(labels, np.int32), inside, boxes, areas)
 
 
-def cell_areas(mask: NDArray[np.bool_], min_area_px: float = 0.0) -> NDArray[np.int64]:
-    """Measure the cells of a mask, of which touching ones are separated.
-
-    Parameters
-    ----------
-    mask : ndarray, (height, width), bool
-    min_area_px : float
-        Smaller cells are left out.
-
-    Returns
-    -------
-    ndarray, (n,), int64
-        Area of each cell in pixels, in no order that matters.
-
-    Examples
-    --------
-    >>> mask = np.zeros((12, 60), bool)
-    >>> mask[2:10, 2:10] = mask[2:10, 11:19] = mask[5:7, 10] = True  # two cells and a bridge
-    >>> mask[2:10, 25:33] = mask[2:10, 37:45] = mask[2:10, 49:57] = True  # three more
-    >>> sorted(int(area) for area in cell_areas(mask))
-    [64, 64, 64, 64, 66]
-    """
-    found = pieces(mask)
-    several, radius = _may_be_several(found, min_area_px)
-    parts = [found.areas[~several]]
-    for sheet, _ in _sheets(found, np.flatnonzero(several), radius):
-        parts.append(np.bincount(_split(sheet, radius).reshape(-1))[1:])
-    areas = np.concatenate(parts).astype(np.int64)
-    return areas[areas >= min_area_px]
-
-
 def separate(
     mask: NDArray[np.bool_], min_area_px: float = 0.0, diameter_px: float | None = None
 ) -> NDArray[np.int32]:

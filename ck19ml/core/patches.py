@@ -1,7 +1,5 @@
 """Cut a field into patches and bring their grey values to one scale."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -154,14 +152,6 @@ def rescale(patches: NDArray[np.generic]) -> NDArray[np.float32]:
     scaled -= np.tile(low, (1, width))[:, None]
     scaled /= np.tile(span, (1, width))[:, None]
     return scaled.reshape(patches.shape)
-
-
-def mosaic(patches: NDArray[Any]) -> NDArray[Any]:
-    """Put the patches of a square field, (n * n, size, size, ...), together again."""
-    side = round(len(patches) ** 0.5)
-    size, more = patches.shape[1], patches.shape[3:]
-    grid = patches.reshape(side, side, size, size, *more).swapaxes(1, 2)
-    return grid.reshape(side * size, side * size, *more)
 
 
 def crowded(masks: NDArray[np.bool_], side: int) -> tuple[slice, slice]:

@@ -11,7 +11,6 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import choose_wells, read_layout, write_layout
-from ck19ml.plates.preparation.prepare import prepare_dataset
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.workflows.steps.split import split_dataset
 from tests.badinput.spoiling import WELLS
@@ -23,6 +22,7 @@ from tests.made_models import (
     untrained_regressor,
 )
 from tests.plates.made_plates import labels, write_well
+from tests.plates.prepared import prepare_dataset
 
 SIMULATED = 18
 """Wells of the plate that the models are of; 9 patches of 64 pixels each."""

@@ -8,9 +8,9 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from ck19ml.core.cells import cell_areas
 from ck19ml.core.mask_methods import METHODS, NETWORK, Method, method
 from ck19ml.core.patches import PATCH_SIZE, cut, grid_shape, raise_background
+from tests.core.cell_areas import cell_areas
 from tests.places import REFERENCE
 
 IMAGES = REFERENCE / "images"

@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from ck19ml.core.patches import (
     BACKGROUND,
     count_points,
+    crowded,
     cut,
     grid_shape,
     is_faulty,
@@ -171,3 +172,15 @@ def test_rescale_is_the_plain_formula_to_the_last_bit(dtype: type) -> None:
     low = patches.min(axis=(1, 2), keepdims=True).astype(np.float32)
     span = patches.max(axis=(1, 2), keepdims=True).astype(np.float32) - low
     np.testing.assert_array_equal(rescale(patches), (patches.astype(np.float32) - low) / span)
+
+
+def test_a_square_with_many_cells_of_both_kinds_is_shown() -> None:
+    # Eleven squares of 2 x 2 with 0 .. 4 pixels in the poorer channel.
+    poorer = [0, 1, 2, 1, 4, 1, 3, 1, 2, 1, 0]
+    true = np.zeros((2, 22, 2), bool)
+    for square, count in enumerate(poorer):
+        true[:, 2 * square : 2 * square + 2, 0] = True
+        part = np.zeros(4, bool)
+        part[:count] = True
+        true[:, 2 * square : 2 * square + 2, 1] = part.reshape(2, 2)
+    assert crowded(true, 2) == (slice(0, 2), slice(12, 14))  # the 3: one of ten lies above

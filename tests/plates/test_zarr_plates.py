@@ -10,9 +10,9 @@ import zarr
 from ck19ml.errors import PlateError
 from ck19ml.plates.export import export_plate
 from ck19ml.plates.folder import find_plate, read_field
-from ck19ml.plates.preparation.prepare import prepare_dataset
 from ck19ml.workflows.steps.layouts import layout_of, plate_layout
 from tests.plates.made_plates import SIDE, grey, labels, write_well
+from tests.plates.prepared import prepare_dataset
 
 
 def converted(folder: Path, version: str, labels_: tuple[str, str] = ("CFSE", "CMTPX")) -> Path:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from ck19ml.errors import ConfigError, PlateError, cannot_write
 from ck19ml.files.writing import hold, put_in_place, remove
 from ck19ml.plates.dataset.store import (
@@ -13,7 +11,6 @@ from ck19ml.plates.dataset.store import (
     open_dataset,
     require_replaceable,
 )
-from ck19ml.plates.folder import Plate
 from ck19ml.plates.preparation.checks import check, require_patches
 from ck19ml.plates.preparation.job import Progress, Say, Work
 from ck19ml.plates.preparation.runner import Runner, Stopped, local
@@ -92,23 +89,6 @@ def _differences(
     if refused.any():
         found.append(f"{int(refused.sum())} empty or saturated fields")
     return found
-
-
-def prepare_dataset(
-    plate: Plate,
-    layout: pd.DataFrame,
-    target: Path,
-    *,
-    mask: str,
-    patch_size: int,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> Dataset:
-    """Write the dataset of one plate with what `Preparation` has by default."""
-    preparation = Preparation(mask=mask, patch_size=patch_size)
-    return prepare_plates(
-        [Source(plate, layout)], target, preparation, run=local(workers), progress=progress
-    )
 
 
 def prepare_plates(

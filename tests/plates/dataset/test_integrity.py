@@ -15,8 +15,8 @@ from ck19ml.plates.dataset.hashes import HASHES, SEAL, hash_file, seal
 from ck19ml.plates.dataset.integrity import examine
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.plates.folder import find_plate
-from ck19ml.plates.preparation.prepare import prepare_dataset
 from tests.plates.made_plates import labels, write_well
+from tests.plates.prepared import prepare_dataset
 
 WELLS = ["A01", "A02", "B01", "B03"]
 PATCHES = 4

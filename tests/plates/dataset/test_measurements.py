@@ -11,8 +11,8 @@ from ck19ml.plates.dataset.integrity import examine
 from ck19ml.plates.dataset.measurements import MEASUREMENTS, write_measurements
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.plates.folder import find_plate, read_field
-from ck19ml.plates.preparation.prepare import prepare_dataset
 from tests.plates.made_plates import labels, write_well
+from tests.plates.prepared import prepare_dataset
 
 CHANNELS = ("dc", "tcell")
 

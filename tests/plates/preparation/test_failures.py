@@ -9,9 +9,10 @@ import pytest
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate
-from ck19ml.plates.preparation.prepare import open_prepared, prepare_dataset
+from ck19ml.plates.preparation.prepare import open_prepared
 from ck19ml.plates.preparation.settings import Preparation, Source
 from tests.plates.made_plates import SIDE, contents, grey, labels, write_image, write_well
+from tests.plates.prepared import prepare_dataset
 
 LAYOUT = labels(["A03", "B11"])
 

@@ -17,10 +17,11 @@ from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate, read_field
 from ck19ml.plates.layouts.reading import read_layout
-from ck19ml.plates.preparation.prepare import open_prepared, prepare_dataset
+from ck19ml.plates.preparation.prepare import open_prepared
 from ck19ml.plates.preparation.settings import Preparation, Source
 from tests.places import REFERENCE
 from tests.plates.made_plates import SIDE, grey, labels, write_image, write_well
+from tests.plates.prepared import prepare_dataset
 
 TRANSLOCATION = REFERENCE / "images" / "translocation"
 COLUMNS = [
