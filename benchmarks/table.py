@@ -37,6 +37,7 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     "large": (["--short"], ["--wells", "30", "90"]),
     "simulator_fidelity": (["--wells", "60"], []),
     "interval_coverage": (["--short"], []),
+    "instrument_masks": (["--wells", "3"], []),
 }
 """Arguments of the short form and of the long one, which a processor must get through too."""
 

@@ -252,7 +252,7 @@ def cells(labels: NDArray[np.integer]) -> tuple[int, float]:
     (2, 2.5)
     """
     count = int(labels.max(initial=0))
-    return count, np.count_nonzero(labels) / count if count else float("nan")
+    return count, float(np.count_nonzero(labels)) / count if count else float("nan")
 
 
 def measure(

@@ -310,7 +310,8 @@ def _damaged(path: Path, error: Exception) -> ImageError:
             "and run the same command again"
         ) from error
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    reason = " ".join(text.split())[:120] or type(error).__name__
+    # tifffile quotes the first bytes, which may be of any file that a link leads to.
+    reason = " ".join(text.partition(": header=")[0].split())[:120] or type(error).__name__
     return ImageError(path, f"the image is damaged ({reason}); export it again", "unreadable")
 
 

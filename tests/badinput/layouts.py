@@ -163,7 +163,6 @@ TABLES = {
     "has 10 MB": Case(
         PREPARE, ("layout.csv", "8 MiB"), spoil=csv(HEADER + "A01,OVA,,,\n" * 1_000_000)
     ),
-    "is a folder": Case("layout plate", ("plate", ".csv, .xlsx or .toml"),),
     "is a folder of a good name": Case(
         "layout x.csv", ("x.csv",), spoil=lambda work: (work / "x.csv").mkdir()
     ),

@@ -26,6 +26,7 @@ MAKING = {
     "features": (FEATURES, "new.parquet"),
     "report": (REPORT, "new.html"),
     "screen": (SCREEN, "new"),
+    "new": ("new {}", "project"),
 }
 """Commands that write, and a name that each would take."""
 

@@ -201,5 +201,5 @@ def test_an_unknown_stimulation_is_refused_before_anything_is_written(tmp_path: 
 
 @pytest.mark.parametrize("options", [{"size": 191}, {"seed": -1}, {"plate": "CK/19"}])
 def test_options_that_cannot_be_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="cannot simulate plate"):
+    with pytest.raises(ConfigError, match="cannot be simulated; choose a size"):
         simulate_plate(tmp_path / "p", LAYOUT, **options)  # type: ignore[arg-type]

@@ -95,7 +95,7 @@ class TestPlates:
         (plate / "plate.yaml").write_text(f"layout: {name}\n")
         ended = ck19ml("prepare", plate, plate.parent / "d.zarr")
         assert ended.code == 1
-        in_one_line(ended, "key 'layout': expected a file name in the plate's folder")
+        in_one_line(ended, "layout: must be the name of a file in the plate's folder")
         assert not (plate.parent / "d.zarr").exists()
 
     @pytest.mark.parametrize("pattern", ["(\\w|\\w)*!", "(a|a|aa)+!"])
@@ -131,7 +131,7 @@ class TestPlates:
             image.symlink_to(secret)
         ended = ck19ml("prepare", plate, tmp_path / "d.zarr")
         assert ended.code == 1
-        in_one_line(ended, "expected a readable image")
+        in_one_line(ended, "the image is damaged (not a TIFF file)")
         assert "SECRET" not in ended.err
 
 

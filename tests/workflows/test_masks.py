@@ -49,7 +49,7 @@ def test_every_method_masks_the_same_fields() -> None:
     wells = masks.simulate_wells(config)
     table, seconds = masks.compare(masks._methods(config, Path()), wells)
     ious = table.groupby("method")["iou"].mean()
-    assert ious["instrument"] > 0.85 > ious[masks.BASELINE] > ious["otsu"]
+    assert ious["instrument"] > 0.8 > ious[masks.BASELINE] > ious["otsu"]
     assert {name: took.patches for name, took in seconds.items()} == dict.fromkeys(ious.index, 2)
 
 
@@ -63,10 +63,11 @@ def test_wells_of_all_conditions_have_the_same_cells() -> None:
 
 def table() -> pd.DataFrame:
     ious = {"otsu": (0.2, 0.4), "threshold": (0.5, 0.6), "unet": (0.7, 0.9)}
+    half = [0, 1] * 10
     rows = [
         {"condition": "plain", "method": name, "well": well} | dict.fromkeys(masks.MEASURES, value)
         for name, values in ious.items()
-        for well, value in enumerate(values)
+        for well, value in enumerate(values[index] for index in half)
     ]
     return pd.DataFrame(rows)
 
@@ -76,7 +77,7 @@ class TestSummary:
         seconds = {name: Seconds(2.0, 3.0, 100) for name in ("otsu", "threshold", "unet")}
         means = masks.summary(table(), seconds, seed=0).set_index("method")
         assert means.loc["otsu", "iou"] == pytest.approx(0.3)
-        assert means.loc["otsu", "iou_low"] == pytest.approx(0.2)
+        assert 0.2 < means.loc["otsu", "iou_low"] < 0.3
         assert means.loc["unet", "patches_per_second"] == 50
         assert means.loc["unet", "cpu_seconds_per_1000"] == 30
 
@@ -84,7 +85,7 @@ class TestSummary:
         [row] = masks.network_gains(table(), seed=0).to_dict(orient="records")
         assert row["best"] == "threshold"
         assert row["gain"] == pytest.approx(0.25)
-        assert (row["low"], row["high"]) == pytest.approx((0.2, 0.3))
+        assert 0.2 < row["low"] < 0.25 < row["high"] < 0.3
 
     def test_without_a_network_or_without_others_there_is_no_gain(self) -> None:
         whole = table()

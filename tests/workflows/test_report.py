@@ -159,7 +159,7 @@ def test_a_page_is_not_overwritten_unless_asked(evaluated: Run, tmp_path: Path) 
         report_command(evaluated.id, out, overwrite=False)
     report_command(evaluated.id, out, overwrite=True)
     assert out.read_text() == first
-    with pytest.raises(PlateError, match="expected the folder"):
+    with pytest.raises(PlateError, match="no is not a folder"):
         report_command(evaluated.id, tmp_path / "no" / "report.html", overwrite=False)
 
 

@@ -151,7 +151,7 @@ def power(wells: int, discordant: float, difference: float = DIFFERENCE) -> floa
     Examples
     --------
     >>> round(power(120, 0.25), 2)
-    0.53
+    0.52
     """
     split = np.arange(wells + 1)
     fewest = stats.binom.isf(0.025, split, 0.5) + 1

@@ -200,7 +200,7 @@ def expose(
 
 
 def blurred(light: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    """Return light that is spread by a Gaussian of this standard deviation, new and float32."""
+    """Return light, (height, width), spread by a Gaussian of this standard deviation; a copy."""
     if sigma_px <= 0:
         return light.copy()
     return np.asarray(cv2.GaussianBlur(light, (0, 0), sigma_px), dtype=np.float32)

@@ -126,14 +126,14 @@ def test_cheap_checks_come_first(tiny_dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     cases: list[tuple[Path | None, float, str]] = [
         (None, 0.0, "false discovery rate"),
-        (tmp_path / "file", 0.05, "found a file"),
-        (tmp_path / "no" / "out", 0.05, "found none"),
+        (tmp_path / "file", 0.05, "is a file"),
+        (tmp_path / "no" / "out", 0.05, "no is not a folder"),
     ]
     for out, fdr, words in cases:
         with pytest.raises((ConfigError, PlateError), match=words) as caught:
             screen_command("no model", tiny_dataset.path, out, target="", fdr=fdr, overwrite=False)
         assert "\n" not in str(caught.value)
-    for name, words in (("x.csv", "parquet"), ("no/x.parquet", "found none")):
+    for name, words in (("x.csv", "parquet"), ("no/x.parquet", "no is not a folder")):
         with pytest.raises((ConfigError, PlateError), match=words):
             features_command(
                 "no model", tiny_dataset.path, tmp_path / name, patches=False, overwrite=False
