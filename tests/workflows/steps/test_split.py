@@ -90,9 +90,7 @@ def test_a_role_with_nothing_usable_is_refused(tiny_dataset: Dataset, split: Spl
     names = split.wells.loc[split.wells["role"] == "test", "well"]
     spoiled = replace(split, dataset=faulty_in(tiny_dataset, *names))
     assert len(spoiled.rows("test", faulty=True)) == 24
-    with pytest.raises(
-        ConfigError, match=r"all patches in the test wells of .* are faulty; take more wells"
-    ):
+    with pytest.raises(ConfigError, match=r"all patches in the test wells of .* are faulty; take"):
         spoiled.rows("test")
 
 
