@@ -106,7 +106,8 @@ def _check(wells: pd.DataFrame, parameters: Parameters, plate: str, size: int, s
     if size < patches.PATCH_SIZE or seed < 0 or "/" in plate:
         raise ConfigError(
             f"plate {plate!r} of size {size} and seed {seed} cannot be simulated; choose a size "
-            f"of at least {patches.PATCH_SIZE} pixels, a seed of at least 0 and a name without a slash"
+            f"of at least {patches.PATCH_SIZE} pixels, a seed of at least 0 and a "
+            "name without a slash"
         )
 
 
