@@ -38,6 +38,7 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     "simulator_fidelity": (["--wells", "60"], []),
     "interval_coverage": (["--short"], []),
     "instrument_masks": (["--wells", "3"], []),
+    "gate_errors": (["--short"], []),
 }
 """Arguments of the short form and of the long one, which a processor must get through too."""
 

@@ -4,9 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
 ROLES = ("train", "validation", "test")
+
+GATE = "gate"
+"""Role of the wells on which a model must be better than the champion; none chose the model."""
+
+GATE_UNITS = 12
+"""Fewest units that a gate decides on: of 12 a one-sided test at 2.5 % has some power."""
 
 UNITS = {"well": "wells", "column": "columns of a plate", "plate": "plates"}
 """What may be kept together in a split, and what several of it are called."""
@@ -34,6 +42,33 @@ def unit_names(plate: Sequence[str], well: Sequence[str], by: str) -> NDArray[np
         return np.array(plate, dtype=np.str_)
     places = [name[-2:] for name in well] if by == "column" else well
     return np.array([f"{p}/{place}" for p, place in zip(plate, places, strict=True)], np.str_)
+
+
+def merge_units(units: Sequence[str], pixels: Sequence[str]) -> NDArray[np.str_]:
+    """Merge units that have a well with the same pixels: a copy of a well is the same well.
+
+    Parameters
+    ----------
+    units, pixels : sequence of str, (wells,)
+        Unit of each well, and the fingerprint of its pixels.
+
+    Returns
+    -------
+    ndarray of str, (wells,)
+        The alphabetically first of the merged units.
+
+    Examples
+    --------
+    >>> merge_units(["P/A01", "P/A02", "Q/A01"], ["x", "y", "x"]).tolist()
+    ['P/A01', 'P/A02', 'P/A01']
+    """
+    names, unit = np.unique(np.asarray(units, np.str_), return_inverse=True)
+    mark = np.unique(np.asarray(pixels, np.str_), return_inverse=True)[1] + names.size
+    size = int(mark.max(initial=names.size - 1)) + 1
+    graph = coo_array((np.ones(unit.size), (unit, mark)), shape=(size, size))
+    part = connected_components(graph, directed=False)[1][: names.size]
+    first = np.unique(part, return_index=True)[1]  # names are sorted
+    return names[first[np.unique(part, return_inverse=True)[1]]][unit]
 
 
 def split_wells(
@@ -177,6 +212,38 @@ def _fold(
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     tested = [test for _, test in splitter.split(names, names, groups)]
     return np.asarray(tested[fold])
+
+
+def set_aside(
+    stimulation: Sequence[str], units: Sequence[str], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Choose half of the validation wells for the gate, in whole units.
+
+    Parameters
+    ----------
+    stimulation, units : sequence of str, (wells,)
+        Of the validation wells; units are stratified by the stimulation of their first well.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of bool, (wells,)
+        None of the wells where half of the units are fewer than `GATE_UNITS`.
+
+    Examples
+    --------
+    >>> wells = [f"A{column:02d}" for column in range(1, 25)]
+    >>> int(set_aside(["OVA"] * 24, wells, np.random.default_rng(0)).sum())
+    12
+    """
+    names, first = np.unique(np.asarray(units, np.str_), return_index=True)
+    labels = np.asarray(stimulation, np.str_)[first]
+    chosen: list[str] = []
+    for label in np.unique(labels):
+        own = rng.permutation(names[labels == label])
+        chosen += own[: -(-own.size // 2)].tolist()
+    enough = GATE_UNITS <= len(chosen) < names.size
+    return np.isin(units, chosen) if enough else np.zeros(len(units), np.bool_)
 
 
 def hold_out(

@@ -13,7 +13,7 @@ from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.overlap import TARGETS
 from ck19ml.core.scores.baselines import Baselines
 from ck19ml.core.settings import Frozen, explain, one_of
-from ck19ml.core.splits import UNITS
+from ck19ml.core.splits import GATE, UNITS
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.plates.preparation.settings import Mask
@@ -69,8 +69,10 @@ class BaseCard(Frozen):
 
     @property
     def seen(self) -> frozenset[str]:
-        """Fingerprints of the wells that the model or its tuning has seen."""
-        return frozenset(self.wells.get("train", [])) | frozenset(self.wells.get("validation", []))
+        """Fingerprints of the wells that the model, its tuning or its gate has seen."""
+        return frozenset(
+            mark for role in ("train", "validation", GATE) for mark in self.wells.get(role, [])
+        )
 
     def write(self, folder: Path) -> None:
         """Write ``card.json`` into a folder."""

@@ -11,7 +11,12 @@ from ck19ml.plots import style
 
 @style.styled
 def paired_losses(
-    champion: Sequence[float], challenger: Sequence[float], difference: Score, *, label: str
+    champion: Sequence[float],
+    challenger: Sequence[float],
+    difference: Score,
+    *,
+    label: str,
+    verdict: str,
 ) -> Figure:
     """Draw the loss of each well under both models, and the mean difference with its interval.
 
@@ -22,7 +27,9 @@ def paired_losses(
     difference : Score
         Mean of champion - challenger, with its interval over wells.
     label : str
-        What the loss is, with its unit.
+        Axis label of the loss, with its unit.
+    verdict : str
+        Decision of the gate in a few words.
 
     Raises
     ------
@@ -44,11 +51,12 @@ def paired_losses(
                   label=f"challenger {word} ({rows.sum()})")  # fmt: skip
     left.set(xlabel=f"champion: {label}", ylabel="challenger", xlim=(0, top), ylim=(0, top))
     left.legend(loc="lower right")
-    low, high = difference.value - difference.low, difference.high - difference.value
-    right.errorbar([difference.value], [0], xerr=[[max(low, 0.0)], [max(high, 0.0)]], fmt="o",
+    # One well has no interval.
+    arms = np.nan_to_num([difference.value - difference.low, difference.high - difference.value])
+    right.errorbar([difference.value], [0], xerr=np.maximum(arms, 0.0).reshape(2, 1), fmt="o",
                    color=style.BLACK, capsize=5)  # fmt: skip
     right.axvline(0, color=style.GREY, linewidth=1)
     right.set(yticks=[], xlabel="champion - challenger, mean over wells")
-    right.set_title("better by more than noise" if difference.low > 0 else "within noise, or worse")
+    right.set_title(verdict)
     right.spines["left"].set_visible(False)
     return figure

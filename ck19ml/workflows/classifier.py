@@ -96,14 +96,17 @@ def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer
 def _classifier_parts(
     encoder: Any, split: Split, config: ClassifierConfig
 ) -> tuple[Part, Part | None]:
-    roles = ("train", "validation")
-    train, held_out = (part_of(split, role, config, labels=True) for role in roles)
     if not config.refit:
+        train, held_out = (
+            part_of(split, role, config, labels=True) for role in ("train", "validation")
+        )
         return train, held_out
+    roles = split.fitted
     features = None
     if config.encoder is not None:
         # Encoded separately, as in the tuning: batches affect the last digits.
-        parts = [encode(encoder, part).features for part in (train, held_out)]
+        each_role = [part_of(split, role, config, labels=True) for role in roles]
+        parts = [encode(encoder, part).features for part in each_role]
         features = np.concatenate([each for each in parts if each is not None])
     every = np.concatenate([split.rows(role, faulty=split.faulty_class) for role in roles])
     patches = load_patches(

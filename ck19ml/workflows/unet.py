@@ -1,6 +1,7 @@
 """Train a mask network on simulated wells, register it, and choose the champion."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.masks import score_masks
 from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.simulation.mask_examples import MaskWell, crops, simulate_well
+from ck19ml.core.splits import GATE, GATE_UNITS
 from ck19ml.networks import unet
 from ck19ml.networks.mask_model import MaskCard, MaskNetwork
 from ck19ml.networks.training import Fit, fit, seed_everything
@@ -24,14 +26,15 @@ from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
-from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.progress import bar
 from ck19ml.workflows.steps.finish import log_fit
+from ck19ml.workflows.steps.gate import Losses, Measure, decide
 
 NAME = "ck19-unet"
 BIT_DEPTH = 12
 """Bit depth of the simulator's camera."""
 
-ROLES = {"train": 1, "validation": 2}
+ROLES = {"train": 1, "validation": 2, GATE: 3}
 """Part of each well's seed, so that the roles have different wells."""
 
 EXAMPLES = 6
@@ -64,12 +67,14 @@ def unet_command(config: UnetConfig) -> Outcome:
         run.metrics({f"validation/{key}": value for key, value in _flat(scores).items()})
         run.figure("learning_curves", plots.learning_curves(result.history))
         run.figure("masks", _figure(masks, parts["validation"], config))
-        promoted, reason = _gate(version, masks, parts["validation"], table, config)
-        lines = [*_lines(config, scores), f"{version.name} version {version.number}: {reason}"]
+        losses = _losses(masks, parts[GATE], config.background)
+        decision = decide(version, "unet", losses, _measure(parts[GATE], config.background))
+        sentence = f"{version.name} version {version.number}: {decision.reason}"
+        lines = [*_lines(config, scores), sentence]
         run.describe("\n".join(lines))
-        run.tags({"ck19ml.promoted": str(promoted).lower()})
+        run.tags({"ck19ml.promoted": str(decision.promoted).lower()})
     lines.append(f"registered as {version.uri}, run {run.id}")
-    data = {"run": run.id, "model": version.uri, "promoted": promoted, **_flat(scores)}
+    data = {"run": run.id, "model": version.uri, "promoted": decision.promoted, **_flat(scores)}
     return Outcome(lines, data)
 
 
@@ -80,6 +85,7 @@ def simulate_wells(config: UnetConfig, role: str) -> Wells:
     under all conditions.
     """
     count = config.wells if role == "train" else config.validation_wells
+    count = max(count, GATE_UNITS) if role == GATE else count
     wells = []
     for index in range(count):
         rng = np.random.default_rng([config.seed, ROLES[role], index])
@@ -192,43 +198,25 @@ def _register(
     return registry.log_model(run, MaskNetwork(masks.network, known), NAME, tags, text)
 
 
-def _gate(
-    version: Version, masks: MaskNetwork, part: Wells, table: pd.DataFrame, config: UnetConfig
-) -> tuple[bool, str]:
-    """Make the version the champion if its masks are closer to the truth on the same wells."""
-    champion = registry.champion(version.name)
-    promoted, reason = True, "champion, because there was none"
-    if champion is not None:
-        promoted, reason = _beats(champion, masks, part, table, config)
-    (registry.promote if promoted else registry.challenge)(version)
-    say(f"{version.name} version {version.number}: {reason}")
-    return promoted, reason
+def _losses(masks: mask_methods.Method, part: Wells, background: int) -> dict[str, float]:
+    """1 - mask IoU of each well, by the fingerprint of its pixels."""
+    table = well_scores(masks, part, background)
+    return dict(zip(table["sha256"], (1 - table["iou"]).tolist(), strict=True))
 
 
-def _beats(
-    champion: Version, masks: MaskNetwork, part: Wells, table: pd.DataFrame, config: UnetConfig
-) -> tuple[bool, str]:
-    with tempfile.TemporaryDirectory() as place:
-        other = registry.fetch_masks(champion.uri, Path(place)).loaded
-    if other.card.target != masks.card.target:
-        return False, (
-            f"challenger, because version {champion.number} was trained on the target "
-            f"{other.card.target} and this one on {masks.card.target}"
+def _measure(part: Wells, background: int) -> Measure:
+    """Measure a champion on those wells of the gate that neither trained nor chose it."""
+
+    def measure(champion: Version, wells: Sequence[str]) -> tuple[Losses, str]:
+        with tempfile.TemporaryDirectory() as place:
+            other = registry.fetch_masks(champion.uri, Path(place)).loaded
+        losses = _losses(other, part, background)
+        fresh = set(wells) - other.card.seen
+        return {w: loss for w, loss in losses.items() if w in fresh}, (
+            "it has seen every well of the gate"
         )
-    theirs = well_scores(other, part, config.background)
-    # The champion may have been selected by these wells, but must not have been trained on them.
-    unseen = ~theirs["sha256"].isin(other.card.wells["train"])
-    if not unseen.any():
-        return (
-            False,
-            f"challenger, because version {champion.number} was trained on all of these wells",
-        )
-    mine, its = table.loc[unseen, "iou"].mean(), theirs.loc[unseen, "iou"].mean()
-    better = bool(mine > its)
-    return better, (
-        f"{'champion' if better else 'challenger'}, mask IoU {mine:.4f} on {int(unseen.sum())} "
-        f"validation wells against {its:.4f} of version {champion.number}"
-    )
+
+    return measure
 
 
 def _figure(masks: MaskNetwork, part: Wells, config: UnetConfig) -> Figure:

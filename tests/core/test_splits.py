@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ck19ml.core.splits import ROLES, fold_groups, hold_out, split_groups, split_wells
+from ck19ml.core.splits import (
+    ROLES,
+    fold_groups,
+    hold_out,
+    merge_units,
+    set_aside,
+    split_groups,
+    split_wells,
+    unit_names,
+)
 
 sizes = st.dictionaries(
     st.sampled_from(["Unstimulated", "OVA", "ConA", "LPS"]), st.integers(3, 40), min_size=1
@@ -135,3 +144,42 @@ def test_held_out_patches_come_from_every_well_and_leave_it_some(
     chosen = hold_out(well, share, np.random.default_rng(0))
     for index, size in enumerate(sizes):
         assert chosen[well == index].sum() == min(round(share * size), size - 1)
+
+
+class TestUnits:
+    def test_names_by_hand(self) -> None:
+        plate, well = ["P", "P", "Q"], ["A03", "B03", "AA12"]
+        assert unit_names(plate, well, "well").tolist() == ["P/A03", "P/B03", "Q/AA12"]
+        assert unit_names(plate, well, "column").tolist() == ["P/03", "P/03", "Q/12"]
+        assert unit_names(plate, well, "plate").tolist() == plate
+
+    def test_copies_link_units_into_chains(self) -> None:
+        units, pixels = ["c", "b", "b", "a", "d"], ["x", "x", "y", "y", "z"]
+        assert merge_units(units, pixels).tolist() == ["a", "a", "a", "a", "d"]
+
+    @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8)), min_size=1, max_size=30))
+    def test_the_same_unit_or_the_same_pixels_give_the_same_name(
+        self, wells: list[tuple[int, int]]
+    ) -> None:
+        units, pixels = [str(unit) for unit, _ in wells], [str(mark) for _, mark in wells]
+        merged = merge_units(units, pixels)
+        for keys in (units, pixels):
+            for key in set(keys):
+                assert len({merged[i] for i, own in enumerate(keys) if own == key}) == 1
+        if len(set(pixels)) == len(pixels):
+            assert merged.tolist() == units
+
+
+class TestSetAside:
+    def test_half_of_each_stimulation_in_whole_units(self) -> None:
+        names = ["OVA"] * 16 + ["ConA"] * 32
+        units = [f"{index // 2:02d}" for index in range(48)]  # two wells a unit
+        chosen = set_aside(names, units, np.random.default_rng(0))
+        assert chosen[:16].sum() == 8
+        assert chosen[16:].sum() == 16
+        assert np.array_equal(chosen[::2], chosen[1::2])
+
+    @pytest.mark.parametrize("wells", [1, 12, 22])
+    def test_fewer_than_twelve_are_no_gate(self, wells: int) -> None:
+        units = [str(index) for index in range(wells)]
+        assert not set_aside(["OVA"] * wells, units, np.random.default_rng(0)).any()

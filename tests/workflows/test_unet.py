@@ -71,9 +71,7 @@ class TestTraining:
     def test_the_first_is_champion_and_one_of_another_target_is_not(self, told: Told) -> None:
         assert told.first.data["promoted"] is True
         assert told.imitation.data["promoted"] is False
-        assert "trained on the target truth and this one on threshold" in " ".join(
-            told.imitation.lines
-        )
+        assert "its target is truth, that of the other threshold" in " ".join(told.imitation.lines)
 
     def test_any_mlflow_client_masks_raw_fields(self, told: Told, champion: MaskNetwork) -> None:
         fields = np.random.default_rng(0).integers(100, 900, (1, 200, 392, 2)).astype(np.uint16)
@@ -83,7 +81,8 @@ class TestTraining:
     def test_its_card_names_the_wells_of_its_own_seeds(self, champion: MaskNetwork) -> None:
         wells = champion.card.wells
         assert (len(set(wells["train"])), len(set(wells["validation"]))) == (6, 3)
-        assert not set(wells["train"]) & set(wells["validation"])
+        assert len(set(wells["gate"])) == 12
+        assert len(set(wells["train"]) | set(wells["validation"]) | set(wells["gate"])) == 21
 
     def test_it_is_no_classifier(self, told: Told) -> None:
         with pytest.raises(TrackingError, match=r"loaded by ck19ml\.mask_network"):
@@ -95,29 +94,25 @@ class TestTraining:
 
 
 class TestGate:
-    def test_a_network_is_champion_by_its_masks_on_the_same_wells(
-        self, told: Told, champion: MaskNetwork
+    def test_a_champion_is_measured_on_wells_of_the_gate(
+        self, told: Told, champion: MaskNetwork, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        part = workflow.simulate_wells(CONFIG, "validation")
-        table = workflow.well_scores(champion, part, 255)
+        gate = workflow.simulate_wells(CONFIG.model_copy(update={"seed": CONFIG.seed + 1}), "gate")
         now = registry.champion("ck19-unet")
         assert now is not None
-        better, reason = workflow._beats(now, champion, part, table, CONFIG)
-        assert (better, "on 3 validation wells" in reason) == (False, True)
-        higher = table.assign(iou=table["iou"] + 0.01)
-        assert workflow._beats(now, champion, part, higher, CONFIG)[0] is True
+        losses, _ = workflow._measure(gate, 255)(now, gate.fingerprints)
+        table = workflow.well_scores(champion, gate, 255)
+        assert list(losses) == gate.fingerprints
+        assert list(losses.values()) == pytest.approx((1 - table["iou"]).tolist())
 
-    def test_wells_that_the_champion_was_trained_on_do_not_count(
-        self, told: Told, champion: MaskNetwork
-    ) -> None:
-        part = workflow.simulate_wells(CONFIG, "train")
-        table = workflow.well_scores(champion, part, 255)
+    @pytest.mark.parametrize("role", ["train", "validation", "gate"])
+    def test_wells_that_the_champion_has_seen_do_not_count(self, told: Told, role: str) -> None:
+        part = workflow.simulate_wells(CONFIG, role)
         now = registry.champion("ck19-unet")
         assert now is not None
-        higher = table.assign(iou=1.0)
-        assert workflow._beats(now, champion, part, higher, CONFIG) == (
-            False,
-            f"challenger, version {now.number} was trained on all of these wells",
+        assert workflow._measure(part, 255)(now, part.fingerprints) == (
+            {},
+            "it has seen every well of the gate",
         )
 
 

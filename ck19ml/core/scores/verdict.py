@@ -128,6 +128,49 @@ def compare(gain: Floats, unit: NDArray[np.integer], rng: np.random.Generator) -
     return Verdict(score, gain.size, wins, losses, float(p))
 
 
+FLIPS = 4096
+"""Sign flips that are drawn at random where there are more; of up to 12 units all are tried."""
+
+GATE_LEVEL = 0.025
+"""Largest one-sided p-value of a promotion: the share of promotions between equal models. Measured
+by ``benchmarks/gate_errors.py``."""
+
+
+def sign_flip_test(gain: Floats, rng: np.random.Generator) -> float:
+    """Test one-sidedly whether the mean gain is above 0, by flipping signs [1]_.
+
+    Exact at any number of units if two equal models lose as often by a given amount as they win.
+
+    Parameters
+    ----------
+    gain : ndarray, (units,)
+        Of losses the second's minus the first's.
+
+    Returns
+    -------
+    float
+        Probability of a mean gain this high between equal models; 1 without a difference.
+
+    References
+    ----------
+    .. [1] Good, "Permutation, Parametric and Bootstrap Tests of Hypotheses", chapter 3 (2005).
+
+    Examples
+    --------
+    >>> sign_flip_test(np.array([0.1, 0.2, 0.3, 0.1, 0.2]), np.random.default_rng(0))
+    0.03125
+    """
+    if not gain.any():
+        return 1.0
+    if gain.size == 1:
+        return 0.5 if gain[0] > 0 else 1.0
+    found = stats.permutation_test(
+        (gain,), np.mean, permutation_type="samples", alternative="greater",
+        n_resamples=FLIPS, vectorized=True, rng=rng,
+    )  # fmt: skip
+    return float(found.pvalue)
+
+
 def discordance(verdict: Verdict, difference: float = DIFFERENCE) -> float:
     """Estimate the share of wells that only one of the two answers rightly.
 

@@ -14,7 +14,7 @@ from ck19ml.core.scores.verdict import (
     power,
     wells_needed,
 )
-from ck19ml.core.splits import UNITS
+from ck19ml.core.splits import GATE, UNITS
 from ck19ml.networks.card import Card, Kind
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.scorer import Scorer
@@ -25,7 +25,7 @@ from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.steps.figures import Figures, publish
-from ck19ml.workflows.steps.gate import decide, well_losses
+from ck19ml.workflows.steps.gate import Losses, dataset_losses, decide, on_dataset
 from ck19ml.workflows.steps.leakage_audit import audit_figure, audit_line, audit_table
 from ck19ml.workflows.steps.split import Split
 
@@ -73,7 +73,7 @@ def finish(
     evaluations: dict[str, Evaluation],
     figures: Figures,
     *,
-    losses: dict[str, float] | None = None,
+    losses: Losses | None = None,
     always: bool = False,
 ) -> Trained:
     """Log metrics, tables, figures and the model of a run, and pass the model through the gate.
@@ -81,12 +81,12 @@ def finish(
     Parameters
     ----------
     losses : dict, optional
-        Losses that the gate compares, see `gate.decide`; by default those on the validation
-        wells, which the model must not have been trained on.
+        Losses that the gate compares, see `gate.decide`; by default those on the wells set
+        aside for the gate, which the model must not have been trained on.
     """
     kind, dataset = scorer.card.kind, split.dataset
     if losses is None:
-        losses = well_losses(kind, evaluations["validation"], split.wells)
+        losses = dataset_losses(scorer, dataset, split.wells[split.wells["role"] == GATE])
     run.dataset(dataset)
     metrics: dict[str, float] = {}
     for role, evaluation in evaluations.items():
@@ -106,7 +106,8 @@ def finish(
     if kind == "regressor":
         tags |= {"target": scorer.card.target}
     version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
-    decision = decide(version, kind, losses, dataset, always=always)
+    measure = on_dataset(kind, dataset)
+    decision = decide(version, kind, losses, measure, units=split.units, always=always)
     run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
     description += f"\n\n{version.name} version {version.number}: {decision.reason}."
     run.describe(description)
@@ -215,7 +216,7 @@ def card(
         same wells.
     """
     dataset = split.dataset
-    roles = ("train", "validation") if refit else ("train",)
+    roles = split.fitted if refit else ("train",)
     return Card(
         kind=kind,
         classes=split.classes,

@@ -30,9 +30,6 @@ from ck19ml.workflows.steps.finish import Trained, finish, log_fit
 from ck19ml.workflows.steps.resume import checkpoint_of, weights_mark
 from ck19ml.workflows.steps.split import SAME_WELLS, Split
 
-REFIT_ROLES = {"train": ("train", "validation"), "test": ("test",)}
-"""Names of the scores of a model that was trained on the validation wells too."""
-
 
 def fit_with_bar(
     train: Callable[..., tuple[Any, Fit]],
@@ -89,12 +86,14 @@ def finish_supervised(
     epochs : int
         Number planned.
     refit : bool
-        Whether the model was trained on the validation wells too.
+        Whether the model was trained on the validation wells and those of the gate too.
     losses, always
         See `finish.finish`.
     """
     log_fit(run, result, epochs)
-    roles = dict(REFIT_ROLES) if refit else {role: (role,) for role in split.roles}
+    roles = {"train": split.fitted, "test": ("test",)}
+    if not refit:
+        roles = {role: (role,) for role in split.roles}
     if split.audited:
         roles[SAME_WELLS] = (SAME_WELLS,)
     evaluations = {

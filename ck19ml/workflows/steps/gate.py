@@ -1,13 +1,15 @@
-"""Which version of a registered model is the champion."""
+"""Choice of the champion among the versions of a registered model."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ck19ml.core.scores.intervals import Score, interval
+from ck19ml.core.scores.verdict import GATE_LEVEL, sign_flip_test
+from ck19ml.core.splits import GATE_UNITS
 from ck19ml.networks.evaluation import Evaluation, evaluate
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
@@ -16,7 +18,12 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
 from ck19ml.workflows.progress import say
 
-LOSS = {"autoencoder": "bce", "classifier": "log loss", "regressor": "squared error"}
+LOSS = {
+    "autoencoder": "bce",
+    "classifier": "log loss",
+    "regressor": "squared error",
+    "unet": "1 - mask IoU",
+}
 
 EASIER_MASKED = {
     "autoencoder": "are easier to reconstruct",
@@ -24,33 +31,45 @@ EASIER_MASKED = {
 }
 """Why the losses of these kinds do not compare between whole and masked images."""
 
-FEWEST = 5
-"""Wells below which resampling them says nothing on noise: of four that differ by chance alone all
-are better in one of sixteen cases, of five in one of thirty-two."""
-
 ROUNDS = 20
 """Looks at the registry before a decision is given up: others decide at the same time."""
+
+REPLACE = "give it the alias champion in the registry, or tune with 'promote: always', to replace"
+
+Losses = Mapping[str, float]
+"""Mean loss of each well, by the fingerprint of its pixels."""
+
+Measure = Callable[[Version, Sequence[str]], tuple[Losses, str]]
+"""Measures a version on wells; and says why where there is nothing to measure."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The losses of two versions on the same validation wells, in the same order.
+    """The losses of two versions on the same units of the gate, in the same order.
 
     Attributes
     ----------
     mine, theirs : list of float
     difference : Score
-        Mean of theirs - mine, with its 95 % interval over wells: above 0, mine is better.
+        Mean of theirs - mine, with its 95 % interval over units: above 0, mine is better.
+    p : float
+        One-sided sign-flip test of the differences.
     """
 
     mine: list[float]
     theirs: list[float]
     difference: Score
+    p: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are units enough to decide."""
+        return len(self.mine) >= GATE_UNITS
 
     @property
     def better(self) -> bool:
-        """Whether mine is better by more than noise."""
-        return len(self.mine) >= FEWEST and self.difference.low > 0
+        """Whether mine is better by more than chance."""
+        return self.enough and self.p <= GATE_LEVEL
 
 
 @dataclass(frozen=True)
@@ -87,32 +106,40 @@ def well_losses(kind: str, evaluation: Evaluation, wells: pd.DataFrame) -> dict[
     return {str(hashes.loc[key]): float(value) for key, value in means.items()}
 
 
-def compare(mine: Mapping[str, float], theirs: Mapping[str, float]) -> Comparison | None:
-    """Compare losses well by well; None where there is no common well.
+def compare(
+    mine: Losses, theirs: Losses, units: Mapping[str, str] | None = None
+) -> Comparison | None:
+    """Compare losses unit by unit; None where there is no common well.
 
-    The interval is that of the paired differences, resampled over wells: how hard a well is
-    for both does not hide which of the two does better.
+    How hard a well is for both does not hide which of the two does better.
+
+    Parameters
+    ----------
+    units : mapping, optional
+        Unit of each well, of which the losses are averaged; by default each well is one.
     """
     common = sorted(set(mine) & set(theirs))
     if not common:
         return None
-    first, second = [mine[well] for well in common], [theirs[well] for well in common]
-    difference = np.subtract(second, first)
-    score = interval(
-        lambda wells: float(difference[wells].mean()), len(common), np.random.default_rng(0)
-    )
-    return Comparison(first, second, score)
+    table = pd.DataFrame({"mine": [mine[w] for w in common], "theirs": [theirs[w] for w in common]})
+    means = table.groupby([(units or {}).get(well, well) for well in common]).mean()
+    gain = (means["theirs"] - means["mine"]).to_numpy(np.float64)
+    rng = np.random.default_rng(0)
+    score = interval(lambda drawn, axis=-1: gain[drawn].mean(axis), gain.size, rng)
+    p = sign_flip_test(gain, rng)
+    return Comparison(means["mine"].tolist(), means["theirs"].tolist(), score, p)
 
 
 def decide(
     version: Version,
     kind: str,
-    losses: Mapping[str, float],
-    dataset: Dataset,
+    losses: Losses,
+    measure: Measure,
     *,
+    units: Mapping[str, str] | None = None,
     always: bool = False,
 ) -> Decision:
-    """Make the version champion if it beats the champion by more than noise.
+    """Make the version champion if it is better than the champion by more than chance.
 
     Others may decide at the same time. Each announces its version before it looks, puts all
     announced versions in the order of their numbers through the gate, and looks again after
@@ -120,14 +147,21 @@ def decide(
 
     Parameters
     ----------
+    kind : str
+        A key of `LOSS`.
     losses : mapping
-        The version's loss on its validation wells, before it saw any of them.
+        The version's losses on wells that neither trained nor chose it.
+    measure : callable
+        Measures a champion on wells for which no losses of it are on record.
+    units : mapping, optional
+        See `compare`.
     always : bool
         Promote without a comparison.
     """
-    version.run.json(_record(version), {"loss": LOSS[kind], "wells": dict(losses)})
+    record = {"loss": LOSS[kind], "wells": dict(losses), "units": dict(units or {})}
+    version.run.json(_record(version), record)
     version = registry.mark(version, registry.ALWAYS if always else registry.BETTER)
-    gate = _Gate(version, kind, losses, dataset)
+    gate = _Gate(version, kind, (losses, units or {}), measure)
     decision = gate.pass_through()
     registry.mark(version, registry.PROMOTED if decision.promoted else registry.KEPT)
     if not decision.promoted:
@@ -140,9 +174,13 @@ class _Gate:
     """Judges one version, and those that others announce meanwhile."""
 
     def __init__(
-        self, version: Version, kind: str, losses: Mapping[str, float], dataset: Dataset
+        self,
+        version: Version,
+        kind: str,
+        own: tuple[Losses, Mapping[str, str]],
+        measure: Measure,
     ) -> None:
-        self.version, self.kind, self.losses, self.dataset = version, kind, losses, dataset
+        self.version, self.kind, self.own, self.measure = version, kind, own, measure
         self.known: dict[tuple[str, str], Decision] = {}
 
     def pass_through(self) -> Decision:
@@ -185,59 +223,58 @@ class _Gate:
         return self.known[key]
 
     def _compare(self, rival: Version, champion: Version) -> Decision:
+        stays = f"version {champion.number} stays"
         masked = [version.tags.get("masked") for version in (champion, rival)]
         if self.kind in EASIER_MASKED and masked[0] != masked[1]:
             return Decision(
                 False,
-                f"version {champion.number} stays: of the two one sees masked images, which "
-                f"{EASIER_MASKED[self.kind]}; set promote to always to replace it",
+                f"{stays}: only one of the two sees masked images, which "
+                f"{EASIER_MASKED[self.kind]}; {REPLACE} it",
             )
         targets = [version.tags.get("target", "overlap") for version in (champion, rival)]
         if targets[0] != targets[1]:
             return Decision(
                 False,
-                f"version {champion.number} stays: it predicts {targets[0]}, the other "
-                f"{targets[1]}; set promote to always to replace it",
+                f"{stays}: its target is {targets[0]}, that of the other {targets[1]}; {REPLACE} "
+                "it",
             )
-        losses = self._losses(rival)
+        losses, units = self.own if rival.number == self.version.number else _recorded(rival)
         if not losses:
             return Decision(
                 False,
-                f"version {champion.number} stays: the other was trained on the validation wells, "
-                "so there is nothing to compare; set promote to always to replace it",
+                f"{stays}: the gate has no wells that the other was not trained on (it takes half "
+                f"of the validation wells where these are {2 * GATE_UNITS} or more); {REPLACE} it",
             )
-        theirs, why = _losses_of(champion, self.kind, list(losses), self.dataset)
-        found = compare(losses, theirs)
+        theirs, why = self._losses_of(champion, list(losses))
+        found = compare(losses, theirs, units)
         if found is None:
             # What is not known of another's version is left as its own process decided.
             decided = rival.tags.get(registry.GATE) == registry.PROMOTED
-            why = why or "they have no validation well in common"
-            return Decision(
-                decided,
-                f"version {champion.number} stays: {why}, so the two cannot be compared; set "
-                "promote to always to replace it",
-            )
+            why = why or "they have no well of the gate in common"
+            return Decision(decided, f"{stays}: {why}, so the two cannot be compared; {REPLACE} it")
         return Decision(found.better, _sentence(self.kind, found, champion), found)
 
-    def _losses(self, rival: Version) -> Mapping[str, float]:
-        if rival.number == self.version.number:
-            return self.losses
-        return _recorded(rival)
+    def _losses_of(self, champion: Version, wells: list[str]) -> tuple[Losses, str]:
+        """Losses of the champion on these wells; where there are none, the reason."""
+        known, _ = _recorded(champion)
+        if set(wells) <= set(known):
+            return {well: known[well] for well in wells}, ""
+        return self.measure(champion, wells)
 
 
 def _sentence(kind: str, found: Comparison, champion: Version) -> str:
     mine, other = float(np.mean(found.mine)), float(np.mean(found.theirs))
-    score, wells = found.difference, len(found.mine)
+    score, units = found.difference, len(found.mine)
     text = (
-        f"{LOSS[kind]} {mine:.4f} on {wells} validation wells is "
+        f"{LOSS[kind]} {mine:.4f} on {units} units of the gate is "
         f"{'below' if mine < other else 'not below'} the {other:.4f} of version {champion.number}"
     )
     if mine >= other:
         return text
-    text += f" by {score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
-    if wells < FEWEST:
-        return f"{text}, too few wells to tell it from noise"
-    return f"{text}, {'more than' if found.better else 'no more than'} noise"
+    text += f" by {score.text(4)}"
+    if not found.enough:
+        return f"{text}, but {GATE_UNITS} units are needed to decide"
+    return f"{text}, one-sided p {found.p:.2g} ({GATE_LEVEL:g} or less is needed)"
 
 
 def _publish(version: Version, kind: str, decision: Decision) -> None:
@@ -251,43 +288,52 @@ def _publish(version: Version, kind: str, decision: Decision) -> None:
         score = found.difference
         version.run.metrics(
             {
-                "gate/wells": len(found.mine),
+                "gate/units": len(found.mine),
                 "gate/loss": float(np.mean(found.mine)),
                 "gate/champion_loss": float(np.mean(found.theirs)),
-                "gate/difference": score.value,
-                "gate/difference_low": score.low,
-                "gate/difference_high": score.high,
+                "gate/p": found.p,
+                **{k: v for k, v in score.flat("gate/difference").items() if np.isfinite(v)},
             }
         )
-        label = f"{LOSS[kind]} of a validation well"
-        version.run.figure("gate", paired_losses(found.theirs, found.mine, score, label=label))
+        figure = paired_losses(
+            found.theirs,
+            found.mine,
+            score,
+            label=f"{LOSS[kind]} of a unit of the gate",
+            verdict=f"{'better' if found.better else 'not shown to be better'}, p {found.p:.2g}",
+        )
+        version.run.figure("gate", figure)
 
 
-def _recorded(version: Version) -> dict[str, float]:
+def _recorded(version: Version) -> tuple[Losses, Mapping[str, str]]:
     text = version.run.text(f"{_record(version)}.json")
-    return {} if text is None else dict(json.loads(text)["wells"])
+    record = {} if text is None else json.loads(text)
+    return record.get("wells", {}), record.get("units", {})
 
 
-def _losses_of(
-    champion: Version, kind: str, wells: list[str], dataset: Dataset
-) -> tuple[dict[str, float], str]:
-    """Losses of the champion on these wells; where there are none, the reason."""
-    known = _recorded(champion)
-    if wells and set(wells) <= set(known):
-        return {well: known[well] for well in wells}, ""
-    scorer = registry.load_model(champion.uri)
-    table = dataset.wells
-    fresh = table[table["sha256"].isin(set(wells) - scorer.card.seen)]
-    if dataset.parameters["patch_size"] != scorer.card.patch_size:
-        return {}, f"it takes patches of {scorer.card.patch_size} pixels"
-    if kind == "classifier" and not set(fresh["stimulation"]) <= set(scorer.card.classes):
-        return {}, f"it tells {', '.join(scorer.card.classes)} apart"
-    return _measure(scorer, kind, dataset, fresh), "it has seen every validation well"
+def on_dataset(kind: str, dataset: Dataset) -> Measure:
+    """Measure versions of a model on the wells of a dataset that they have not seen."""
+
+    def measure(champion: Version, wells: Sequence[str]) -> tuple[Losses, str]:
+        scorer = registry.load_model(champion.uri)
+        table = dataset.wells
+        fresh = table[table["sha256"].isin(set(wells) - scorer.card.seen)]
+        if dataset.parameters["patch_size"] != scorer.card.patch_size:
+            return {}, f"it takes patches of {scorer.card.patch_size} pixels"
+        if kind == "classifier" and not set(fresh["stimulation"]) <= set(scorer.card.classes):
+            return {}, f"its classes are {', '.join(scorer.card.classes)}"
+        losses = dataset_losses(scorer, dataset, fresh)
+        return losses, "it has seen every well of the gate"
+
+    return measure
 
 
-def _measure(scorer: Scorer, kind: str, dataset: Dataset, wells: pd.DataFrame) -> dict[str, float]:
+def dataset_losses(scorer: Scorer, dataset: Dataset, wells: pd.DataFrame) -> Losses:
+    """Losses of a model on the usable patches of these wells."""
     rows = dataset.usable(dataset.rows_of(wells))
-    return well_losses(kind, evaluate(scorer, dataset, rows), wells) if len(rows) else {}
+    if not len(rows):
+        return {}
+    return well_losses(scorer.card.kind, evaluate(scorer, dataset, rows), wells)
 
 
 def _record(version: Version) -> str:

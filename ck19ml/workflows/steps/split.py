@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from ck19ml.config import SplitConfig
 from ck19ml.core.scores.baselines import Baselines, fit_baselines, fit_logistic_rule, well_measures
 from ck19ml.core.splits import (
+    GATE,
     ROLES,
     fold_groups,
     hold_out,
+    merge_units,
+    set_aside,
     split_groups,
     split_wells,
     unit_names,
@@ -80,6 +83,16 @@ class Split:
         return (*ROLES, SAME_WELLS) if self.audited else ROLES
 
     @property
+    def gated(self) -> bool:
+        """Whether wells are set aside for the gate."""
+        return bool((self.wells["role"] == GATE).any())
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Roles whose wells a model that is refitted with its final settings is trained on."""
+        return ("train", "validation", GATE) if self.gated else ("train", "validation")
+
+    @property
     def faulty_class(self) -> bool:
         """Whether ``Faulty`` is a class of its own."""
         return FAULTY in self.classes
@@ -90,7 +103,15 @@ class Split:
 
     def fingerprints(self) -> dict[str, list[str]]:
         """Return the fingerprints of the wells of each role, for a model's card."""
-        return {role: self.hashes(role) for role in ("train", "validation", "test")}
+        return {role: self.hashes(role) for role in (*self.fitted, "test")}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each well, by the well's fingerprint: what the split keeps together."""
+        plates = list(self.wells["plate"].astype(str))
+        units = unit_names(plates, list(self.wells["well"]), self.by)
+        marks = list(self.wells["sha256"])
+        return dict(zip(marks, merge_units(list(units), marks).tolist(), strict=True))
 
     def labels(self, rows: NDArray[np.integer]) -> NDArray[np.intp]:
         """Return the class indices of these patches, (n,)."""
@@ -173,23 +194,37 @@ def split_dataset(
 
 
 def _roles(wells: pd.DataFrame, config: SplitConfig) -> NDArray[np.str_]:
-    names = list(wells["stimulation"])
-    if config.by == "well" and config.folds is None:
-        rng = np.random.default_rng(config.seed)
-        return split_wells(names, validation=config.validation, test=config.test, rng=rng)
-    group = unit_names(wells["plate"].astype(str), wells["well"], config.by)
-    if config.folds is None:
-        return split_groups(
-            names, list(group), validation=config.validation, test=config.test, seed=config.seed
+    names = wells["stimulation"].to_numpy(np.str_)
+    units = unit_names(list(wells["plate"].astype(str)), list(wells["well"]), config.by)
+    units = merge_units(list(units), list(wells["sha256"]))
+    if config.folds is not None:  # nothing is registered, so there is no gate
+        return fold_groups(
+            list(names),
+            list(units),
+            validation=config.validation,
+            folds=config.folds,
+            fold=config.fold or 0,
+            seed=config.seed,
         )
-    return fold_groups(
-        names,
-        list(group),
-        validation=config.validation,
-        folds=config.folds,
-        fold=config.fold or 0,
-        seed=config.seed,
-    )
+    rng = np.random.default_rng(config.seed)
+    if config.by == "well":
+        _, first, unit = np.unique(units, return_index=True, return_inverse=True)
+        order = np.sort(first)  # wells without a copy are split as they always were
+        known = split_wells(
+            list(names[order]), validation=config.validation, test=config.test, rng=rng
+        )
+        roles = known[np.searchsorted(order, first)][unit]
+    else:
+        roles = split_groups(
+            list(names),
+            list(units),
+            validation=config.validation,
+            test=config.test,
+            seed=config.seed,
+        )
+    own = np.flatnonzero(roles == "validation")
+    roles[own[set_aside(list(names[own]), list(units[own]), rng)]] = GATE
+    return roles
 
 
 def _order(name: str) -> tuple[float, str]:

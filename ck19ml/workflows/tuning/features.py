@@ -17,14 +17,13 @@ from ck19ml.tracking.runs import Run
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.steps.split import Split
 
-ROLES = ("train", "validation")
 NO_PIXELS = Patches(np.zeros((0, 1, 1, 2), np.uint16))
 """Stands for the pixels, which the head of a frozen encoder does not need."""
 
 
 @dataclass
 class Material:
-    """Training and validation patches of a study.
+    """Patches of a study: of the training, validation and gate wells.
 
     Attributes
     ----------
@@ -52,12 +51,12 @@ class Material:
         return Part(patches, labels, self.features[role])
 
     def whole(self, *, pixels: bool) -> Part:
-        """Return the patches of both roles as one part, on which the champion is trained."""
-        rows = np.concatenate([self.split.rows(role) for role in ROLES])
+        """Return the patches of all roles as one part, on which the champion is trained."""
+        rows = np.concatenate([self.split.rows(role) for role in self.split.fitted])
         patches: AnyPatches = NO_PIXELS
         if pixels:
             patches = load_patches(self.split.dataset, rows, masked=self.masked)
-        features = np.concatenate([self.features[role] for role in ROLES])
+        features = np.concatenate([self.features[role] for role in self.split.fitted])
         return Part(patches, self.split.labels(rows), features)
 
     def _pixels(self, role: str) -> AnyPatches:
@@ -78,7 +77,7 @@ def load_material(split: Split, *, masked: bool, encoder_run: Run, folder: Path)
     encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
     material = Material(split, masked, encoder, {})
     mark = fingerprint(encoder_run.id)
-    for role in ROLES:
+    for role in split.fitted:
         own = fingerprint(mark, split.dataset.content_hash, split.rows(role).tolist())
         path = folder / f"features-{own}.npy"
         features = read_features(path, len(split.rows(role)))

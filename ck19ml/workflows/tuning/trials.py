@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ck19ml.config import TuneConfig
 from ck19ml.core.scores.classification import fit_temperatures
+from ck19ml.core.splits import GATE
 from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.networks.architectures import Network
-from ck19ml.networks.evaluation import evaluate_classifier
+from ck19ml.networks.evaluation import Evaluation, evaluate_classifier
 from ck19ml.networks.heads import Part, train_classifier
 from ck19ml.networks.settings import ClassifierSettings, FitSettings, HeadSettings
 from ck19ml.networks.training import Fit, predict, predict_features
@@ -121,11 +122,20 @@ class Trials:
         self, network: Network, result: Fit, settings: ClassifierSettings
     ) -> tuple[float, dict[str, Any], dict[str, float]]:
         """Return the value, the notes and the metrics of a trained trial."""
-        part = self.material.part("validation", pixels=settings.fine_tune)
-        probabilities = _predict(network, part, settings).astype(np.float64)
         split = self.material.split
-        rows = split.rows("validation")
-        table = split.dataset.with_counts(rows)
+        evaluation = self._score(network, settings, "validation")
+        epochs = {"best_epoch": result.best_epoch, "head_epochs": result.head_epochs}
+        first, second = fit_temperatures(evaluation.patches, evaluation.wells, split.classes)
+        losses = {}
+        if split.gated:  # wells that do not choose the trial
+            at_gate = self._score(network, settings, GATE)
+            losses = well_losses("classifier", at_gate, split.wells)
+        notes = epochs | {"losses": losses, "temperature": first, "well_temperature": second}
+        return evaluation.scores["log_loss"].value, notes, evaluation.metrics("validation") | epochs
+
+    def _score(self, network: Network, settings: ClassifierSettings, role: str) -> Evaluation:
+        split = self.material.split
+        part = self.material.part(role, pixels=settings.fine_tune)
         known = card(
             "classifier",
             split,
@@ -133,15 +143,10 @@ class Trials:
             seed=self.config.seed,
             threshold=self.config.interaction_threshold,
         )
-        evaluation = evaluate_classifier(probabilities, table, known)
-        epochs = {"best_epoch": result.best_epoch, "head_epochs": result.head_epochs}
-        first, second = fit_temperatures(evaluation.patches, evaluation.wells, split.classes)
-        notes = epochs | {
-            "losses": well_losses("classifier", evaluation, split.wells),
-            "temperature": first,
-            "well_temperature": second,
-        }
-        return evaluation.scores["log_loss"].value, notes, evaluation.metrics("validation") | epochs
+        table = split.dataset.with_counts(split.rows(role))
+        return evaluate_classifier(
+            _predict(network, part, settings).astype(np.float64), table, known
+        )
 
 
 def _predict(network: Any, part: Part, settings: ClassifierSettings) -> NDArray[np.float32]:

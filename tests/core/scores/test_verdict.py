@@ -12,6 +12,7 @@ from ck19ml.core.scores.verdict import (
     compare,
     discordance,
     power,
+    sign_flip_test,
     wells_needed,
 )
 
@@ -103,6 +104,24 @@ class TestCompare:
             for _ in range(300)
         ]
         assert words.count(BETTER) <= 15  # 2.5 % claimed; a point estimate says so in 40 %
+
+
+class TestSignFlip:
+    def test_by_hand(self) -> None:
+        # Of the 8 signs of 1, 2 and 3 only +++ reaches a sum of 6, and two reach 4.
+        rng = np.random.default_rng(0)
+        assert sign_flip_test(np.array([1.0, 2.0, 3.0]), rng) == 1 / 8
+        assert sign_flip_test(np.array([-1.0, 2.0, 3.0]), rng) == 2 / 8
+        assert sign_flip_test(np.array([-1.0, -2.0, -3.0]), rng) == 1.0
+        assert sign_flip_test(np.zeros(3), rng) == 1.0
+
+    def test_equal_models_are_promoted_as_often_as_the_level_says(self) -> None:
+        rng = np.random.default_rng(1)
+        shared = rng.gamma(1.0, 1.0, (400, 12, 1))  # how hard a well is for both
+        losses = shared + rng.gamma(0.5, 1.0, (400, 12, 2))
+        p = [sign_flip_test(mine[:, 0] - mine[:, 1], rng) for mine in losses]
+        assert np.mean(np.array(p) <= 0.025) <= 0.025 + 3 * np.sqrt(0.025 / 400)
+        assert np.mean(np.array(p) <= 0.5) == pytest.approx(0.5, abs=0.08)
 
 
 class TestPower:

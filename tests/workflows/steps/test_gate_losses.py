@@ -45,14 +45,14 @@ def test_an_autoencoder_s_loss_of_a_well_is_its_mean_reconstruction_loss() -> No
 @pytest.mark.parametrize(
     ("differences", "better"),
     [
-        ([0.1, 0.2, 0.1, 0.3, 0.2], True),  # better in each of five wells
-        ([0.1, 0.2, 0.1, 0.3], False),  # in four that happens by chance in one of sixteen cases
-        ([0.5, -0.4, 0.6, -0.5, 0.3, -0.2], False),  # better on average, within noise
-        ([-0.1] * 8, False),
-        ([0.0] * 8, False),
+        ([0.1, 0.2, 0.1, 0.3, 0.2, 0.1] * 2, True),  # better in each of twelve wells
+        ([0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.1, 0.1, 0.2, 0.1], False),  # eleven are too few
+        ([0.5, -0.4, 0.6, -0.5, 0.3, -0.2] * 2, False),  # better on average, within chance
+        ([-0.1] * 12, False),
+        ([0.0] * 12, False),
     ],
 )
-def test_better_means_by_more_than_noise(differences: list[float], better: bool) -> None:
+def test_better_means_by_more_than_chance(differences: list[float], better: bool) -> None:
     theirs = {str(well): 1.0 for well in range(len(differences))}
     mine = {str(well): 1.0 - value for well, value in enumerate(differences)}
     found = compare(mine, theirs)
@@ -61,8 +61,22 @@ def test_better_means_by_more_than_noise(differences: list[float], better: bool)
     assert found.difference.value == pytest.approx(np.mean(differences))
 
 
+def test_wells_of_one_plate_are_one_unit() -> None:
+    wells = {str(well): 1.0 for well in range(60)}
+    better = {str(well): 0.9 for well in range(60)}
+    plates = {str(well): f"P{well // 10}" for well in range(60)}
+    found = compare(better, wells, plates)
+    assert found is not None
+    assert len(found.mine) == 6
+    assert not found.better
+    alone = compare(better, wells)
+    assert alone is not None
+    assert alone.better
+
+
 def test_wells_that_only_one_of_the_two_was_measured_on_do_not_count() -> None:
     found = compare({"a": 1.0, "b": 2.0}, {"b": 2.5, "c": 0.0})
     assert found is not None
     assert (found.mine, found.theirs) == ([2.0], [2.5])
+    assert not found.better
     assert compare({"a": 1.0}, {"b": 1.0}) is None

@@ -1,15 +1,17 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ck19ml.config import SplitConfig
+from ck19ml.core.splits import split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.networks.batches import load_patches
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.workflows.steps.split import Split, split_dataset
+from ck19ml.workflows.steps.split import Split, _roles, split_dataset
 
 ROLES = ("train", "validation", "test")
 
@@ -176,3 +178,56 @@ def test_columns_can_be_left_out(tiny_dataset: Dataset) -> None:
 def test_a_split_by_plate_wants_plates(tiny_dataset: Dataset) -> None:
     with pytest.raises(ConfigError, match="expected 3 groups of wells or more"):
         split_dataset(tiny_dataset, SplitConfig(by="plate"))
+
+
+def many_wells(copies: dict[str, str] | None = None, plates: int = 1) -> pd.DataFrame:
+    """The wells of a plate of 120, some of them copies of others."""
+    rows = [
+        {"plate": f"P{plate}", "well": f"{row}{column:02d}", "stimulation": names,
+         "sha256": f"{plate}{row}{column}"}
+        for plate in range(plates)
+        for row in "ABCDEFGHIJ"
+        for column, names in zip(range(1, 13), ["Unstimulated", "OVA", "ConA"] * 4, strict=True)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    marks = dict(zip(table["well"], table["sha256"], strict=True))
+    copied = [marks.get((copies or {}).get(well, "")) for well in table["well"]]
+    return table.assign(sha256=pd.Series(copied, dtype=object).fillna(table["sha256"]))
+
+
+def test_half_of_24_validation_wells_are_set_aside_for_the_gate() -> None:
+    wells = many_wells()
+    roles = _roles(wells, SplitConfig())
+    counts = pd.crosstab(roles, wells["stimulation"])
+    assert counts.loc["gate"].tolist() == [4, 4, 4]
+    assert counts.loc["validation"].tolist() == [4, 4, 4]
+    assert counts.loc["test"].tolist() == [8, 8, 8]
+    few = wells[wells["well"].str[0] < "E"].reset_index(drop=True)
+    assert "gate" not in _roles(few, SplitConfig())
+    assert "gate" not in _roles(wells, SplitConfig(folds=3, fold=0))
+    by_plate = _roles(many_wells(plates=8), SplitConfig(by="plate"))
+    assert "gate" not in by_plate  # two plates are no twelve
+
+
+@pytest.mark.parametrize("by", ["well", "column"])
+def test_copies_of_a_well_have_one_role(by: Literal["well", "column"]) -> None:
+    wells = many_wells({"B01": "A04", "C01": "A04", "B02": "B05", "B03": "A03"})
+    for seed in range(5):
+        roles = pd.Series(_roles(wells, SplitConfig(by=by, seed=seed)))
+        assert roles.groupby(wells["sha256"]).nunique().max() == 1
+        assert set(roles) >= {"train", "validation", "test"}
+
+
+def test_a_plate_that_was_copied_under_another_name_is_one_plate() -> None:
+    wells = pd.concat([many_wells(plates=4), many_wells().assign(plate="copy")], ignore_index=True)
+    for seed in range(5):
+        roles = pd.Series(_roles(wells, SplitConfig(by="plate", seed=seed)))
+        assert roles[wells["plate"] == "copy"].tolist() == roles[wells["plate"] == "P0"].tolist()
+
+
+def test_wells_without_a_copy_are_split_as_before() -> None:
+    wells = many_wells()
+    rng = np.random.default_rng(SplitConfig().seed)
+    known = split_wells(list(wells["stimulation"]), validation=0.2, test=0.2, rng=rng)
+    roles = _roles(wells, SplitConfig())
+    assert np.array_equal(np.where(roles == "gate", "validation", roles), known)
