@@ -70,7 +70,7 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
             for line in problems.report:
                 say(line)
             raise
-    for sentence in dataset.info["confounding"]:
+    for sentence in (*dataset.info["confounding"], *dataset.info["copies"]):
         say(f"note: {sentence}")
     level = dataset.parameters["background"]
     for line in implausible(dataset.fields) + misplaced_level(dataset.fields, level):

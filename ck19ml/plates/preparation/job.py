@@ -35,7 +35,7 @@ from ck19ml.plates.preparation.settings import (
     parameters,
     source_fingerprint,
 )
-from ck19ml.plates.preparation.tables import describe
+from ck19ml.plates.preparation.tables import copies, describe
 from ck19ml.plates.problems import Problem, skipped_table
 
 Progress = Callable[[int, int], None]
@@ -141,6 +141,7 @@ class Work:
             "pixel_size_um": pixel_um,
             "skipped": len({_place(problem) for problem in problems}),
             "confounding": confounding(made.labels),
+            "copies": copies(made.fields, made.labels),
             "source_fingerprint": source_fingerprint(self.sources),
             "source_content": content_fingerprint(self.sources),
             "content_hash": made.content_hash(

@@ -64,6 +64,41 @@ def describe(
     return Tables(table.astype({"y": "int32", "x": "int32"}), each, labels)
 
 
+SHOWN = 10
+"""Groups of copies that are named; a plate copied as a whole would fill the screen."""
+
+
+def copies(fields: pd.DataFrame, labels: pd.DataFrame) -> list[str]:
+    """Name the wells that have the same pixels as another: a file saved twice, a plate renamed.
+
+    Wells without a usable patch are alike without being copies.
+
+    Parameters
+    ----------
+    fields, labels : DataFrame
+        See `Tables`.
+
+    Returns
+    -------
+    list of str
+        One sentence for each group of copies, at most `SHOWN`, and one for the others.
+    """
+    wells = fields.groupby(["plate", "well"], sort=True).agg(
+        pixels=("sha256", "+".join), faulty=("faulty_share", "min")
+    )
+    wells = wells[(wells["faulty"] < 1) & wells["pixels"].duplicated(keep=False)].reset_index()
+    wells = wells.merge(labels[["plate", "well", "stimulation"]], on=["plate", "well"], how="left")
+    found = []
+    for _, group in wells.groupby("pixels", sort=False):
+        first, *others = (group["plate"] + " " + group["well"]).tolist()
+        names = sorted(set(group["stimulation"].dropna()))
+        unlike = f", although their stimulations differ ({', '.join(names)})" if names[1:] else ""
+        found.append(f"{', '.join(others)}: same pixels as {first}, counted as one well{unlike}")
+    if len(found) > SHOWN:
+        found[SHOWN:] = [f"{len(found) - SHOWN} more wells have copies"]
+    return found
+
+
 def _labels(sources: Sequence[Source], fields: pd.DataFrame) -> pd.DataFrame:
     """Return the labels of the plates' wells; one folder may hold the files of several plates."""
     parts = []

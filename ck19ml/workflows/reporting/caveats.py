@@ -52,7 +52,8 @@ def _confounding(record: Record, info: dict[str, Any] | None) -> list[str]:
             f"({record.inputs[0].source}), or has changed since."
         ]
     notes = [f"Confounding: {sentence}." for sentence in info.get("confounding", [])]
-    if notes:
+    notes += [f"Copies: {sentence}." for sentence in info.get("copies", [])]
+    if info.get("confounding"):
         notes.append(
             "A model can then be right from a well's position alone; confirm its claims on a plate "
             "with another layout."

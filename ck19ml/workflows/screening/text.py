@@ -8,6 +8,7 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import Screen
 from ck19ml.workflows.screening.tables import MEASURES
 from ck19ml.workflows.screening.truth import NAMES
+from ck19ml.workflows.steps.predict import seen_line
 
 NOTICEABLE = 0.05
 """False discovery rate below which an effect of position is named."""
@@ -21,17 +22,9 @@ def screen_lines(screen: Screen) -> list[str]:
 
 
 def _seen_lines(screen: Screen) -> list[str]:
-    seen, wells = int(screen.wells["seen"].sum()), len(screen.wells)
     label = screen.meaning.label.replace("\n", " ")
-    lines = [f"score of a well: mean of its usable patches' {label}"]
-    if seen:
-        lines.append(
-            f"warning: the model was trained or tuned on {seen} of {wells} wells (column seen), "
-            "whose scores lean towards their own label; a plate that it has not seen tells more"
-        )
-    else:
-        lines.append(f"the model has seen none of the {wells} wells")
-    return lines
+    seen = screen.wells["seen"].to_numpy(bool)
+    return [f"score of a well: mean of its usable patches' {label}", seen_line(seen)]
 
 
 def _control_lines(screen: Screen) -> list[str]:

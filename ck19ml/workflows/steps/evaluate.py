@@ -53,6 +53,9 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
         written = publish(drawn, run, figures)
         progress(3, 3)
         description = describe(scorer.card, evaluation, dataset.name)
+        left_out = int(dataset.wells["sha256"].isin(scorer.card.seen).sum())
+        if left_out:
+            description += f"\n\nleft out {left_out} wells that the model was trained or tuned on"
         run.describe(description)
     # Written once the run has ended, so that the page says how.
     run.note("report.html", report(run.id))

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ck19ml.errors import PlateError
 from ck19ml.files.writing import write_csv
 from ck19ml.networks.scorer import Scorer
+from ck19ml.plates.dataset.hashes import hash_patches
 from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.tracking import registry
 from ck19ml.workflows.outcome import Outcome
@@ -27,10 +30,12 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
         wells = wells.merge(labels, on="well", how="left")
     write_csv(wells, out)
     lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
+    lines.append(seen_line(wells["seen"].to_numpy(bool)))
     if patches is not None:
         write_csv(each, patches)
         lines.append(f"{patches}: scores of {len(each)} patches")
-    data = {"out": str(out), "wells": len(wells), "model": uri}
+    seen = int(wells["seen"].sum())
+    data = {"out": str(out), "wells": len(wells), "seen": seen, "model": uri}
     if "stimulation" in wells:
         data["predicted"] = wells["stimulation"].value_counts().to_dict()
     return Outcome(lines, data)
@@ -40,6 +45,8 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
     from ck19ml.core.chance import measures
 
     fields: list[pd.DataFrame] = []
+    marks: list[tuple[str, str, str]] = []
+    dtype = np.uint8 if scorer.card.bit_depth <= 8 else np.uint16  # as a dataset stores patches
     with bar(f"scoring {plate.name}") as progress:
         for done, field in enumerate(plate.fields, start=1):
             image = read_field(field, plate.description)
@@ -47,6 +54,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
             masks = scorer.masks(image)
             cut = scorer.cut(image, masks)
             outputs = scorer.outputs(cut)
+            marks.append((field.plate, field.well, hash_patches(cut.raw.astype(dtype, copy=False))))
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(cut)), "faulty": scorer.faulty(cut),
                                   "overlap": measures(masks)[scorer.card.target]})  # fmt: skip
@@ -54,14 +62,30 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
             fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))
             progress(done, len(plate.fields))
     patches = pd.concat(fields, ignore_index=True)
+    hashes = pd.DataFrame(marks, columns=["plate", "well", "sha256"])
+    pixels = hashes.groupby(["plate", "well"])["sha256"].agg("+".join)
     rows = []
     for (name, well), group in patches.groupby(["plate", "well"], sort=True):
         summary = scorer.summary(
             group[scorer.output_names()].to_numpy("float32"), group["faulty"].to_numpy(bool)
         )
         usable = group.loc[~group["faulty"], "overlap"]
-        rows.append({"plate": name, "well": well, **summary, "overlap": usable.mean()})
+        seen = pixels.loc[(name, well)] in scorer.card.seen
+        rows.append(
+            {"plate": name, "well": well, "seen": seen, **summary, "overlap": usable.mean()}
+        )
     return pd.DataFrame(rows), patches
+
+
+def seen_line(seen: NDArray[np.bool_]) -> str:
+    """Say how many wells, (wells,), a model was trained or tuned on."""
+    if not seen.any():
+        return f"the model has seen none of the {seen.size} wells"
+    return (
+        f"warning: the model was trained or tuned on {int(seen.sum())} of {seen.size} wells "
+        "(column seen), whose scores lean towards their own label; a plate that it has not seen "
+        "tells more"
+    )
 
 
 def _require_patch(field: Field, shape: tuple[int, ...], size: int) -> None:
