@@ -85,7 +85,7 @@ class TestTraining:
         assert len(set(wells["train"]) | set(wells["validation"]) | set(wells["gate"])) == 21
 
     def test_it_is_no_classifier(self, told: Told) -> None:
-        with pytest.raises(TrackingError, match=r"loaded by ck19ml\.mask_network"):
+        with pytest.raises(TrackingError, match=r"loaded by ck19ml\.networks\.mask_model"):
             registry.load_model("models:/ck19-unet@champion")
 
     def test_the_same_seed_simulates_the_same_wells(self, champion: MaskNetwork) -> None:
