@@ -41,7 +41,7 @@ CAPTIONS = {
         "stimulation, size the overlap. figures/umap.html of the run shows the patch under "
         "the mouse."
     ),
-    "gate": "The loss of each validation well under the champion and the challenger.",
+    "gate": "The loss of each well of the gate under the champion and the challenger.",
     "study_history": "The value of each trial and the best so far.",
     "controls": ("Each well by its content; a useful assay has control bands that do not overlap."),
     "hits": (
