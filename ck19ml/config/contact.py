@@ -49,5 +49,5 @@ class ContactConfig(Frozen):
 
     @property
     def needs_network(self) -> bool:
-        """Whether a trained network makes any of the masks."""
+        """True if a trained network makes any of the masks."""
         return NETWORK in self.masks

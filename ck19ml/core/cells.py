@@ -107,7 +107,7 @@ def separate(
 def _may_be_several(
     found: Pieces, min_area_px: float, diameter_px: float | None = None
 ) -> tuple[NDArray[np.bool_], int]:
-    """Tell the pieces larger than one cell, and the radius of a typical one in pixels."""
+    """Return the pieces larger than one cell, and a typical cell's radius in pixels."""
     if diameter_px is not None:
         typical = np.pi / 4 * diameter_px**2
         return found.areas > SINGLE * typical, max(1, round(APART * diameter_px))

@@ -52,7 +52,7 @@ Rim = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CellKind(Frozen):
-    """What the cells of a channel look like.
+    """Appearance of the cells of a channel.
 
     Attributes
     ----------

@@ -120,7 +120,7 @@ MISSES = {
     "kmeans": "it keeps the bright middle of a cell and loses half of the T cells",
     "threshold": "it loses the rims of cells and with them half of the overlap",
 }
-"""What the study's methods miss, against the simulator's truth (docs/masks.md)."""
+"""Shortcomings of the study's methods, against the simulator's truth (docs/masks.md)."""
 
 
 def shortcoming(name: str) -> str | None:
@@ -167,7 +167,7 @@ sieves (DOMAIN.md, the study's processing, step 7)."""
 
 @dataclass(frozen=True)
 class MaskSettings:
-    """How raw fields are masked.
+    """Settings of the masks of raw fields.
 
     Attributes
     ----------

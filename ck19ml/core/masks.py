@@ -124,7 +124,7 @@ cells of 2 x 2 pixels 0.5."""
 
 
 def is_noise(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell masks of noise, or of single hot pixels, from masks of cells.
+    """Return which masks show noise, or single hot pixels, instead of cells.
 
     A threshold always finds something above it. The neighbour of a cell's pixel is mostly a pixel
     of the cell; in noise, which differs from pixel to pixel, it is in the mask no more often than

@@ -113,7 +113,7 @@ def raise_background(
 
 
 def is_faulty(patches: NDArray[np.generic], background: int = BACKGROUND) -> NDArray[np.bool_]:
-    """Tell the patches in which either channel shows nothing above the background.
+    """Return which patches have a channel with nothing above the background.
 
     Parameters
     ----------

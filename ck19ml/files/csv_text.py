@@ -1,4 +1,4 @@
-"""CSV tables in which no cell is a formula to a spreadsheet program."""
+"""CSV tables in which no cell is a formula for a spreadsheet program."""
 
 import re
 from io import StringIO
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-"""How a text begins that a spreadsheet program might run (OWASP, "CSV injection")."""
+"""First characters of a text that a spreadsheet program might run (OWASP, "CSV injection")."""
 
 
 def to_csv(table: pd.DataFrame) -> str:
@@ -47,7 +47,7 @@ def read_csv(source: Path | str, texts: list[str]) -> pd.DataFrame:
 
 
 def as_meant(cell: Any) -> Any:
-    """Take the apostrophe off a text that `to_csv` put there."""
+    """Remove the apostrophe that `to_csv` put before a text."""
     quoted = isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell)
     return cell[1:] if quoted else cell
 

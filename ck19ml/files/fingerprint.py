@@ -1,4 +1,4 @@
-"""Fingerprints: short hashes that tell whether a step has been done before."""
+"""Fingerprints: short hashes by which a finished step is recognised."""
 
 import hashlib
 import json

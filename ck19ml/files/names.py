@@ -1,4 +1,4 @@
-"""Labels that a person wrote, made fit for the names of files, artifacts and metrics."""
+"""Conversion of people's labels to names of files, artifacts and metrics."""
 
 import hashlib
 import re

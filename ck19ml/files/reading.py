@@ -1,4 +1,4 @@
-"""Read files that people name, within bounds: none makes a command wait or fill the memory."""
+"""Read files within bounds: no file makes a command hang or fill the memory."""
 
 import errno
 import json
@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 MOST_JSON_BYTES = 2**26
-"""A card names every well that its model has seen."""
+"""Largest size in bytes of a JSON file: a card names every well that its model has seen."""
 
 
 class BoundsError(ValueError):
-    """A text is larger than anything that is meant here, or stands for more than it may."""
+    """Raised for a text that is too large, or expands to too much."""
 
 
 def require_file(path: Path) -> int:
-    """Return a file's size in bytes; refuse what may have no end, such as pipes and devices.
+    """Return a file's size in bytes; refuse endless files, such as pipes and devices.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def is_text(value: str) -> bool:
-    """Tell whether a text can be written as UTF-8: not every name on a disk can."""
+    """Return whether a text can be encoded as UTF-8: not every name on a disk can."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -258,7 +258,7 @@ def restore(target: Path) -> None:
 
 
 def _beside(target: Path, what: str) -> Path:
-    """Return the hidden folder beside a target; its name says what it holds."""
+    """Return the hidden folder beside a target, named after its content."""
     if not has_name(target):
         raise ConfigError(f"{str(target)!r} has no folder name of its own; give a name")
     return target.with_name(f".{target.name}.{what}")

@@ -1,4 +1,4 @@
-"""Read YAML that people write: plain values, each key once, and no more than is meant."""
+"""Read YAML that people write: plain values, unique keys, bounded size."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ import yaml
 from ck19ml.files.reading import BoundsError, is_text, read_text
 
 MOST_BYTES = 2**18
-"""PyYAML takes a second for so much; configs have a few kilobytes."""
+"""Largest size in bytes: PyYAML takes a second for it; configs have a few kilobytes."""
 
 MOST_VALUES = 10_000
-"""Values of a YAML document, those of an anchor counted wherever it is used."""
+"""Largest number of values of a YAML document, those of an anchor counted at each use."""
 
 
 def read_yaml(path: Path) -> Any:

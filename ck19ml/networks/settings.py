@@ -106,7 +106,7 @@ class OnEncoder(Frozen):
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network has an encoder."""
+        """True if the network has an encoder."""
         return True
 
     @property
@@ -169,5 +169,5 @@ class RegressorSettings(OnEncoder):
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network has an encoder."""
+        """True if the network has an encoder."""
         return self.head != "masks"

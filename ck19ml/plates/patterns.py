@@ -1,4 +1,4 @@
-"""What each image shows, by its name: the pattern of plate.yaml, or the INCell's names."""
+"""Content of each image, by its name: the pattern of plate.yaml, or the INCell's names."""
 
 from collections.abc import Sequence
 from pathlib import Path

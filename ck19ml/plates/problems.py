@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a plate: collected, reported as a whole, then judged."""
+"""Problems of a plate's fields: collected, reported as a whole, then judged."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields

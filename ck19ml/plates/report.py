@@ -1,4 +1,4 @@
-"""What was understood of a plate folder, for a person to confirm: the one place that says it."""
+"""Report of what was understood of a plate folder, for a person to confirm."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A tracking store in a SQLite file: made whole or not at all."""
+"""A tracking store in a SQLite file, created completely or not at all."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ def file_of(uri: str) -> Path | None:
 
 
 def require_writable(file: Path) -> None:
-    """Refuse a file that cannot be written: MLflow itself would go on for minutes.
+    """Refuse a file that cannot be written: MLflow itself would retry for minutes.
 
     Raises
     ------

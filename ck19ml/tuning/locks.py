@@ -1,4 +1,4 @@
-"""Locks between the processes of a study, given back however a process ends."""
+"""Locks between the processes of a study, released however a process ends."""
 
 import hashlib
 import signal
@@ -13,7 +13,7 @@ import sqlalchemy
 from ck19ml.files.locking import locked
 
 PATIENCE_S = 10
-"""How long a database may take to answer."""
+"""Seconds that a database may take to answer."""
 
 
 class Locks(Protocol):
@@ -23,11 +23,11 @@ class Locks(Protocol):
         """Wait for a lock and hold it; shared holders exclude only those that are not."""
 
     def attempt(self, name: str) -> AbstractContextManager[bool]:
-        """Hold a lock if nobody does; yields whether it is held now."""
+        """Hold a lock if it is free; yield whether it is held now."""
 
 
 class FileLocks:
-    """Locks on files: the system gives them back when a process ends, killed or not.
+    """Locks on files: the system releases them when a process ends, killed or not.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class FileLocks:
             yield held
 
     def forget(self, name: str) -> None:
-        """Remove the file of a lock that nobody will ask for again."""
+        """Remove the file of a lock that is no longer needed."""
         (self.folder / name).unlink(missing_ok=True)
 
 
 class PostgresLocks:
-    """Advisory locks of PostgreSQL [1]_: given back when the connection ends.
+    """Advisory locks of PostgreSQL [1]_: released when the connection ends.
 
     Each lock has a connection of its own, on which the server asks after 15 s of silence
     whether the other end still lives: a host that lost its power frees its locks within 30 s.
@@ -104,7 +104,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let Ctrl-C, and the signal by which systems end a process, wait until the block has ended.
+    """Defer Ctrl-C and SIGTERM until the block has ended.
 
     An interrupt may come between any two steps of Python, also while Optuna brings its picture
     of the study up to date, or between the taking of a lock and the line that would give it

@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal file of one machine, or PostgreSQL for several."""
+"""Storage of a study: a journal file on one machine, or PostgreSQL for several."""
 
 import uuid
 import warnings
@@ -31,7 +31,7 @@ class Opened:
 
 
 class _NoLock(BaseJournalFileLock):  # type: ignore[misc]
-    """In place of Optuna's lock of single writes: `_Journal` has its own."""
+    """No-op in place of Optuna's lock of single writes: `_Journal` has its own."""
 
     def acquire(self) -> bool:
         return True
@@ -101,7 +101,7 @@ def open_storage(where: Path | str, study: str, *, heartbeat: int) -> Iterator[O
 
 @contextmanager
 def lost_in_one_line(where: Path | str) -> Iterator[None]:
-    """Say in one line that a study's storage is lost or full."""
+    """Turn errors of a lost or full storage of a study into one line."""
     url = require_storage(where)
     try:
         yield
@@ -122,7 +122,7 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
 
 
 OPENING = b'{"op_code":'
-"""What each line of a journal begins with."""
+"""First characters of each line of a journal."""
 
 
 def _no_journal(journal: Path) -> Ck19Error:
@@ -200,7 +200,7 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
 
 
 def require_answer(where: Path | str) -> None:
-    """Ask whether a study can be kept there, before hours go into what comes first.
+    """Check that a study can be stored there, before hours go into the steps before it.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def require_answer(where: Path | str) -> None:
 
 
 def has_password(where: Path | str) -> bool:
-    """Tell whether a storage's URL holds a password."""
+    """Return whether a storage's URL contains a password."""
     url = require_storage(where)
     return url is not None and (url.password is not None or "password" in url.query)
 

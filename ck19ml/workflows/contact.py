@@ -1,4 +1,4 @@
-"""Show on the simulator what overlap tells of contact: IoU, M1 and what exceeds chance."""
+"""Show on the simulator how overlap relates to contact: IoU, M1 and what exceeds chance."""
 
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
 STUDY = 4
-"""Stands in the seed of each well, so that no network has learnt from it."""
+"""Part of each well's seed, so that no network has learnt from these wells."""
 
 GRADED = ("ConA", "OVA")
 

@@ -35,7 +35,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
 HELD_OUT = 3
-"""Stands in the seed of each well, as `unet.ROLES` does for the wells that networks learn from."""
+"""Part of each well's seed, like `unet.ROLES` for the wells that networks learn from."""
 
 EXAMPLE_WELLS = (1, 2)
 EXAMPLE_SIDE = 64
@@ -43,7 +43,7 @@ EXAMPLE_SIDE = 64
 pixels wide, and a method errs at its rim."""
 
 BASELINE = "above-background"
-"""Every pixel above the level that images are raised to: what needs no method at all."""
+"""Baseline that needs no method: every pixel above the level that images are raised to."""
 
 MEASURES = {
     "iou": "mask IoU",
@@ -229,7 +229,7 @@ def summary(table: pd.DataFrame, seconds: dict[str, Seconds], seed: int) -> pd.D
 
 
 def network_gains(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Mask IoU of the network less that of the best other method, well by well.
+    """Mask IoU of the network minus that of the best other method, well by well.
 
     Returns
     -------

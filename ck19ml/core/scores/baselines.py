@@ -1,4 +1,4 @@
-"""What a model must beat: simple rules fitted on the training wells alone."""
+"""Baselines that a model must beat: simple rules fitted on the training wells alone."""
 
 from collections.abc import Sequence
 

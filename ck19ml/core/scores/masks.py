@@ -1,4 +1,4 @@
-"""How near masks come to the true masks."""
+"""Scores of masks against the true masks."""
 
 from dataclasses import dataclass
 

@@ -57,7 +57,7 @@ class DoseResponse:
 
     @property
     def supported(self) -> bool:
-        """Whether the IC50 can be reported."""
+        """True if the IC50 can be reported."""
         return not self.reason
 
     def response(self, concentration_um: Floats) -> Floats:

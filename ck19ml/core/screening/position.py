@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PositionEffect:
-    """How much of the wells' spread their position explains.
+    """Share of the wells' variance that their position explains.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ def position_effect(
 def at_edge(
     row: NDArray[np.integer], column: NDArray[np.integer], plate_format: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Tell the wells of the plate's outer ring, (n,); rows and columns count from 0.
+    """Return which wells are in the plate's outer ring, (n,); rows and columns count from 0.
 
     Examples
     --------

@@ -25,7 +25,7 @@ class SeveralImages(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image.
+    """Metadata of an image file.
 
     Attributes
     ----------

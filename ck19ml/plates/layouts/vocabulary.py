@@ -1,4 +1,4 @@
-"""What people write into layouts, grids and tables alike: empty marks, controls, stimulations."""
+"""Words of layouts, in grids and tables alike: empty marks, controls, stimulations."""
 
 import re
 from collections import Counter

@@ -1,1 +1,1 @@
-"""What an instrument noted of a plate: its images, wells, channels and the size of a pixel."""
+"""Instrument metadata of a plate: its images, wells, channels and the size of a pixel."""

@@ -1,4 +1,4 @@
-"""Which of an instrument's channels shows dendritic cells and which T cells."""
+"""Assignment of an instrument's channels to dendritic cells and T cells."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ DC = re.compile(
 
 
 def guess_channels(source: Path, names: Sequence[str]) -> dict[str, str | int]:
-    """Tell the two cell types' channels by their names.
+    """Return the channels of the two cell types, by their names.
 
     Raises
     ------

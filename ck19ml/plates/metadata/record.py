@@ -1,4 +1,4 @@
-"""What the readers of all instruments return."""
+"""Records that the readers of all instruments return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class InstrumentPlate:
-    """What an instrument's own metadata say of a plate.
+    """Content of an instrument's own metadata of a plate.
 
     Attributes
     ----------

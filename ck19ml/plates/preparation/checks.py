@@ -1,4 +1,4 @@
-"""What can be told of a plate's fields before any pixel is read: labels, depths, sizes."""
+"""Checks of a plate's fields before any pixel is read: labels, depths, sizes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -63,7 +63,7 @@ class Task:
 
     @property
     def masks(self) -> mask_methods.MaskSettings:
-        """How the field is masked."""
+        """Mask settings of the field."""
         return mask_settings(self.description, self.preparation)
 
     @property
@@ -75,7 +75,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: problems, or none and the field is written."""
+    """Result of a task: problems, or none, and then the field is written."""
 
     index: int
     problems: tuple[Problem, ...]

@@ -1,4 +1,4 @@
-"""What the instrument would report of each well, from a dataset's own masks."""
+"""Measurements that the instrument would report for each well, from a dataset's masks."""
 
 import numpy as np
 import pandas as pd

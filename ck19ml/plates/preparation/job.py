@@ -173,6 +173,6 @@ def _light(means: Sequence[np.ndarray[Any, Any]], task: Task) -> Light | None:
 
 
 def _place(problem: Problem) -> tuple[str, str, int, str]:
-    """Tell fields apart, and files whose name does not tell the field."""
+    """Return the fields, and the files whose name does not name a field."""
     name = "" if problem.field else problem.file.name
     return problem.plate, problem.well, problem.field, name

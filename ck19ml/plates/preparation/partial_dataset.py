@@ -23,7 +23,7 @@ FINGERPRINT = "fingerprint"
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a finished field beside its arrays.
+    """Record of a finished field, beside its arrays.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ def need_record(folder: Path, index: int) -> Record:
 
 
 def is_finished(folder: Path, index: int, patches: int) -> bool:
-    """Tell whether a field is finished and its stored arrays are those that were hashed."""
+    """Return whether a field is finished and its stored arrays match their hashes."""
     record = load_record(folder, index)
     if record is None or not _measurements(folder, index).is_file():
         return False

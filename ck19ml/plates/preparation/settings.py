@@ -1,4 +1,4 @@
-"""What a preparation is made from and how: plates with their layouts, and its parameters."""
+"""Input of a preparation, plates with their layouts, and its parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Source:
 
 
 class Preparation(Frozen):
-    """How fields become patches, masks and numbers.
+    """Settings of a preparation: from fields to patches, masks and numbers.
 
     Attributes
     ----------
@@ -88,12 +88,12 @@ class Preparation(Frozen):
 
     @property
     def judging(self) -> dict[str, Any]:
-        """What decides only whether a field is a problem."""
+        """Settings that decide only whether a field is a problem."""
         return {"saturated_limit": self.saturated_limit, "keep_empty": self.keep_empty}
 
     @property
     def measuring(self) -> dict[str, Any]:
-        """What the numbers depend on beside `parameters`."""
+        """Settings other than `parameters` that the numbers depend on."""
         known = {
             "illumination": self.illumination,
             "thresholds": self.quality.model_dump(),
@@ -115,7 +115,7 @@ def mask_settings(description: PlateDescription, preparation: Preparation) -> Ma
 
 
 def parameters(source: Source, preparation: Preparation, network: Network | None) -> dict[str, Any]:
-    """How raw fields become patches and masks: mask, patch_size, background, bit_depth.
+    """Return the parameters of the preparation: mask, patch_size, background, bit_depth.
 
     For the mask ``instrument`` also cells and pixel_size_um; where a network makes the masks,
     mask_network, its fingerprint.

@@ -21,7 +21,7 @@ KEYS = ["plate", "well", "field"]
 
 @dataclass(frozen=True)
 class Tables:
-    """What a dataset's tables hold.
+    """Tables of a dataset.
 
     Attributes
     ----------

@@ -18,14 +18,14 @@ OTHERS = {
     "baseline_logistic_": "baseline: logistic regression on overlap, areas, counts",
     "baseline_mean_": "baseline: predict the mean",
 }
-"""What stands before the name of a score that is not the model's own."""
+"""Prefixes of the scores that are not the model's own."""
 
 MODEL = "_score"
 PLAIN = {
     "_overlap": "baseline: by plain overlap",
     "_tcell_overlap": "baseline: by T-cell overlap",
 }
-"""Ends of a screen's metrics: by what the wells were judged."""
+"""Endings of a screen's metrics: the measure that the wells were judged by."""
 
 NAMES = {
     "well_accuracy_gain": "well accuracy above the best baseline",
@@ -49,7 +49,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Row:
-    """A score: what it is of, its value, and its interval or "" where it has none."""
+    """A score: its name, its value, and its interval, or "" if it has none."""
 
     name: str
     value: str
@@ -142,7 +142,7 @@ def _row(name: str, label: str, values: Mapping[str, float], *, baseline: bool) 
 
 
 def number(value: float) -> str:
-    """Write a number with three digits that count, whole numbers whole.
+    """Format a number with three significant digits, whole numbers in full.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From the wells of a screen to all that it found."""
+"""Analysis of a screen: from its wells to all its findings."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from ck19ml.workflows.screening.truth import Judgement, Truth, judge_doses, judg
 
 @dataclass(frozen=True)
 class Screen:
-    """All that a screen found.
+    """Findings of a screen.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def analyse(
 
 
 def screen_metrics(screen: Screen) -> dict[str, float]:
-    """All key figures as metrics; what is not a number is left out."""
+    """Return all key figures as metrics; values that are not numbers are left out."""
     found: dict[str, float] = {
         "wells": float(len(screen.wells)),
         "seen_wells": float(screen.wells["seen"].sum()),

@@ -1,4 +1,4 @@
-"""What `screen` does once its input is known to be there."""
+"""The work of `screen`, once its input has been checked."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The score of a patch in a screen: how strongly the cells seem to interact, by a model."""
+"""The score of a patch in a screen: how strongly the cells interact, according to a model."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ UNSTIMULATED = "Unstimulated"
 
 @dataclass(frozen=True)
 class ScoreMeaning:
-    """What a model's score says.
+    """Meaning of a model's score.
 
     Attributes
     ----------

@@ -21,10 +21,10 @@ from ck19ml.core.wells import place as well_place
 from ck19ml.core.wells import plate_format
 
 MEASURES = ("score", "overlap", "tcell_overlap")
-"""What a well is judged by: the model, and two overlaps of the masks alone."""
+"""Measures that a well is judged by: the model, and two overlaps of the masks alone."""
 
 STATISTICS = {"z_prime": z_prime_of_moments, "ssmd": ssmd_of_moments}
-"""What the control wells are judged by."""
+"""Measures that the control wells are judged by."""
 
 VEHICLE, UNTREATED, COMPOUND = "vehicle", "untreated", "compound"
 SOLVENT = "DMSO"
@@ -64,7 +64,7 @@ def well_table(patches: pd.DataFrame, score: NDArray[np.floating]) -> pd.DataFra
 
 
 def kinds(wells: pd.DataFrame) -> list[str]:
-    """Tell vehicle, untreated and compound wells by their columns compound and control."""
+    """Return the kind of each well: vehicle, untreated or compound, by compound and control."""
     vehicle = (wells["control"] == VEHICLE) | (wells["compound"].str.upper() == SOLVENT)
     untreated = (wells["control"] == UNTREATED) | (wells["compound"] == "")
     return list(np.select([vehicle, untreated], [VEHICLE, UNTREATED], COMPOUND))
@@ -172,7 +172,7 @@ def _controls(wells: pd.DataFrame, first: str, second: str) -> tuple[str, pd.Dat
 
 
 def has_dose_series(wells: pd.DataFrame) -> bool:
-    """Tell whether a compound was tested at enough concentrations to fit a curve."""
+    """Return whether a compound was tested at enough concentrations to fit a curve."""
     doses = wells[wells["kind"] == COMPOUND].groupby(["plate", "compound"])["concentration_um"]
     return bool((doses.nunique() >= FEWEST_CONCENTRATIONS).any())
 

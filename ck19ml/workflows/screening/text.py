@@ -1,4 +1,4 @@
-"""What a screen found, in lines for people."""
+"""Findings of a screen, in lines for people."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ NOTICEABLE = 0.05
 
 
 def screen_lines(screen: Screen) -> list[str]:
-    """Say what a screen found, a line each."""
+    """Report what a screen found, one line each."""
     lines = [*_seen_lines(screen), *_control_lines(screen), *_hit_lines(screen)]
     lines += [*_dose_lines(screen), *_position_lines(screen)]
     return lines + [line for judgement in screen.judged for line in judgement.lines]

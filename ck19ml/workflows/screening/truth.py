@@ -1,4 +1,4 @@
-"""A screen beside the truth, where the plate was simulated."""
+"""Comparison of a screen with the truth of a simulated plate."""
 
 import json
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ NAMES = {"score": "the model", "overlap": "plain overlap", "tcell_overlap": "T-c
 
 @dataclass(frozen=True)
 class Truth:
-    """What a simulated plate's record says of its compounds.
+    """Truth about a simulated plate's compounds, from its record.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Truth:
     effects: dict[tuple[str, str], tuple[float, float]]
 
     def inhibits(self, table: pd.DataFrame) -> "pd.Series[bool]":
-        """Tell the rows (plate, compound) whose compound inhibits."""
+        """Return which rows (plate, compound) have a compound that inhibits."""
         keys = zip(table["plate"].astype(str), table["compound"].astype(str), strict=True)
         return pd.Series(
             [self.effects.get(key, (0.0, np.nan))[0] > 0 for key in keys], table.index, dtype=bool
@@ -133,7 +133,7 @@ def _false_discoveries(hits: pd.DataFrame, truth: Truth, reference: str) -> Judg
 
 
 def verdict(gain: Score, other: str) -> str:
-    """Say in words what a gain of the model over another measure comes to.
+    """Describe a gain of the model over another measure in words.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Profiles: what an encoder sees in wells and patches, in pycytominer's columns."""
+"""Profiles: an encoder's features of wells and patches, in pycytominer's columns."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -20,7 +20,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
 PREFIX = "Cells_Encoder_"
-"""pycytominer takes columns that begin with Cells for features without being told."""
+"""Prefix by which pycytominer recognises features."""
 
 COLUMNS = {
     "plate": "Metadata_Plate",
@@ -33,7 +33,7 @@ COLUMNS = {
     "control": "Metadata_Control",
     "overlap": "Metadata_Overlap",
 }
-"""Columns of a dataset and what they are called in a profile."""
+"""Columns of a dataset, and their names in a profile."""
 
 OF_PATCHES = ("field", "patch")
 

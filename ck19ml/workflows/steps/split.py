@@ -74,7 +74,7 @@ class Split:
 
     @property
     def audited(self) -> bool:
-        """Whether patches of the training wells are held out."""
+        """True if patches of the training wells are held out."""
         return bool(self.held_out.any())
 
     @property
@@ -94,7 +94,7 @@ class Split:
 
     @property
     def faulty_class(self) -> bool:
-        """Whether ``Faulty`` is a class of its own."""
+        """True if ``Faulty`` is a class of its own."""
         return FAULTY in self.classes
 
     def hashes(self, role: str) -> list[str]:

@@ -27,7 +27,7 @@ _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")
 
 
 class _TooLargeError(Exception):
-    """What was found, in the words of the error that the user sees."""
+    """Finding, in the words of the error that the user sees."""
 
 
 def check_workbook(path: Path) -> bool:
@@ -103,7 +103,7 @@ def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo, counts: "_Counts") ->
 
 
 class _Counts:
-    """What the parts of a workbook add up to."""
+    """Sums over the parts of a workbook."""
 
     def __init__(self) -> None:
         self.elements = 0

@@ -1,4 +1,4 @@
-"""What was concluded from a plate sheet, in words that name its cells."""
+"""Notes on the conclusions drawn from a plate sheet, which name its cells."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

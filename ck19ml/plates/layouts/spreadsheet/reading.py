@@ -43,7 +43,7 @@ from ck19ml.plates.layouts.table import (
 
 @dataclass(frozen=True)
 class SpreadsheetReading(LayoutReading):
-    """What a spreadsheet says, and how that was concluded.
+    """Content of a spreadsheet, and how it was concluded.
 
     Attributes
     ----------

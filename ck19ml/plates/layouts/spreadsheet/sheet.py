@@ -18,7 +18,7 @@ Place = tuple[int, int]
 
 
 class UndecidedError(Exception):
-    """What a sheet leaves open, by cell address; becomes a PlateError that names the file."""
+    """Question that a sheet leaves open, by cell address; becomes a PlateError with the file."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which stimulation each well of a plate sheet has, from the labels around the grid."""
+"""Stimulation of each well of a plate sheet, from the labels around the grid."""
 
 from collections import Counter
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""What the cells of a plate sheet's grid say: compounds, controls, empty wells."""
+"""Content of the cells of a plate sheet's grid: compounds, controls, empty wells."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
