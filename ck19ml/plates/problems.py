@@ -106,8 +106,8 @@ def _line(problems: Sequence[Problem]) -> str:
     rest = len(messages) - len(first)
     more = f"; and {rest} more" if rest else ""
     return (
-        f"expected a plate without problems, found {len(problems)} in {wells} wells: "
-        f"{'; '.join(first)}{more}; correct them, or add --skip-bad to go on without these fields"
+        f"the plate has {len(problems)} problems in {wells} wells: {'; '.join(first)}{more}; "
+        "correct them, or use --skip-bad to continue without these fields"
     )
 
 

@@ -31,8 +31,8 @@ def require_writable(file: Path) -> None:
     fits = place.is_file() if place == file else place.is_dir()
     if not (writable and fits):
         raise TrackingError(
-            f"expected a tracking store at sqlite:///{file}, found that {place} is "
-            f"{'no place for one' if writable else 'read-only'}; check MLFLOW_TRACKING_URI and "
+            f"cannot use the tracking store sqlite:///{file}: {place} "
+            f"{'cannot hold it' if writable else 'is read-only'}; check MLFLOW_TRACKING_URI and "
             "permissions"
         )
 
@@ -72,7 +72,7 @@ def require_finished(file: Path) -> None:
         if "experiments" in tables and store.execute("SELECT 1 FROM experiments").fetchone():
             return
         raise TrackingError(
-            f"expected a tracking store at sqlite:///{file}, found one that MLflow did not finish, "
-            f"without any run; remove {file} unless a command makes it just now, and run the same "
-            "command again"
+            f"the tracking store sqlite:///{file} is incomplete and has no runs: MLflow did not "
+            f"finish creating it; remove {file} unless another command is creating it now, and "
+            "rerun the command"
         )

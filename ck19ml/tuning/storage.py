@@ -109,8 +109,8 @@ def lost_in_one_line(where: Path | str) -> Iterator[None]:
         if url is None:
             raise
         raise Ck19Error(
-            f"expected the study's database at {shown(where)} to answer, found: "
-            f"{_reason(error, url)}; what was told to it is kept: run the same command again"
+            f"the study's database at {shown(where)} does not answer: {_reason(error, url)}; what "
+            "it recorded is kept: rerun the command to resume"
         ) from error
     except OSError as error:
         if not is_full(error):
@@ -127,8 +127,8 @@ OPENING = b'{"op_code":'
 
 def _no_journal(journal: Path) -> Ck19Error:
     return Ck19Error(
-        f"expected Optuna's journal at {journal}, found lines that are none; restore it, or "
-        "move it away to start anew"
+        f"{journal} has lines that are not an Optuna journal's; restore it, or move it away to "
+        "start anew"
     )
 
 
@@ -184,9 +184,9 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     """
     if "://" not in str(where):
         if Path(where).is_dir():
-            raise ConfigError(f"storage: expected a file, found the folder {where}; name a file")
+            raise ConfigError(f"storage: {where} is a folder; name a file")
         return None
-    wrong = f"storage: expected a file or postgresql://host/database, found {shown(where)}"
+    wrong = f"storage: {shown(where)} is neither a file nor postgresql://host/database"
     try:
         url = sqlalchemy.make_url(str(where))
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:

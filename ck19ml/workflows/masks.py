@@ -92,8 +92,8 @@ def _methods(config: MasksConfig, place: Path) -> dict[str, FieldMethod]:
         hashes = {well.sha256 for wells in simulate_wells(config).values() for well in wells}
         if hashes & network.card.seen:
             raise ConfigError(
-                f"seed: expected wells that {config.mask_model} has not seen, found some that it "
-                f"was trained with; choose another seed than {config.seed}"
+                f"seed: {config.mask_model} was trained on some of these wells; choose another "
+                f"seed than {config.seed}"
             )
     levels, pixel_um = (config.background, config.background), clear_views().pixel_um
     how = {

@@ -34,8 +34,8 @@ def test_the_same_said_of_two_fields_is_said_once() -> None:
 def test_many_are_counted_the_first_named_and_all_reported() -> None:
     error = PlateProblems(many(5))
     assert str(error) == (
-        "expected a plate without problems, found 5 in 5 wells: p/1.tif: found y; p/2.tif: found "
-        "y; p/3.tif: found y; and 2 more; correct them, or add --skip-bad to go on without these "
+        "the plate has 5 problems in 5 wells: p/1.tif: found y; p/2.tif: found "
+        "y; p/3.tif: found y; and 2 more; correct them, or use --skip-bad to continue without these "
         "fields"
     )
     assert len(error.report) == 5

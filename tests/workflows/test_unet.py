@@ -190,5 +190,5 @@ class TestComparison:
         leaky = MaskNetwork(champion.network, champion.card.changed(wells={"validation": [seen]}))
         stored = type("Stored", (), {"loaded": leaky})()
         monkeypatch.setattr(registry, "fetch_masks", lambda uri, place: stored)
-        with pytest.raises(ConfigError, match="has not seen"):
+        with pytest.raises(ConfigError, match="was trained on some of these wells"):
             comparison.masks_command(self.CONFIG)

@@ -65,22 +65,20 @@ def require_patches(sources: Sequence[Source], checked: Sequence[Checked], size:
         if not part.fields:
             count = len({(problem.well, problem.field) for problem in part.problems})
             raise PlateError(
-                f"{source.plate.folder}: expected a field without problems, found none among "
-                f"{count}; see what is wrong by leaving out --skip-bad"
+                f"{source.plate.folder}: all {count} fields have problems; omit --skip-bad to see "
+                "them"
             )
     first, (height, width) = shapes[0]
     for source, shape in shapes[1:]:
         if shape != (height, width):
             raise PlateError(
-                f"{source.plate.folder}: expected fields of {height} x {width} pixels as in "
-                f"{first.plate.folder}, found {shape[0]} x {shape[1]}; prepare it as a dataset of "
-                "its own"
+                f"{source.plate.folder} has fields of {shape[0]} x {shape[1]} pixels, but "
+                f"{first.plate.folder} of {height} x {width}; prepare it as a dataset of its own"
             )
     if 0 in grid_shape(height, width, size):
         raise PlateError(
-            f"{first.plate.folder}: expected fields of at least {size} x {size} pixels, "
-            f"found {height} x {width}; choose a smaller patch size: --patch-size, "
-            f"at most {min(height, width)}"
+            f"{first.plate.folder} has fields of {height} x {width} pixels, smaller than a patch "
+            f"of {size} x {size}; use a --patch-size of at most {min(height, width)}"
         )
     return height, width
 
@@ -89,8 +87,8 @@ def _without_labels(source: Source) -> list[Problem]:
     plate = source.plate
     lacking = sorted(set(plate.wells) - set(source.layout["well"]))
     text = (
-        f"{plate.folder}: expected each well with images in the layout, found none for "
-        f"{some(lacking)}; add them to the layout or remove their images"
+        f"{plate.folder}: the layout lacks {some(lacking)}, which have images; add them to the "
+        "layout or remove their images"
     )
     return [
         Problem(field.plate, field.well, field.field, field.dc, "not in the layout", text)

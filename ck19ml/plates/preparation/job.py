@@ -71,7 +71,7 @@ class Work:
         """Do the work on all fields that are not finished; returns what is wrong with fields."""
         done = partial_dataset.begin(self.folder, self._fingerprint(), self._grid())
         if done and say:
-            say(f"{self.folder}: goes on, {done} of {len(self.tasks)} fields were done")
+            say(f"{self.folder}: resuming, {done} of {len(self.tasks)} fields are done")
         tasks = self._with_light(runner) if self.preparation.illumination else self.tasks
         if self.network is not None:
             # Beside the arrays, where every worker finds it and whoever opens the dataset.
@@ -120,8 +120,8 @@ class Work:
         """
         if not self.left:
             raise PlateError(
-                f"{folders(self.sources)}: expected a field without problems, found none among "
-                f"{len(self.tasks)}; see what is wrong by leaving out --skip-bad"
+                f"{folders(self.sources)}: all {len(self.tasks)} fields have problems; omit "
+                "--skip-bad to see them"
             )
         records = [partial_dataset.need_record(self.folder, index) for index in self.left]
         if len(self.left) < len(self.tasks):

@@ -60,9 +60,9 @@ def open_prepared(
     if not found and content and content == content_fingerprint(sources):
         return dataset
     raise ConfigError(
-        f"expected {target} to be made from {folders(sources)} by the same parameters, found "
+        f"{target} was not made from {folders(sources)} with these parameters, but with "
         f"{', '.join(found) or 'other images or another layout'}; choose another dataset name or "
-        "add --overwrite"
+        "use --overwrite to replace it"
     )
 
 

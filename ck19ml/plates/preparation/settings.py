@@ -146,16 +146,16 @@ def in_order(sources: Sequence[Source]) -> list[Source]:
         for name in sorted({each.plate for each in plate.fields} or {plate.name}):
             if name in held:
                 raise PlateError(
-                    f"expected plates of different names, found {name!r} in {held[name].folder} "
-                    f"and in {plate.folder}; rename one in its file names or its plate.yaml"
+                    f"two plates are named {name!r}: {held[name].folder} and {plate.folder}; "
+                    "rename one in its file names or its plate.yaml"
                 )
             held[name] = plate
     first = sources[0].plate
     for plate in (source.plate for source in sources[1:]):
         if _camera(plate) != _camera(first):
             raise PlateError(
-                f"{plate.folder}: expected the camera of {first.folder} ({_camera(first)}), found "
-                f"{_camera(plate)}; prepare it as a dataset of its own"
+                f"{plate.folder} has another camera ({_camera(plate)}) than {first.folder} "
+                f"({_camera(first)}); prepare it as a dataset of its own"
             )
     return sorted(sources, key=lambda source: source.plate.name)
 

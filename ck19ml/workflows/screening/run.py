@@ -25,10 +25,7 @@ def screen_model(
     scorer = registry.load_model(uri)
     meaning = score_meaning(scorer.card, target)
     if dataset.table["faulty"].all():
-        raise PlateError(
-            f"expected usable patches in {dataset.path}, found faulty ones only; prepare other "
-            "wells"
-        )
+        raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
     config = {"model": uri, "dataset": str(dataset.path), "target": meaning.target, "fdr": fdr}
     name = f"screen {', '.join(sorted(set(dataset.table['plate'].astype(str))))}"
     with runs.start(name, "screen", config) as run:

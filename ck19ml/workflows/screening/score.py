@@ -51,8 +51,8 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
     """
     if card.kind not in ("classifier", "regressor"):
         raise ConfigError(
-            f"expected a classifier or a regressor, found the {card.kind} of {card.dataset['name']}"
-            "; 'ck19ml features' writes what it sees"
+            f"the {card.kind} of {card.dataset['name']} gives no score: use a classifier or a "
+            "regressor, or write its features with 'ck19ml features'"
         )
     overlap = dict(zip(card.classes, card.rules.class_overlap, strict=True))
     names = sorted(card.stimulations, key=lambda name: overlap[name])
@@ -61,13 +61,13 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
     if card.kind == "regressor":
         if target:
             raise ConfigError(
-                f"expected no target for a regressor, found '{target}'; its score is the overlap"
+                f"a regressor takes no target, but '{target}' was given; its score is the overlap"
             )
         return ScoreMeaning(strongest, reference, "predicted overlap (IoU, %)", True)
     if strongest not in names[1:]:
         raise ConfigError(
-            f"expected the target to be one of {', '.join(names[1:]) or 'no class'}, found "
-            f"'{strongest}'; the score is its log-odds against {reference}"
+            f"the target '{strongest}' is not one of {', '.join(names[1:]) or 'no class'}; the "
+            f"score is its log-odds against {reference}"
         )
     label = f"log-odds of {strongest}\nagainst {reference} (nats)"
     return ScoreMeaning(strongest, reference, label, False)

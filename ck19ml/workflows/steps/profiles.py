@@ -56,10 +56,7 @@ def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> O
     require_fitting(dataset, scorer.card)
     rows = dataset.usable()
     if not len(rows):
-        raise PlateError(
-            f"expected usable patches in {dataset.path}, found faulty ones only; prepare other "
-            "wells"
-        )
+        raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
     table = _metadata(dataset, scorer.card.seen)
     if patches:
         written = _write_patches(scorer, dataset, rows, table, out)
@@ -84,8 +81,8 @@ def _feature_count(scorer: Scorer) -> int:
         return int(scorer.encoder.output_shape[-1])
     except ValueError as error:  # what Keras raises for a layer that is not there
         raise ConfigError(
-            f"expected a model with an encoder, found a {scorer.card.kind}; give an autoencoder, "
-            "classifier or regressor"
+            f"this {scorer.card.kind} has no encoder; use an autoencoder, or a classifier or "
+            "regressor on an encoder"
         ) from error
 
 

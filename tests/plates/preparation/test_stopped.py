@@ -95,7 +95,7 @@ def test_finished_fields_are_used_again(stopped: Path, source: Source, tmp_path:
 def test_it_says_how_much_was_done(stopped: Path, source: Source) -> None:
     said: list[str] = []
     prepare_plates([source], stopped, SMALL, say=said.append)
-    assert said == [f"{stopped}.partial: goes on, 3 of 6 fields were done"]
+    assert said == [f"{stopped}.partial: resuming, 3 of 6 fields are done"]
 
 
 @pytest.mark.parametrize("name", ["patches", "masks"])
@@ -209,7 +209,7 @@ def test_a_process_that_was_killed_costs_only_what_it_had_not_finished(
     preparation = Preparation(patch_size=16, illumination=True)
     start = time.time_ns()
     dataset = prepare_plates([source], tmp_path / "d.zarr", preparation, say=said.append)
-    assert [line.split(": ")[1][:8] for line in said] == ["goes on,"]
+    assert [line.split(": ")[1][:9] for line in said] == ["resuming,"]
     old = [
         p for p in (tmp_path / "d.zarr/patches/c").glob("*/0/0/0") if p.stat().st_mtime_ns < start
     ]

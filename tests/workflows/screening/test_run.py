@@ -47,10 +47,10 @@ def test_the_score_lies_between_the_least_and_the_most_overlap(scorer: Scorer) -
 @pytest.mark.parametrize(
     ("changes", "target", "words"),
     [
-        ({}, "Unstimulated", "expected the target to be one of OVA, ConA"),
-        ({}, "Y3-P", "expected the target to be one of OVA, ConA"),
-        ({"kind": "regressor"}, "ConA", "expected no target for a regressor"),
-        ({"kind": "autoencoder"}, "", "expected a classifier or a regressor"),
+        ({}, "Unstimulated", "is not one of OVA, ConA"),
+        ({}, "Y3-P", "'Y3-P' is not one of OVA, ConA"),
+        ({"kind": "regressor"}, "ConA", "a regressor takes no target"),
+        ({"kind": "autoencoder"}, "", "use a classifier or a regressor"),
     ],
 )
 def test_targets_that_make_no_score(
