@@ -12,9 +12,9 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    r"""Write a table as CSV, with an apostrophe before each text that begins like a formula.
+    r"""Return a table as CSV, with an apostrophe before each text that begins like a formula.
 
-    Spreadsheet programs take such a cell for text. Numbers stay numbers, also as text.
+    Spreadsheet programs treat such a cell as text. Numbers stay numbers, also as text.
 
     Examples
     --------
@@ -29,14 +29,14 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def read_csv(source: Path | str, texts: list[str]) -> pd.DataFrame:
-    """Read what `to_csv` wrote.
+    """Read a table that `to_csv` wrote.
 
     Parameters
     ----------
     source : Path or str
-        A file, or the text itself.
+        File, or its text.
     texts : list of str
-        Columns that are text.
+        Columns of text.
     """
     content = StringIO(source) if isinstance(source, str) else source
     table = pd.read_csv(content, dtype=dict.fromkeys(texts, str))

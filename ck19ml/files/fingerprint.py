@@ -8,7 +8,7 @@ from typing import Any
 def fingerprint(*parts: Any) -> str:
     """Hash JSON-like values to 16 hexadecimal digits.
 
-    Equal values give equal fingerprints, whatever the order of the keys of a mapping.
+    Equal values give equal fingerprints; the order of a mapping's keys does not matter.
 
     Raises
     ------

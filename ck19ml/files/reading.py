@@ -20,7 +20,7 @@ def require_file(path: Path) -> int:
     Raises
     ------
     OSError
-        If there is no file.
+        If it is missing, or not a regular file.
     """
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
@@ -31,7 +31,7 @@ def require_file(path: Path) -> int:
 
 
 def read_text(path: Path, most_bytes: int) -> str:
-    """Read a file of UTF-8 text, with or without a mark of its byte order.
+    """Read a file of UTF-8 text, with or without a byte order mark.
 
     Raises
     ------
@@ -55,14 +55,14 @@ def read_json(path: Path) -> dict[str, Any]:
     OSError
         If it cannot be read.
     ValueError
-        If it is no JSON object.
+        If it is not a JSON object.
     """
     try:
         content = json.loads(read_text(path, MOST_JSON_BYTES))
     except RecursionError as error:
-        raise BoundsError(f"{path.name} is nested too deep") from error
+        raise BoundsError(f"{path.name} is nested too deeply") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no keys and values")
+        raise ValueError(f"{path.name} is not a JSON object")
     return content
 
 

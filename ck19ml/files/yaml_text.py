@@ -22,7 +22,7 @@ def read_yaml(path: Path) -> Any:
     OSError
         If it cannot be read.
     ValueError
-        If it has another encoding, or see `parse_yaml`.
+        If it has another encoding, or for the reasons of `parse_yaml`.
     """
     return parse_yaml(read_text(path, MOST_BYTES))
 
@@ -33,8 +33,8 @@ def parse_yaml(text: str) -> Any:
     Raises
     ------
     ValueError
-        If it is no YAML, has a key twice, or anchors that stand for more than 10,000 values or
-        for themselves; the message is one line.
+        If it is not YAML, repeats a key, or has anchors that expand to more than 10,000 values
+        or contain themselves; the message is one line.
     """
     loader = yaml.SafeLoader("")
     try:
@@ -47,8 +47,8 @@ def parse_yaml(text: str) -> Any:
     except BoundsError:
         raise
     except RecursionError as error:
-        raise BoundsError("values that are nested too deep") from error
-    except Exception as error:  # for odd values PyYAML raises nearly anything
+        raise BoundsError("values are nested too deeply") from error
+    except Exception as error:  # PyYAML raises nearly anything for odd values
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(reason) from error
     finally:
@@ -56,22 +56,22 @@ def parse_yaml(text: str) -> Any:
 
 
 def _count(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
-    """Count the values that a node stands for.
+    """Count the values that a node expands to.
 
     Parameters
     ----------
     known : dict
-        Counts of nodes; without it, counting would take as long as what is to be refused.
+        Counts of nodes; without it, counting would take as long as the expansion.
     above : set
-        The nodes that this one is in.
+        Ancestors of the node.
     """
     if id(node) in known:
         return known[id(node)]
     if id(node) in above:
-        raise BoundsError("an anchor that holds itself")
+        raise BoundsError("an anchor contains itself")
     total = 1
     if isinstance(node, yaml.ScalarNode) and ("\0" in node.value or not is_text(node.value)):
-        raise ValueError(f"a character that no name may have in {node.value[:80]!r}")
+        raise ValueError(f"a character that is not allowed in {node.value[:80]!r}")
     if isinstance(node, yaml.MappingNode):
         _refuse_doubles(node)
     if isinstance(node, yaml.CollectionNode):
@@ -97,5 +97,5 @@ def _refuse_doubles(node: yaml.MappingNode) -> None:
         if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
                 line = key.start_mark.line + 1
-                raise ValueError(f"the key {key.value[:80]!r} twice (line {line})")
+                raise ValueError(f"the key {key.value[:80]!r} is repeated (line {line})")
             seen.add(key.value)

@@ -66,7 +66,7 @@ class _Heart:
             for run in tuple(self.runs):
                 try:
                     client().log_batch(run, tags=[RunTag(*item) for item in self.tags().items()])
-                except Exception:  # noqa: S112 (a sign of life that gets lost; the next one counts)
+                except Exception:  # noqa: S112 (a lost heartbeat; the next one counts)
                     continue
 
 
@@ -96,7 +96,7 @@ def repair() -> list[Repaired]:
     Returns
     -------
     list of Repaired
-        The oldest first.
+        Oldest first.
     """
     found = client().search_runs(
         [experiment_id()],
@@ -120,16 +120,16 @@ def is_dead(tags: Mapping[str, str]) -> bool:
 
 
 def end_dead(run: Any, state: str, *, seconds: float | None = None) -> None:
-    """End the run of a dead process, at the time of its last sign of life.
+    """End the run of a dead process at the time of its last sign of life.
 
     Parameters
     ----------
     run : mlflow.entities.Run
     state : str
     seconds : float, optional
-        When it ended, where that is known (seconds since 1970).
+        Time of its end, if known (seconds since 1970).
     """
-    tag = RunTag(REPAIRED, f"its process died; found and ended as {state} by the next start")
+    tag = RunTag(REPAIRED, f"its process died; the next start ended it as {state}")
     client().log_batch(run.info.run_id, tags=[tag])
     ended = _last_sign(run) if seconds is None else int(seconds * 1000)
     client().set_terminated(run.info.run_id, state, max(ended, run.info.start_time))

@@ -1,4 +1,4 @@
-"""The model registry: log a model with its preprocessing, load it, and name the champion."""
+"""Model registry: log a model with its preprocessing, load it, and name the champion."""
 
 import tempfile
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from ck19ml.tracking.server import client, says_absent
 
 LOADERS = (Scorer.__module__, "ck19ml.scoring")
 MASK_LOADERS = (MaskNetwork.__module__, "ck19ml.mask_network")
-"""Loader modules that a model of ours names: today's, and that of ck19ml 0.1.0."""
+"""Loader modules that our models name: the current one, and that of ck19ml 0.1.0."""
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -41,7 +41,7 @@ class Version:
     ----------
     name, number : str
     run : Run
-        The run that logged it.
+        Run that logged it.
     tags : dict of str
     """
 
@@ -52,7 +52,7 @@ class Version:
 
     @property
     def uri(self) -> str:
-        """The URI that loads this version."""
+        """URI that loads this version."""
         return f"models:/{self.name}/{self.number}"
 
 
@@ -69,7 +69,7 @@ def log_model(
     name : str
         The registered model's name.
     tags : dict of str
-        Of the version: what the gate compares.
+        Tags of the version; the gate compares them.
     """
     backend = keras.backend.backend()
     pins = [f"{package}=={version(package)}" for package in (*REQUIREMENTS, backend)]
@@ -100,7 +100,7 @@ def log_model(
 
 
 def _columns(scorer: Scorer) -> Schema | None:
-    """Columns of the answers; those of an autoencoder are thousands of features."""
+    """Return the columns of the output; none for an autoencoder, which has thousands."""
     if scorer.card.kind == "autoencoder":
         return None
     kinds = {"patches": "long", "stimulation": "string"}
@@ -119,7 +119,7 @@ def _log_network(scorer: Scorer | MaskNetwork, pins: list[str]) -> None:
         free = tuple(-1 if side is None else side for side in shape)
         ends.append(Schema([TensorSpec(np.dtype(np.float32), free)]))
     signature = ModelSignature(inputs=ends[0], outputs=ends[1])
-    # Without an input example: MLflow's keras flavour fails on one (mlflow/mlflow#16183).
+    # No input example: MLflow's Keras flavour fails on one (mlflow/mlflow#16183).
     mlflow.keras.log_model(
         scorer.network, name="network", signature=signature, pip_requirements=pins
     )
@@ -152,12 +152,12 @@ def model_uri(run: Run) -> str:
 
 
 def load_model(uri: str) -> Scorer:
-    """Load a model of this project by an MLflow model URI.
+    """Load a model of this project by its MLflow model URI.
 
     Raises
     ------
     TrackingError
-        If there is no such model, or it is not one of this project's.
+        If no such model exists, or it was not registered by this project.
     """
     with tempfile.TemporaryDirectory() as place:
         return load_scorer(_fetch(uri, Path(place), LOADERS, "train one with 'ck19ml tune'"))
@@ -169,7 +169,7 @@ def fetch_masks(uri: str, place: Path) -> StoredMasks:
     Raises
     ------
     TrackingError
-        If there is no such model, or it is no mask network.
+        If no such model exists, or it is not a mask network.
     """
     return StoredMasks(_fetch(uri, place, MASK_LOADERS, "train one with 'ck19ml unet'"))
 
@@ -179,8 +179,8 @@ def _fetch(uri: str, place: Path, loaders: tuple[str, ...], remedy: str) -> Path
     client()
     try:
         if ":/" not in uri and not Path(uri, MLMODEL_FILE_NAME).is_file():
-            # MLflow would copy the folder first, and it may be a plate.
-            raise FileNotFoundError(f"no file {MLMODEL_FILE_NAME} there")
+            # MLflow would copy the folder first, which may be a whole plate.
+            raise FileNotFoundError(f"the folder has no file {MLMODEL_FILE_NAME}")
         found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(place))
         flavor = Model.load(found).flavors["python_function"]
         loaded_by, data = flavor.get("loader_module"), str(flavor.get("data", ""))
@@ -223,7 +223,7 @@ def describe(version: Version, sentence: str) -> None:
 
 
 def at_gate(name: str, marks: Iterable[str] = (BETTER, ALWAYS, PROMOTED)) -> list[Version]:
-    """Versions of a model with one of these marks, the first registered first."""
+    """Return the versions of a model with one of these marks, the oldest first."""
     wanted = set(marks)
     found = [
         Version(name, str(each.version), Run(each.run_id), dict(each.tags))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # it warns in ten lines where git is missing
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # without git it prints ten lines
 
 import mlflow
 from mlflow import MlflowClient
@@ -33,16 +33,16 @@ def client() -> MlflowClient:
     Raises
     ------
     TrackingError
-        If the server does not answer within 5 s, or the database file cannot be written (MLflow
-        itself would go on for minutes).
+        If the server does not answer within 5 s, or the database file cannot be written; MLflow
+        itself would retry for minutes.
     """
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # It prints a traceback of each error of a database before it raises it.
+    # It prints a traceback of each database error before it raises it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = mlflow.get_tracking_uri()
     if uri.startswith("postgresql://"):
-        # Said in full: which driver stands behind the short name changes with SQLAlchemy.
+        # In full: the driver behind the short name depends on SQLAlchemy's version.
         uri = uri.replace("postgresql", "postgresql+psycopg2", 1)
         mlflow.set_tracking_uri(uri)
     if uri.startswith(("http://", "https://")):
@@ -67,12 +67,12 @@ def client() -> MlflowClient:
 
 def _require_answer(uri: str) -> None:
     try:
-        # Without a password, which urllib takes for a part of the host's name.
+        # Without the password, which urllib takes for a part of the host name.
         address = without_password(uri).rstrip("/")
         with urllib.request.urlopen(f"{address}/health", timeout=TIMEOUT_S):  # noqa: S310
             return
     except urllib.error.HTTPError:
-        return  # it answers, if not on this address (a proxy that wants a login)
+        return  # it answers, if not at this address (a proxy that asks for a login)
     except (OSError, ValueError) as error:
         raise TrackingError(
             f"no MLflow server answers at {without_password(uri)} "
@@ -92,7 +92,7 @@ def answers() -> bool:
 
 
 def location() -> str:
-    """Return the tracking store's URI, such that a process in another folder finds it too."""
+    """Return the tracking store's URI, valid from any folder."""
     uri = str(mlflow.get_tracking_uri())
     name = uri.removeprefix("sqlite:///")
     if name == uri or name.startswith("/"):
@@ -147,7 +147,7 @@ def says_absent(error: mlflow.MlflowException) -> bool:
 
 
 def without_password(uri: str) -> str:
-    """Return the URI without user name and password, fit for a message."""
+    """Return the URI without user name and password, for messages."""
     parts = urlsplit(uri)
     if "@" not in parts.netloc:
         return uri
@@ -155,7 +155,7 @@ def without_password(uri: str) -> str:
 
 
 def experiment_id() -> str:
-    """Id of the experiment of this process: that of the active run, or MLflow's default."""
+    """Return the id of this process' experiment: the active run's, or MLflow's default."""
     run = mlflow.active_run()
     if run is not None:
         return str(run.info.experiment_id)

@@ -13,7 +13,7 @@ from ck19ml.files.writing import atomically
 
 
 def file_of(uri: str) -> Path | None:
-    """Return the file that a URI like ``sqlite:///mlflow.db`` names; None for any other."""
+    """Return the file that a URI such as ``sqlite:///mlflow.db`` names; None for any other."""
     name = uri.removeprefix("sqlite:///").partition("?")[0]
     return None if uri == name or name in ("", ":memory:") else Path(name)
 
@@ -30,6 +30,7 @@ def require_writable(file: Path) -> None:
     writable = os.access(place, os.W_OK, effective_ids=effective)
     fits = place.is_file() if place == file else place.is_dir()
     if not (writable and fits):
+        wrong = f"not a {'file' if place == file else 'folder'}" if writable else "read-only"
         raise TrackingError(
             f"cannot use the tracking store sqlite:///{file}: {place} "
             f"{'cannot hold it' if writable else 'is read-only'}; check MLFLOW_TRACKING_URI and "
@@ -38,16 +39,16 @@ def require_writable(file: Path) -> None:
 
 
 def make(file: Path) -> None:
-    """Make a new store.
+    """Create a store.
 
-    MLflow's own way is a row of migrations that do not belong together: a process that is killed
-    among them, or two first commands at once, leave a file that no later start can use.
+    MLflow itself runs a series of separate migrations: a process that is killed between two of
+    them, or two first commands at once, leave a file that no later start can use.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         made = Path(place, "made.db")
         MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
-        # Another process may be first, and may use its own store already.
+        # Another process may have been faster, and may already use its store.
         with (
             atomically(file, keep_existing=True) as whole,
             closing(sqlite3.connect(made)) as old,
@@ -57,9 +58,9 @@ def make(file: Path) -> None:
 
 
 def require_finished(file: Path) -> None:
-    """Refuse a store without the first experiment, which MLflow adds at the end of its making.
+    """Refuse a store without the first experiment, which MLflow adds last when it creates one.
 
-    ``mlflow run`` and ``mlflow ui`` make it themselves, and may be killed meanwhile.
+    ``mlflow run`` and ``mlflow ui`` create it themselves, and may be killed meanwhile.
 
     Raises
     ------

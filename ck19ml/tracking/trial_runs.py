@@ -20,7 +20,7 @@ STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED"}
 
 
 def start_trial(parent: Run, number: int, parameters: Mapping[str, Any]) -> Run:
-    """Create the running run of a trial, without making it this process' active run."""
+    """Start the run of a trial, without making it this process' active run."""
     tags = {
         "mlflow.parentRunId": parent.id,
         "mlflow.source.name": Path(sys.argv[0]).name,
@@ -42,7 +42,7 @@ def _experiment_of(run: str) -> str:
 
 
 def end_trial(run: Run, state: str, error: str | None) -> None:
-    """End the run of a trial in its true state."""
+    """End the run of a trial in the trial's state."""
     run.tags(_words(state, error))
     run.end(STATES.get(state, "KILLED"))
 
@@ -59,12 +59,12 @@ def reconcile(
     Parameters
     ----------
     endings : mapping
-        State, error and time of the end (seconds since 1970) of each trial that ended.
+        State, error and time of the end (seconds since 1970) of each ended trial.
 
     Returns
     -------
     list of int
-        Numbers of the trials whose runs were not as they should be.
+        Numbers of the trials whose runs were corrected.
     """
     found = defaultdict(list)
     query = f"tags.`mlflow.parentRunId` = '{parent.id}' and tags.`{KIND}` = '{dead_runs.TRIAL}'"
@@ -90,7 +90,7 @@ def _end(run: Any, state: str, error: str | None, seconds: float | None) -> None
     dead_runs.let_go(run.info.run_id)
     tags = [RunTag(key, value) for key, value in _words(state, error).items()]
     client().log_batch(run.info.run_id, tags=tags)
-    # When an interrupted trial was found says nothing on when its process died.
+    # The time at which an interrupted trial was found is not that of its process' death.
     known = seconds if state in STATES else None
     dead_runs.end_dead(run, STATES.get(state, "KILLED"), seconds=known)
 

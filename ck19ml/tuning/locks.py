@@ -20,7 +20,7 @@ class Locks(Protocol):
     """Named locks of one study."""
 
     def hold(self, name: str, *, shared: bool = False) -> AbstractContextManager[None]:
-        """Wait for a lock and hold it; shared holders exclude only those that are not."""
+        """Wait for a lock and hold it; shared holders exclude only exclusive ones."""
 
     def attempt(self, name: str) -> AbstractContextManager[bool]:
         """Hold a lock if it is free; yield whether it is held now."""
@@ -32,7 +32,7 @@ class FileLocks:
     Parameters
     ----------
     folder : Path
-        One file a lock; an empty file that stays behind means nothing.
+        One file a lock; a file that is left behind means nothing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,10 +59,9 @@ class FileLocks:
 class PostgresLocks:
     """Advisory locks of PostgreSQL [1]_: released when the connection ends.
 
-    Each lock has a connection of its own, on which the server asks after 15 s of silence
-    whether the other end still lives: a host that lost its power frees its locks within 30 s.
-    The address must be that of the server itself: a pooler that shares connections between
-    clients breaks the locks.
+    Each lock has its own connection, on which the server probes the client after 15 s of
+    silence: the locks of a host that lost power are released within 30 s. The address must be
+    that of the server itself: a pooler that shares connections between clients breaks the locks.
 
     References
     ----------
@@ -106,11 +105,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def held_back() -> Iterator[None]:
     """Defer Ctrl-C and SIGTERM until the block has ended.
 
-    An interrupt may come between any two steps of Python, also while Optuna brings its picture
-    of the study up to date, or between the taking of a lock and the line that would give it
-    back. A second interrupt does not wait: the user means it.
+    An interrupt may come between any two steps of Python, also while Optuna updates its view of
+    the study, or between taking a lock and the line that would release it. A second interrupt
+    takes effect at once.
     """
-    if threading.current_thread() is not threading.main_thread():  # others are not interrupted
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # only the main thread is interrupted
         yield
         return
     known = {number: signal.getsignal(number) for number in SIGNALS}
@@ -122,7 +123,7 @@ def held_back() -> Iterator[None]:
         waiting.append((number, frame))
 
     for number, handler in known.items():
-        if callable(handler):  # else it is ignored, or ends the process at once
+        if callable(handler):  # else it is ignored or ends the process
             signal.signal(number, note)
     try:
         yield

@@ -44,8 +44,8 @@ class _Journal(JournalFileBackend):  # type: ignore[misc]
     """Optuna's journal with another lock of single writes.
 
     Optuna's own lock is a link that a killed process leaves behind, for which others wait
-    half a minute; and a line that was cut short (killed, disk full) would spoil the next one.
-    Here the system gives the lock back with the file, however the write or the process ends.
+    half a minute; and a truncated line (process killed, disk full) would corrupt the next one.
+    Here the system releases the lock, however the write or the process ends.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -72,7 +72,7 @@ def _cut_half_line(journal: Path) -> None:
 
 @contextmanager
 def open_storage(where: Path | str, study: str, *, heartbeat: int) -> Iterator[Opened]:
-    """Open the storage of a study; its errors end in one line.
+    """Open the storage of a study; its errors become one line.
 
     Parameters
     ----------
@@ -133,12 +133,12 @@ def _no_journal(journal: Path) -> Ck19Error:
 
 
 def _require_journal(journal: Path) -> None:
-    """Refuse another file before anything is written to it: its last line might be cut off."""
+    """Refuse another file before writing to it: its last line might be cut off."""
     if not journal.exists():
         return
     with journal.open("rb") as file:
         start = file.read(len(OPENING))
-    if not OPENING.startswith(start):  # shorter where the first write was cut short
+    if not OPENING.startswith(start):  # shorter if the first write was cut short
         raise _no_journal(journal)
 
 
@@ -158,7 +158,7 @@ def _open_journal(journal: Path, stack: ExitStack) -> Opened:
 
 def _open_database(url: sqlalchemy.URL, study: str, heartbeat: int) -> Opened:
     text = url.render_as_string(hide_password=False)
-    # Tables are made once: two processes that make them at the same time both fail.
+    # Two processes that create the tables at the same time both fail.
     with PostgresLocks(text, "tables").hold("tables"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         storage = RDBStorage(
@@ -180,7 +180,7 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     Raises
     ------
     ConfigError
-        If it is a folder, or the URL of something else than PostgreSQL.
+        If it is a folder, or a URL of another database.
     """
     if "://" not in str(where):
         if Path(where).is_dir():
@@ -192,10 +192,10 @@ def require_storage(where: Path | str) -> sqlalchemy.URL | None:
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         raise ConfigError(f"{wrong}; correct it") from error
     if url.drivername in ("postgres", "postgresql"):
-        # Said in full: which driver stands behind the short name changes with SQLAlchemy.
+        # In full: the driver behind the short name depends on SQLAlchemy's version.
         url = url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() != "postgresql":
-        raise ConfigError(f"{wrong}; several processes at once need a file or PostgreSQL")
+        raise ConfigError(f"{wrong}; use one of these, which several processes can share")
     return url
 
 
@@ -207,7 +207,7 @@ def require_answer(where: Path | str) -> None:
     ConfigError
         If the URL is of another database.
     Ck19Error
-        If the database does not answer, or the file is something else than a journal.
+        If the database does not answer, or the file is not a journal.
     """
     url = require_storage(where)
     with lost_in_one_line(where):
@@ -226,7 +226,7 @@ def has_password(where: Path | str) -> bool:
 
 
 def shown(where: Path | str) -> str:
-    """Return a storage's place without user, password and options, fit for a message."""
+    """Return a storage's URL without user, password and options, for messages."""
     if "://" not in str(where):
         return str(where)
     try:

@@ -85,7 +85,7 @@ def masks_command(config: MasksConfig) -> Outcome:
 
 
 def _methods(config: MasksConfig, place: Path) -> dict[str, FieldMethod]:
-    """Look up the methods; the network is refused where it has seen a well of the comparison."""
+    """Look up the methods; a network trained on a well of the comparison is refused."""
     network: MaskNetwork | None = None
     if NETWORK in config.methods:
         network = registry.fetch_masks(config.mask_model, place).loaded

@@ -36,7 +36,7 @@ FILES: dict[str, tuple[str | bytes, Sequence[str]]] = {
     "has a number of a wrong kind": ("seed: !!int x\n", ("YAML",)),
     "has a list as a key": ("? [a]\n: 3\n", ("YAML",)),
     "has numbers as keys": ("dataset: d.zarr\n3: 4\n", ("'3'",)),
-    "has a key twice": ("dataset: d.zarr\nseed: 1\nseed: 2\n", ("'seed'", "twice")),
+    "has a key twice": ("dataset: d.zarr\nseed: 1\nseed: 2\n", ("'seed'", "repeated")),
     "has a key of a part twice": ("dataset: d.zarr\nfit: {epochs: 1, epochs: 9}", ("'epochs'",)),
     "has anchors that explode": (f"dataset: d.zarr\n{laughs()}\n", ("more than",)),
     "has anchors that explode in a known key": (

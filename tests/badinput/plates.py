@@ -91,7 +91,7 @@ DESCRIBED = {
     "is a list": ("- files", ("plate.yaml",)),
     "is one word": ("INCell", ("plate.yaml",)),
     "has an unknown key": ("bitdepth: 12", ("'bitdepth'", "bit_depth")),
-    "has a key twice": ("bit_depth: 12\nbit_depth: 16", ("bit_depth", "twice")),
+    "has a key twice": ("bit_depth: 12\nbit_depth: 16", ("bit_depth", "repeated")),
     "has a pattern that is none": ("files: '(?P<row>'", ("files", "regular expression")),
     "has a pattern without a row": ("files: '(?P<column>\\d)'", ("files", "row")),
     "has a pattern without a channel": (

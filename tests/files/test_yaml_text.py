@@ -37,7 +37,7 @@ def test_anchors_and_merges_that_do_not_explode_are_read() -> None:
 
 
 def test_an_anchor_that_holds_itself_is_refused() -> None:
-    with pytest.raises(BoundsError, match="holds itself"):
+    with pytest.raises(BoundsError, match="contains itself"):
         parse_yaml("&a [*a]")
 
 

@@ -175,7 +175,7 @@ def test_a_folder_that_is_no_model_is_not_copied(
         raise AssertionError("it was to be copied, and it may be a plate")
 
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", copied)
-    with pytest.raises(TrackingError, match="no file MLmodel there"):
+    with pytest.raises(TrackingError, match="has no file MLmodel"):
         registry.load_model(str(tmp_path))
 
 

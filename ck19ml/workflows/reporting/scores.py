@@ -9,7 +9,7 @@ ROLES = {
     "screen": "Scores of the screen",
     "validation": "Scores on validation wells",
 }
-"""Prefixes of the metrics that are scores, the one that counts first."""
+"""Prefixes of the metrics that are scores, the most important first."""
 
 OTHERS = {
     "attention_": "attention over patches",

@@ -24,7 +24,7 @@ from ck19ml.workflows.steps.umap import umap_maps
 
 
 def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
-    """Evaluate a model on the wells of a dataset that it has not seen, in a tracked run."""
+    """Evaluate a model on the held-out wells of a dataset, in a tracked run."""
     path = dataset.path
     scorer = registry.load_model(uri)
     rows = unseen_rows(dataset, scorer.card)

@@ -18,10 +18,10 @@ from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 
 
 def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
-    """Score every well of a plate; a layout is joined where the plate has one."""
+    """Score every well of a plate; a layout is joined if the plate has one."""
     scorer = registry.load_model(uri)
     _require_same_camera(plate, scorer)
-    # A plate without a layout is scored all the same; one with a damaged layout is not.
+    # A plate without a layout is scored too; one with a damaged layout is not.
     has_layout = any(place.is_file() for place in layout_places(plate))
     layout = plate_layout(plate, None) if has_layout else None
     wells, each = _score(scorer, plate)
@@ -91,22 +91,22 @@ def seen_line(seen: NDArray[np.bool_]) -> str:
 def _require_patch(field: Field, shape: tuple[int, ...], size: int) -> None:
     if min(shape) < size:
         raise PlateError(
-            f"{field.dc}: expected a field of at least {size} x {size} pixels, which is a patch of "
-            f"the model, found {shape[0]} x {shape[1]}; use a model of smaller patches"
+            f"{field.dc}: {shape[0]} x {shape[1]} pixels are fewer than one patch of the model, "
+            f"{size} x {size}; use a model of smaller patches"
         )
 
 
 def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
     if scorer.card.illumination:
         raise PlateError(
-            f"{plate.folder}: expected a model trained without corrected illumination, found one "
-            "trained with it; prepare the plate with --illumination and use 'evaluate'"
+            f"{plate.folder}: the model was trained on corrected illumination, which needs a "
+            "dataset; prepare the plate with --illumination and use 'evaluate'"
         )
     mine = (plate.description.bit_depth, plate.description.level)
     wanted = (scorer.card.bit_depth, scorer.card.background)
     if mine != wanted:
         raise PlateError(
-            f"{plate.folder}: expected {wanted[0]}-bit values with background {wanted[1]} as the "
-            f"model was trained on, found {mine[0]} bits and {mine[1]}; correct plate.yaml or use "
+            f"{plate.folder}: {mine[0]}-bit values with background {mine[1]}, but the model was "
+            f"trained on {wanted[0]} bits with background {wanted[1]}; correct plate.yaml or use "
             "a model of this camera"
         )

@@ -79,7 +79,7 @@ def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> O
 def _feature_count(scorer: Scorer) -> int:
     try:
         return int(scorer.encoder.output_shape[-1])
-    except ValueError as error:  # what Keras raises for a layer that is not there
+    except ValueError as error:  # Keras raises it for a missing layer
         raise ConfigError(
             f"this {scorer.card.kind} has no encoder; use an autoencoder, or a classifier or "
             "regressor on an encoder"

@@ -1,4 +1,4 @@
-"""Maps of the patches of an evaluation: a figure, and a page that answers to the mouse."""
+"""UMAP of the patches of an evaluation: a figure, and an interactive page."""
 
 from functools import partial
 
@@ -34,8 +34,7 @@ def umap_maps(
     rows : ndarray, (n,), int
         Patches of the dataset; of more than `MOST_POINTED_AT` a random choice.
     predictions : DataFrame, one row a patch
-        `KEYS`, the overlap that was predicted, and what the model says of it; see
-        `evaluation.Evaluation.patches`.
+        `KEYS`, and the columns of `evaluation.Evaluation.patches`.
     seed : int
         Of the choice and of the map.
 
@@ -44,7 +43,7 @@ def umap_maps(
     figure : Figure
         At most `MOST_POINTS` of them, colour by stimulation and size by overlap.
     page : str
-        HTML in which the mouse shows the patch, its well and both values.
+        HTML that shows the patch under the mouse, with its well and both values.
     """
     from ck19ml.plots.interactive import interactive_umap, thumbnails  # Bokeh takes a second
 
