@@ -17,7 +17,7 @@ GATE_UNITS = 12
 """Fewest units that a gate decides on: of 12 a one-sided test at 2.5 % has some power."""
 
 UNITS = {"well": "wells", "column": "columns of a plate", "plate": "plates"}
-"""What may be kept together in a split, and what several of it are called."""
+"""Units that a split may keep together, with their plurals."""
 
 
 def unit_names(plate: Sequence[str], well: Sequence[str], by: str) -> NDArray[np.str_]:

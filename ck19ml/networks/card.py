@@ -39,7 +39,7 @@ Target = Annotated[str, one_of(TARGETS)]
 """A measure of overlap."""
 
 Unit = Annotated[str, one_of(UNITS)]
-"""What a split keeps together."""
+"""Units that a split keeps together."""
 
 Temperature = Annotated[float, Field(gt=0)]
 

@@ -37,7 +37,7 @@ class Scorer:
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network has an encoder; regressors with the head ``masks`` have none."""
+        """True if the network has an encoder; regressors with the head ``masks`` have none."""
         return any(layer.name == "encoder" for layer in self.network.layers)
 
     @property
@@ -107,7 +107,7 @@ class Scorer:
 
     @property
     def mask_settings(self) -> mask_methods.MaskSettings:
-        """How the training data were masked."""
+        """Mask settings of the training data."""
         card = self.card
         return mask_methods.MaskSettings(
             method=card.mask,

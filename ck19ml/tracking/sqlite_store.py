@@ -30,7 +30,6 @@ def require_writable(file: Path) -> None:
     writable = os.access(place, os.W_OK, effective_ids=effective)
     fits = place.is_file() if place == file else place.is_dir()
     if not (writable and fits):
-        wrong = f"not a {'file' if place == file else 'folder'}" if writable else "read-only"
         raise TrackingError(
             f"cannot use the tracking store sqlite:///{file}: {place} "
             f"{'cannot hold it' if writable else 'is read-only'}; check MLFLOW_TRACKING_URI and "

@@ -35,8 +35,8 @@ def test_many_are_counted_the_first_named_and_all_reported() -> None:
     error = PlateProblems(many(5))
     assert str(error) == (
         "the plate has 5 problems in 5 wells: p/1.tif: found y; p/2.tif: found "
-        "y; p/3.tif: found y; and 2 more; correct them, or use --skip-bad to continue without these "
-        "fields"
+        "y; p/3.tif: found y; and 2 more; correct them, or use --skip-bad to continue without "
+        "these fields"
     )
     assert len(error.report) == 5
     assert error.report[4] == "CK19 A05 field 1: unreadable: p/5.tif: found y; do z"

@@ -71,7 +71,7 @@ class Compounds(Frozen):
 
 @dataclass(frozen=True)
 class Response:
-    """What a compound does at one concentration.
+    """Effect of a compound at one concentration.
 
     Attributes
     ----------
@@ -94,13 +94,13 @@ class Response:
 
     @property
     def toxic(self) -> bool:
-        """Whether the compound kills cells, few as they may be at this concentration."""
+        """True if the compound kills cells, few as they may be at this concentration."""
         return max(self.tcell_killed, self.dc_killed) > 0
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What one compound does.
+    """Effects of one compound.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class Effect:
 
     @property
     def toxic(self) -> bool:
-        """Whether the compound kills cells."""
+        """True if the compound kills cells."""
         return max(self.tcell_kill, self.dc_kill) > 0
 
     def inhibition(self, concentration_um: float) -> float:

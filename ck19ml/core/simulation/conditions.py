@@ -110,7 +110,7 @@ def blend(stimulated: Condition, unstimulated: Condition, inhibition: float) -> 
 
 @dataclass(frozen=True)
 class Influence:
-    """What acts on a well beside its stimulation; by default nothing does.
+    """Influences on a well beside its stimulation; by default nothing does.
 
     Attributes
     ----------

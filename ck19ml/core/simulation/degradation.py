@@ -14,7 +14,7 @@ from ck19ml.core.simulation.rendering import WHITE, Camera
 
 
 class Degradation(Frozen):
-    """How much worse a field is than those of the simulated plate; by default it is not.
+    """Degradation of a field against those of the simulated plate; by default it is not.
 
     Attributes
     ----------

@@ -171,7 +171,7 @@ def draw_view(parameters: Parameters, size: int, rng: np.random.Generator) -> Vi
 
 @dataclass(frozen=True)
 class Shared:
-    """What both channels of a field have in common.
+    """Properties that both channels of a field share.
 
     Attributes
     ----------

@@ -154,7 +154,7 @@ def crops(
 
 
 class Variation(Frozen):
-    """How an example changes each time that it is seen.
+    """Changes of an example each time that it is seen.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ JITTER = 0.15
 
 @dataclass(frozen=True)
 class Well:
-    """What one well drew from its condition; names as in `Condition` and `Parameters`.
+    """Values that one well drew from its condition; names as in `Condition` and `Parameters`.
 
     Counts are those of a full field, brightnesses the medians in grey values; `apart` is the factor
     on the distance of T cells from the middle of the DC they lie on, and the dead are those of a

@@ -79,7 +79,7 @@ def keep_fields(folder: Path, indices: list[int], patches: int) -> None:
 
 
 def has_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str) -> bool:
-    """Tell whether the arrays stand there as `create_arrays` makes them."""
+    """Return whether the arrays exist as `create_arrays` makes them."""
     try:
         found = [zarr.open_array(folder / name, mode="r") for name in ARRAYS]
     except (OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Whether a dataset is what was written: every chunk, the tables, ``dataset.json``."""
+"""Checks that a dataset is what was written: every chunk, the tables, ``dataset.json``."""
 
 import json
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Findings:
-    """What `examine` found.
+    """Findings of `examine`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the values of a dataset's patch table must be."""
+"""Rules for the values of a dataset's patch table."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from ck19ml.core.wells import MOST_COLUMNS, ROW_NAMES
 CONTROLS = ("", "vehicle", "untreated")
 
 Rule = tuple[str, Callable[[pd.Series], bool], Callable[[pd.Series], pd.Series]]
-"""What is expected in words, whether a column has the type for it, and which values hold to it."""
+"""Expected values in words, whether a column has the type for it, and which values hold to it."""
 
 
 def _text(what: str, holds: Callable[[pd.Series], pd.Series]) -> Rule:

@@ -104,12 +104,12 @@ class Dataset:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """How raw fields become patches and masks: mask, patch_size, background, bit_depth."""
+        """Settings that turn raw fields into patches and masks: mask, patch_size, background, bit_depth."""
         return dict(self.info["parameters"])
 
     @property
     def illumination(self) -> bool:
-        """Whether the fields were corrected for uneven illumination."""
+        """True if the fields were corrected for uneven illumination."""
         return bool(self.info.get("preparation", {}).get("illumination", False))
 
     def with_target(self, target: str) -> "Dataset":
@@ -158,7 +158,7 @@ class Dataset:
         return self.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
 
     def seen(self, table: pd.DataFrame, hashes: frozenset[str]) -> NDArray[np.bool_]:
-        """Whether the wells of a table's rows (plate, well), (n,), have one of these hashes."""
+        """Return whether the wells of a table's rows (plate, well), (n,), have one of these hashes."""
         own = self.wells.set_index(WELL)["sha256"].reindex(pd.MultiIndex.from_frame(table[WELL]))
         return np.asarray(own.isin(hashes), dtype=np.bool_)
 
@@ -274,7 +274,7 @@ def require_dataset(path: Path) -> None:
 
 
 def is_dataset_folder(path: Path) -> bool:
-    """Tell whether a dataset stands there, complete or not."""
+    """Return whether a dataset exists there, complete or not."""
     # Its own parts: other programs write Zarr groups too, and none of theirs is to be replaced.
     return any((path / name).is_file() for name in PARTS)
 

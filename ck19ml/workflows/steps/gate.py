@@ -63,18 +63,18 @@ class Comparison:
 
     @property
     def enough(self) -> bool:
-        """Whether there are units enough to decide."""
+        """True if there are units enough to decide."""
         return len(self.mine) >= GATE_UNITS
 
     @property
     def better(self) -> bool:
-        """Whether mine is better by more than chance."""
+        """True if mine is better by more than chance."""
         return self.enough and self.p <= GATE_LEVEL
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version became champion, and the sentence that says why."""
+    """Verdict on a version, and the sentence that says why."""
 
     promoted: bool
     reason: str

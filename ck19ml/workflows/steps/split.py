@@ -84,7 +84,7 @@ class Split:
 
     @property
     def gated(self) -> bool:
-        """Whether wells are set aside for the gate."""
+        """True if wells are set aside for the gate."""
         return bool((self.wells["role"] == GATE).any())
 
     @property
