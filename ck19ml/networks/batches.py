@@ -155,7 +155,7 @@ def load_patches(
     return Patches(dataset.read(rows), dataset.read_masks(rows) if masked else None)
 
 
-class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
+class Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
     """Base of all batches: an order that can be drawn again when a training resumes."""
 
     def __init__(
@@ -208,7 +208,7 @@ class _Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
             self.rng.bit_generator.state = state["rng"]
 
 
-class Batches(_Shuffled):
+class Batches(Shuffled):
     """Batches of patches with their targets; without targets each patch is its own target.
 
     Parameters
@@ -251,7 +251,7 @@ class Batches(_Shuffled):
         return (x, y) if self.class_weights is None else (x, y, self.class_weights[y])
 
 
-class ArrayBatches(_Shuffled):
+class ArrayBatches(Shuffled):
     """Batches of arrays of equal length: features, targets and, if given, sample weights."""
 
     def __init__(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ck19ml.errors import TrialFailed
 from ck19ml.networks.architectures import Network
-from ck19ml.networks.batches import AnyPatches, ArrayBatches
+from ck19ml.networks.batches import AnyPatches, ArrayBatches, Shuffled
 from ck19ml.networks.callbacks import HeldOut, Report, Reporter
 from ck19ml.networks.checkpoint import Checkpoint, Keeper, State, fits, read_state, restore_network
 from ck19ml.networks.settings import FitSettings, Mode
@@ -119,7 +119,8 @@ def fit(
         # Seeded from Python's generator, see `seed_everything`.
         rng = np.random.default_rng(random.getrandbits(64))
         train = ArrayBatches(train, settings.batch_size, rng)
-    train.at_least(settings.least_steps)
+    if isinstance(train, Shuffled):  # a mask network's examples are made anew in each epoch
+        train.at_least(settings.least_steps)
     held_out = None
     if isinstance(validation, tuple):
         validation = ArrayBatches(validation, HELD_OUT_BATCH)

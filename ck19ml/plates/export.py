@@ -19,7 +19,7 @@ SMALLEST_LEVEL = 256
 """A field is halved until its longer side is at most so many pixels."""
 
 SHOWN_PERCENTILE = 99.8
-"""Quantile that a viewer shows as brightest at first: few pixels of a field, its brightest, lie above it."""
+"""Percentile that a viewer shows as brightest at first: few pixels of a field lie above it."""
 
 
 def export_plate(

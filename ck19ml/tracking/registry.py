@@ -27,8 +27,8 @@ MASK_LOADERS = (MaskNetwork.__module__, "ck19ml.mask_network")
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 REQUIREMENTS = (
-    "imagecodecs", "keras", "numpy", "opencv-python-headless", "pandas", "pydantic", "pyyaml",
-    "regex", "scikit-image", "scikit-learn", "scipy", "tifffile", "zarr",
+    "imagecodecs", "keras", "numpy", "opencv-python-headless", "pandas", "pyarrow", "pydantic",
+    "pyyaml", "regex", "scikit-image", "scikit-learn", "scipy", "tifffile", "zarr",
 )  # fmt: skip
 """Packages that scoring imports beside the backend, pinned to the versions that trained."""
 

@@ -1,6 +1,7 @@
 """Bad input that only a whole process meets: libraries, streams, the store, permissions."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -59,7 +60,7 @@ def test_bad_input_of_a_process(name: str, work_with_models: Path, made_store: P
     assert (found.returncode, found.stdout) == (case.code, ""), found.stderr
     one_line(found.stderr, case.says)
     if case.command in ("prepare", "layout"):  # the networks' library says more when it loads
-        assert found.stderr.count("\n") == 1
+        assert not re.search("tensorflow|keras|cuda|onednn", found.stderr, re.IGNORECASE)
     assert contents(work_with_models) == before
 
 

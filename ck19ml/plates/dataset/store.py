@@ -104,7 +104,7 @@ class Dataset:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Settings that turn raw fields into patches and masks: mask, patch_size, background, bit_depth."""
+        """Settings from raw fields to masks: mask, patch_size, background, bit_depth."""
         return dict(self.info["parameters"])
 
     @property
@@ -158,7 +158,7 @@ class Dataset:
         return self.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
 
     def seen(self, table: pd.DataFrame, hashes: frozenset[str]) -> NDArray[np.bool_]:
-        """Return whether the wells of a table's rows (plate, well), (n,), have one of these hashes."""
+        """Return whether the wells of a table's rows (plate, well) have a hash of these, (n,)."""
         own = self.wells.set_index(WELL)["sha256"].reindex(pd.MultiIndex.from_frame(table[WELL]))
         return np.asarray(own.isin(hashes), dtype=np.bool_)
 
