@@ -186,7 +186,7 @@ MADE_FOR_OTHERS = {
         "tune -c w.yaml --storage scores.csv", ("scores.csv", "journal"), spoil=TUNED
     ),
     "is tuned on, with a picture as the journal": Case(
-        "tune -c w.yaml --storage x", ("x is not", "journal"),
+        "tune -c w.yaml --storage x", ("x has lines", "journal"),
         spoil=both(TUNED, write("x", bytes(range(256)))),
     ),
     "has one class, to tune on": Case("tune -c t.yaml", ("d.zarr", "only OVA"), 2),

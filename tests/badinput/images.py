@@ -226,10 +226,10 @@ IMAGES = {
         PREPARE, ("plate", "Permission denied"), spoil=mode("plate", 0), as_user=True
     ),
     "every image is bad, and skipped": Case(
-        f"{PREPARE} --skip-bad", ("plate", "none"), spoil=all_bad
+        f"{PREPARE} --skip-bad", ("plate", "all 3 fields have problems"), spoil=all_bad
     ),
     "every field is empty": Case(
-        PREPARE, ("plate", "no cell found", "6 in 3 wells"), spoil=constant_plate
+        PREPARE, ("plate", "no cell found", "6 problems in 3 wells"), spoil=constant_plate
     ),
     "every field is saturated": Case(
         PREPARE, ("plate", "100.0% of the pixels"), spoil=saturated_plate

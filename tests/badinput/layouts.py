@@ -99,7 +99,7 @@ TABLES = {
     "has blank lines only": Case(PREPARE, ("layout.csv", "empty"), spoil=csv("\n\n \n")),
     "has commas only": Case(PREPARE, ("layout.csv",), spoil=csv(",,,\n,,,\n")),
     "lacks a well": Case(
-        PREPARE, ("plate: expected each well with images", "B01"),
+        PREPARE, ("plate: the layout lacks B01",),
         spoil=csv(HEADER + "A01,OVA,,,\nA02,OVA,,,\n"),
     ),
     "lacks a column": Case(PREPARE, ("stimulation", "layout.csv"), spoil=csv("well\nA01\n")),

@@ -144,7 +144,7 @@ ASKED = {
         "classifier -c c.yaml -s dataset=wells.zarr -s encoder=models:/no/1", ("models:/no/1",)
     ),
     "predict: a camera of other bits": Case(
-        PREDICT, ("wells", "12-bit", "16 bits"), spoil=write("wells/plate.yaml", "bit_depth: 16")
+        PREDICT, ("wells", "12 bits", "16-bit"), spoil=write("wells/plate.yaml", "bit_depth: 16")
     ),
     "predict: a field smaller than a patch": Case(
         f"predict {CLASSIFIER} plate --out new.csv", ("plate", "64")

@@ -82,7 +82,7 @@ NAMES = {
     ),
     "a plate without a dataset": Case("prepare plate", ("'plate'", "dataset"), 2),
     "a field smaller than a patch": Case(
-        "prepare plate new.zarr", ("192 x 192", "40 x 40", "smaller patch size")
+        "prepare plate new.zarr", ("192 x 192", "40 x 40", "--patch-size")
     ),
 }  # fmt: skip
 

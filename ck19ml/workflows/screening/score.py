@@ -51,7 +51,7 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
     """
     if card.kind not in ("classifier", "regressor"):
         raise ConfigError(
-            f"the {card.kind} of {card.dataset['name']} gives no score: use a classifier or a "
+            f"the {card.kind} of {card.dataset['name']} gives no score; use a classifier or a "
             "regressor, or write its features with 'ck19ml features'"
         )
     overlap = dict(zip(card.classes, card.rules.class_overlap, strict=True))
