@@ -1,5 +1,6 @@
 """A model folder runs nothing that came with it."""
 
+import csv
 import json
 import zipfile
 from pathlib import Path
@@ -143,8 +144,8 @@ def test_class_names_that_are_paths_and_formulas(model: Path, tiny_plate: Path) 
     before = set(model.parent.rglob("*"))
     assert predict(model, tiny_plate).code == 0
     assert {path.name for path in set(model.parent.rglob("*")) - before} == {"scores.csv"}
-    rows = (model.parent / "scores.csv").read_text().splitlines()
-    stated = {row.split(",")[4] for row in rows[1:]}
+    with (model.parent / "scores.csv").open(newline="") as file:
+        stated = {row["stimulation"] for row in csv.DictReader(file)}
     assert stated <= {"../../../etc/passwd", "'=1+1", "<b>"}
 
 

@@ -56,7 +56,7 @@ def test_other_databases_are_refused(url: str) -> None:
 def test_a_database_that_is_not_there_is_said_in_one_line() -> None:
     url = "postgresql://someone:secret@127.0.0.1:1/nothing"
     with (
-        pytest.raises(Ck19Error, match=r"the study's database postgresql://127") as told,
+        pytest.raises(Ck19Error, match=r"the study's database at postgresql://127") as told,
         tuning.open_study(url, "s", seed=1, first={}),
     ):
         pass

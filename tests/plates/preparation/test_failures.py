@@ -98,14 +98,14 @@ def test_a_dataset_that_stood_there_goes_when_its_successor_is_whole(
 
 def test_wells_that_the_layout_lacks_are_named(plate: Plate, tmp_path: Path) -> None:
     before = contents(tmp_path)
-    with pytest.raises(PlateError, match=r"expected each well .* found none for B11; add"):
+    with pytest.raises(PlateError, match="the layout lacks B11, which have images; add"):
         prepared(plate, tmp_path / "d.zarr", labels(["A03"]))
     assert contents(tmp_path) == before
 
 
 def test_a_patch_larger_than_the_field_is_refused(plate: Plate, tmp_path: Path) -> None:
     before = contents(tmp_path)
-    with pytest.raises(PlateError, match="at least 48 x 48 pixels, found 40 x 40"):
+    with pytest.raises(PlateError, match="40 x 40 pixels, smaller than a patch of 48 x 48"):
         prepared(plate, tmp_path / "d.zarr", patch_size=48)
     assert contents(tmp_path) == before
 

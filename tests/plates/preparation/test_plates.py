@@ -83,7 +83,7 @@ def test_two_plates_of_one_name_are_refused(sources: list[Source], tmp_path: Pat
     (tmp_path / "more").mkdir()
     twin = plate(tmp_path / "more", "CK21", "OVA", 3)
     before = contents(tmp_path)
-    with pytest.raises(PlateError, match=r"different names, found 'CK21' in .* and in ") as caught:
+    with pytest.raises(PlateError, match=r"two plates are named 'CK21': .* and ") as caught:
         prepare_plates([*sources, twin], tmp_path / "d.zarr", SMALL)
     assert str(twin.plate.folder) in str(caught.value)
     assert contents(tmp_path) == before
@@ -93,7 +93,7 @@ def test_plates_of_two_sizes_are_refused(sources: list[Source], tmp_path: Path) 
     for field in sources[0].plate.fields:
         write_image(field.dc, grey(1, (SIDE, 32)))
         write_image(field.tcell, grey(2, (SIDE, 32)))
-    with pytest.raises(PlateError, match=r"CK22: expected fields of 40 x 40 .* found 40 x 32"):
+    with pytest.raises(PlateError, match=r"CK22 has fields of 40 x 32 pixels, but .* of 40 x 40"):
         prepare_plates(sources, tmp_path / "d.zarr", SMALL)
 
 
@@ -106,7 +106,7 @@ def test_plates_of_two_cameras_are_refused(sources: list[Source], tmp_path: Path
 
 def test_one_layout_does_not_hold_for_several_plates(sources: list[Source], tmp_path: Path) -> None:
     config = PrepareConfig(patch_size=16, layout=tmp_path / "CK21" / "layout.csv")
-    with pytest.raises(ConfigError, match="each plate's own layout"):
+    with pytest.raises(ConfigError, match="each needs its own layout"):
         prepare.prepare([source.plate for source in sources], tmp_path / "d.zarr", config)
 
 
