@@ -68,6 +68,11 @@ def test_a_layout_reads_back_equal(tmp_path: Path, compound: str) -> None:
     pd.testing.assert_frame_equal(read_layout(tmp_path / "layout.csv"), layout)
 
 
+def test_a_dash_is_no_compound(tmp_path: Path) -> None:
+    (tmp_path / "layout.csv").write_text("well,stimulation,compound\nA01,OVA,-\n")
+    assert read_layout(tmp_path / "layout.csv")["compound"].tolist() == [""]
+
+
 def test_tables_of_commands_go_the_same_way(tmp_path: Path) -> None:
     table = pd.DataFrame({"well": ["A01"], "compound": [FORMULAS[0]], "overlap": [0.5]})
     write_csv(table, tmp_path / "scores.csv")

@@ -220,6 +220,7 @@ class TestTheReport:
         assert len(lines) == 17, "of the plate, of its problems and one error"
         assert lines[-1].startswith("error: the plate has 10 problems in ")
         assert "and 7 more; correct them, or use --skip-bad" in lines[-1]
+        assert all("plate" in line for line in lines[-11:-1]), "the ten problems"
         assert not any(line.startswith("error") for line in lines[:-1])
         assert contents(tmp_path) == before
 
