@@ -4,7 +4,7 @@ import pandas as pd
 
 from ck19ml.core.wells import place, plate_format
 from ck19ml.plates.folder import Plate, some
-from ck19ml.plates.layouts.table import LayoutReading
+from ck19ml.plates.layouts.records import LayoutReading
 
 ASSUMED = "assumed"
 

@@ -9,7 +9,7 @@ from ck19ml.core.simulation.parameters import Parameters
 from ck19ml.core.simulation.position import terms_of
 from ck19ml.core.wells import FORMATS, parse_well, place
 from ck19ml.errors import PlateError
-from ck19ml.plates.layouts.table import LAYOUT_COLUMNS
+from ck19ml.plates.layouts.records import LAYOUT_COLUMNS
 
 ODD_PLATE = "CK19"
 """The plate whose published overlaps contradict the instrument in some wells."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from ck19ml.plates.layouts.table import WellRecord, as_layout
+from ck19ml.plates.layouts.records import WellRecord, as_layout
 
 SIDE = 40
 """Side of a field: two patches of 16 pixels each way, and a margin of 8."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ck19ml.files.csv_text import as_meant, read_csv, to_csv
 from ck19ml.files.writing import write_csv
 from ck19ml.plates.layouts.reading import read_layout, write_layout
-from ck19ml.plates.layouts.table import WellRecord, as_layout
+from ck19ml.plates.layouts.records import WellRecord, as_layout
 from tests.command import ck19ml
 from tests.places import ROOT
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ck19ml.core.wells import ROW_NAMES, well_name
 from ck19ml.errors import ConfigError
-from ck19ml.plates.layouts.table import WellRecord, as_layout
+from ck19ml.plates.layouts.records import WellRecord, as_layout
 
 BuiltinName = Literal["ck19", "ck21", "ck22"]
 

@@ -14,13 +14,8 @@ from ck19ml.files.csv_text import to_csv
 from ck19ml.files.reading import require_file
 from ck19ml.plates.layouts.builtin import BuiltinName, builtin_layout
 from ck19ml.plates.layouts.delimited import read_delimited
-from ck19ml.plates.layouts.table import (
-    LAYOUT_COLUMNS,
-    LayoutReading,
-    Table,
-    layout_of_table,
-    listed,
-)
+from ck19ml.plates.layouts.records import LAYOUT_COLUMNS, LayoutReading, listed
+from ck19ml.plates.layouts.table import Table, layout_of_table
 
 __all__ = [
     "LAYOUT_COLUMNS",

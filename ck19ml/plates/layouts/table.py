@@ -1,14 +1,11 @@
-"""The table that a layout is: its columns, its checks, and what was concluded."""
+"""A table of text as a file holds it, and the layout that its columns say."""
 
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-import pandas as pd
-
-from ck19ml.core.wells import parse_well, place, well_name
+from ck19ml.core.wells import parse_well, well_name
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.plates.layouts.amounts import (
     Unit,
@@ -16,16 +13,14 @@ from ck19ml.plates.layouts.amounts import (
     has_decimal_commas,
     has_decimal_dots,
     parse_um,
-    rounded,
 )
-from ck19ml.plates.layouts.vocabulary import kind_of_label, one_spelling
+from ck19ml.plates.layouts.records import LAYOUT_COLUMNS, LayoutReading, WellRecord, listed, settled
+from ck19ml.plates.layouts.vocabulary import kind_of_label
 
-LAYOUT_COLUMNS = ("well", "stimulation", "compound", "concentration_um", "control")
 REQUIRED_COLUMNS = ("well", "stimulation")
 NOT_GIVEN = "not given"
 """Stimulation of all wells where a table with compounds names none."""
 
-_SHOWN = 5
 _T = TypeVar("_T")
 _CONTROLS = {"": "", "-": "", "no": "", "none": ""}
 _NO_COMPOUND = ("-", "–", "—")
@@ -37,32 +32,6 @@ _SPELLINGS = {
     "control": ("control",),
 }
 _CONCENTRATION = re.compile(r"(?:compound |drug )?conc(?:entration)?s?\b.*|dose\b.*", re.I)
-
-
-class WellRecord(NamedTuple):
-    """One row of a layout; `concentration_um` in uM, NaN where there is no compound."""
-
-    well: str
-    stimulation: str
-    compound: str = ""
-    concentration_um: float = math.nan
-    control: str = ""
-
-
-@dataclass(frozen=True)
-class LayoutReading:
-    """A layout, and what was concluded from the file that it comes from.
-
-    Attributes
-    ----------
-    layout : pandas.DataFrame
-        See `as_layout`.
-    notes : list of str
-        One sentence each.
-    """
-
-    layout: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -85,60 +54,6 @@ class Table:
     columns: dict[str, list[str]]
     places: list[str]
     dot_is_decimal: bool = False
-
-
-def as_layout(records: Iterable[WellRecord]) -> pd.DataFrame:
-    """Make a layout of well records: explicit dtypes, sorted by row and column.
-
-    Parameters
-    ----------
-    records : iterable of WellRecord
-        Wells written as ``A03``, each once.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns well, stimulation, compound, concentration_um and control: str but for the
-        concentration, which is float64 in uM.
-    """
-    rows = sorted(records, key=lambda record: place(record.well))
-    frame = pd.DataFrame(rows, columns=list(LAYOUT_COLUMNS))
-    return frame.astype(dict.fromkeys(LAYOUT_COLUMNS, "str") | {"concentration_um": "float64"})
-
-
-def settled(records: Sequence[WellRecord]) -> LayoutReading:
-    """Make a layout of records as people write them, grids and tables alike.
-
-    Labels that differ only in how they are typed become one, concentrations that differ only by
-    arithmetic too, and a compound at concentration 0 is the vehicle.
-    """
-    stimulations, notes = one_spelling([record.stimulation for record in records])
-    compounds, more = one_spelling([record.compound for record in records])
-    each = [
-        record._replace(
-            stimulation=stimulation,
-            compound=compound,
-            concentration_um=rounded(record.concentration_um),
-        )
-        for record, stimulation, compound in zip(records, stimulations, compounds, strict=True)
-    ]
-    zero = [record.well for record in each if record.compound and record.concentration_um == 0]
-    if zero:
-        more.append(f"concentration 0 is the vehicle: {listed(zero)}")
-    return LayoutReading(as_layout(_vehicle_at_zero(record) for record in each), notes + more)
-
-
-def _vehicle_at_zero(record: WellRecord) -> WellRecord:
-    if record.compound and record.concentration_um == 0:
-        return record._replace(compound="", concentration_um=math.nan, control="vehicle")
-    return record
-
-
-def listed(items: Sequence[object]) -> str:
-    """Write out at most five items, then how many more there are."""
-    shown = ", ".join(str(item) for item in items[:_SHOWN])
-    rest = len(items) - _SHOWN
-    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def make_table(

@@ -11,14 +11,8 @@ from ck19ml.errors import PlateError
 from ck19ml.files.reading import require_file
 from ck19ml.plates.formats.ome_zarr import PATH, attributes_of
 from ck19ml.plates.layouts.delimited import MAX_TEXT_BYTES, read_delimited
-from ck19ml.plates.layouts.table import (
-    LAYOUT_COLUMNS,
-    LayoutReading,
-    Table,
-    WellRecord,
-    as_layout,
-    layout_of_table,
-)
+from ck19ml.plates.layouts.records import LAYOUT_COLUMNS, LayoutReading, WellRecord, as_layout
+from ck19ml.plates.layouts.table import Table, layout_of_table
 from ck19ml.plates.metadata.ome_zarr import KEY
 
 CONDITIONS = "condition_table"

@@ -162,8 +162,10 @@ def _write(
     `found` holds the cells of the whole field: what else is to be known of them is measured here.
     """
     size, levels = task.preparation.patch_size, task.masks.levels
+    seen = [cut(plane, size) for plane in even]
+    maximum = 2**task.description.bit_depth - 1
     apart: list[NDArray[Any]] = [
-        raise_background(cut(plane, size), level) for plane, level in zip(even, levels, strict=True)
+        raise_background(part, level) for part, level in zip(seen, levels, strict=True)
     ]
     parts = [cut(mask, size) for mask in found.masks]
     dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
@@ -180,7 +182,7 @@ def _write(
     measured = quality.measure(
         raw,
         found,
-        maximum=2**task.description.bit_depth - 1,
+        maximum=maximum,
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
     )
@@ -191,9 +193,7 @@ def _write(
         whole = found.masks[:, :rows, task.shape[1] - columns_px :]
         measured[BEYOND_CHANCE] = float(chance.by_chance(np.moveaxis(whole, 0, -1)[None]).z[0])
     write_field(task.folder, task.index, patches, masks)
-    seen = np.moveaxis(np.stack([cut(plane, size) for plane in even]), 0, -1)
-    maximum = 2**task.description.bit_depth - 1
-    values = measure(seen, each, CHANNELS, maximum)
+    values = measure(np.moveaxis(np.stack(seen), 0, -1), each, CHANNELS, maximum)
     partial_dataset.save_measurements(task.folder, task.index, values)
     record = partial_dataset.Record(
         columns={name: values.tolist() for name, values in columns.items()},

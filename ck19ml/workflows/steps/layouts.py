@@ -7,7 +7,7 @@ import pandas as pd
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Plate
 from ck19ml.plates.layouts.reading import open_layout
-from ck19ml.plates.layouts.table import LayoutReading
+from ck19ml.plates.layouts.records import LayoutReading
 from ck19ml.plates.layouts.zarr_plate import zarr_layout
 
 LAYOUT_NAMES = ("layout.csv", "layout.xlsx", "layout.toml")

@@ -11,7 +11,7 @@ from ck19ml.plates.layouts.reading import (
     choose_wells,
     confounding,
 )
-from ck19ml.plates.layouts.table import WellRecord, as_layout
+from ck19ml.plates.layouts.records import WellRecord, as_layout
 
 
 @pytest.mark.parametrize("name", ["ck19", "ck21"])

@@ -19,7 +19,7 @@ from ck19ml.plates.layouts.reading import (
     read_layout,
     write_layout,
 )
-from ck19ml.plates.layouts.table import WellRecord, as_layout
+from ck19ml.plates.layouts.records import WellRecord, as_layout
 from ck19ml.plates.layouts.vocabulary import kind_of_label, one_spelling
 from tests.places import REFERENCE
 

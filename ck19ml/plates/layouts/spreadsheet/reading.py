@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ck19ml.errors import PlateError
+from ck19ml.plates.layouts.records import LayoutReading, WellRecord, listed, settled
 from ck19ml.plates.layouts.spreadsheet.doses import (
     DoseLine,
     assign_doses,
@@ -32,13 +33,7 @@ from ck19ml.plates.layouts.spreadsheet.stimulations import (
     find_label_lines,
 )
 from ck19ml.plates.layouts.spreadsheet.wells import legend_of, read_wells, remarks
-from ck19ml.plates.layouts.table import (
-    LayoutReading,
-    WellRecord,
-    layout_of_table,
-    listed,
-    settled,
-)
+from ck19ml.plates.layouts.table import layout_of_table
 
 
 @dataclass(frozen=True)

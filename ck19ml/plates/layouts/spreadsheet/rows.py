@@ -5,16 +5,10 @@ from pathlib import Path
 
 from ck19ml.core.wells import parse_well
 from ck19ml.errors import PlateError
+from ck19ml.plates.layouts.records import listed
 from ck19ml.plates.layouts.spreadsheet.grid import letter_runs, number_runs
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet
-from ck19ml.plates.layouts.table import (
-    REQUIRED_COLUMNS,
-    Table,
-    find_columns,
-    is_header,
-    listed,
-    make_table,
-)
+from ck19ml.plates.layouts.table import REQUIRED_COLUMNS, Table, find_columns, is_header, make_table
 
 
 def find_table(

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ck19ml.plates.layouts.amounts import Amount, parse_amount
+from ck19ml.plates.layouts.records import listed
 from ck19ml.plates.layouts.spreadsheet.grid import Grid
 from ck19ml.plates.layouts.spreadsheet.sheet import Place, Sheet, UndecidedError
-from ck19ml.plates.layouts.table import listed
 from ck19ml.plates.layouts.vocabulary import (
     WellKind,
     is_letter_mark,
