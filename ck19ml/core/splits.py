@@ -78,7 +78,7 @@ def split_wells(
     test: float,
     rng: np.random.Generator,
 ) -> NDArray[np.str_]:
-    """Give each well a role, with each stimulation in the same proportion in every role.
+    """Assign a role to each well, with each stimulation in the same proportion in every role.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def split_groups(
     test: float,
     seed: int,
 ) -> NDArray[np.str_]:
-    """Give whole groups of wells (plates, columns) a role, like `split_wells`.
+    """Assign roles to whole groups of wells (plates, columns), like `split_wells`.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def fold_groups(
     fold: int,
     seed: int,
 ) -> NDArray[np.str_]:
-    """Give the groups of one fold the role ``test``, and others the remaining roles.
+    """Assign the role ``test`` to the groups of one fold, and the other roles to the rest.
 
     Over all folds each group is tested once.
 

@@ -1,4 +1,4 @@
-"""Export a plate as OME-Zarr: what viewers such as napari open as one plate."""
+"""Export a plate as OME-Zarr, which viewers such as napari open as one plate."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.metadata.ome_zarr import KEY
 
 SMALLEST_LEVEL = 256
-"""A field is halved until its longer side is at most so many pixels."""
+"""Largest side of the coarsest level of a pyramid, pixels."""
 
 SHOWN_PERCENTILE = 99.8
 """Percentile that a viewer shows as brightest at first: few pixels of a field lie above it."""
@@ -48,8 +48,8 @@ def export_plate(
     Raises
     ------
     PlateError
-        If something stands at the target, a file cannot be read, the folder holds several plates,
-        or the target cannot be written.
+        If the target exists and may not be replaced, a file cannot be read, the folder holds
+        several plates, or the target cannot be written.
 
     References
     ----------
@@ -66,7 +66,7 @@ def _require_one_plate(plate: Plate) -> None:
     names = sorted({field.plate for field in plate.fields})
     if len(names) != 1:
         raise PlateError(
-            f"{plate.folder}: expected the images of one plate, found "
+            f"{plate.folder} must hold the images of one plate, found "
             f"{', '.join(names) or 'none'}; put each plate into a folder of its own"
         )
 

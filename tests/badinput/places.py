@@ -84,13 +84,13 @@ A_FOLDER = {
 
 OTHERS = {
     "prepare over the plate": Case(
-        PREPARE.format("plate"), ("plate", "expected a dataset or nothing"), 2
+        PREPARE.format("plate"), ("plate", "not a ck19ml dataset"), 2
     ),
     "prepare over the plate, overwriting": Case(
         f"{PREPARE.format('plate')} --overwrite", ("plate", "would replace"), 2
     ),
     "prepare over a file": Case(
-        PREPARE.format("c.yaml"), ("c.yaml", "expected a dataset or nothing"), 2
+        PREPARE.format("c.yaml"), ("c.yaml", "not a ck19ml dataset"), 2
     ),
     "prepare over what holds the plate": Case(
         "prepare d.zarr/plate d.zarr --patch-size 16 --overwrite", ("d.zarr", "plate"), 2,

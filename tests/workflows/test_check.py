@@ -56,4 +56,4 @@ def test_it_neither_writes_nor_tracks(damaged: tuple[Path, list[str]], workplace
 def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
     ended = ck19ml("check", tmp_path / "nosuch.zarr")
     assert ended.code == 1
-    in_one_line(ended, "expected a prepared dataset", "nosuch.zarr")
+    in_one_line(ended, "there is no prepared dataset", "nosuch.zarr")

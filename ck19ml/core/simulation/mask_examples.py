@@ -1,7 +1,7 @@
 """Examples that a mask network learns from: simulated wells with their true masks, and variations.
 
-Droplets are left out: what one hides cannot be seen, and the simulator's truth holds it.
-`Variation` empties whole images instead, for which the right answer is an empty mask.
+Droplets are left out: the simulator's truth holds the cells that one hides. `Variation` empties
+whole images instead, for which the right answer is an empty mask.
 """
 
 import hashlib

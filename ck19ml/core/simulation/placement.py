@@ -118,7 +118,7 @@ def place_dcs(
 def assign_clumps(
     count: int, clumps: tuple[float, float], rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Give each cell the number of its clump, in ascending order; a single cell is a clump of one.
+    """Assign a clump number to each cell, in ascending order; a single cell is a clump of one.
 
     Parameters
     ----------

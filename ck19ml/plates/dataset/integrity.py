@@ -27,7 +27,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 @dataclass(frozen=True, order=True)
 class Damage:
-    """Something that is not as it was written.
+    """A part of a dataset that differs from what was written.
 
     Attributes
     ----------
@@ -186,7 +186,7 @@ def _array(path: Path, name: str, fields: int, damages: list[Damage]) -> Any:
 def _field(
     arrays: dict[str, Any], index: int, place: dict[str, Any], table: pd.DataFrame | None
 ) -> list[Damage]:
-    """Look at the chunks of one field, and hold its rows of the table to its masks."""
+    """Verify the chunks of one field, and its rows of the table against its masks."""
     damages = []
     at = (str(place["plate"]), str(place["well"]), int(place["field"]))
     for name, array in arrays.items():
@@ -208,7 +208,7 @@ def _field(
 
 
 def _chunk(array: Any, index: int) -> tuple[Any, str]:
-    """Read a field of an array; returns None and what is wrong where that fails."""
+    """Read a field of an array; returns None and the reason if that fails."""
     place = array.store_path / array.metadata.encode_chunk_key((index, 0, 0, 0))
     if not (Path(place.store.root) / place.path).is_file():
         return None, "missing"  # zarr would read zeros
@@ -220,7 +220,7 @@ def _chunk(array: Any, index: int) -> tuple[Any, str]:
 
 
 def _differing(rows: pd.DataFrame, masks: np.ndarray[Any, Any]) -> list[str]:
-    """Name the columns that say something else than the masks that they were measured in."""
+    """Return the columns that differ from what the masks give."""
     measured = vars(overlap.score(masks))
     if len(rows) != len(masks):
         return []  # said of the arrays as a whole

@@ -58,7 +58,7 @@ LATER: dict[str, Rule] = {
 
 
 def violations(table: pd.DataFrame) -> list[tuple[str, str, pd.Series | None]]:
-    """Find the columns that do not hold to the rules.
+    """Find the columns that break a rule.
 
     Returns
     -------
@@ -72,11 +72,11 @@ def violations(table: pd.DataFrame) -> list[tuple[str, str, pd.Series | None]]:
             if name in NEEDED:
                 found.append((name, "missing", None))
         elif not has_type(table[name]):
-            found.append((name, f"expected {expected}, found {table[name].dtype}", None))
+            found.append((name, f"must be {expected}, found {table[name].dtype}", None))
         else:
             wrong = ~holds(table[name]).fillna(False).astype(bool)
             if wrong.any():
                 example = table.loc[wrong, name].iloc[0]
-                text = f"expected {expected}, found {str(example)[:40]!r}"
+                text = f"must be {expected}, found {str(example)[:40]!r}"
                 found.append((name, text, wrong))
     return found

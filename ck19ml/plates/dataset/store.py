@@ -129,8 +129,7 @@ class Dataset:
             return self
         if target not in self.table:
             raise PlateError(
-                f"{self.path}: expected the column {target}, found none; prepare the plate again "
-                "with --overwrite"
+                f"{self.path} has no column {target}; prepare the plate again with --overwrite"
             )
         return replace(self, table=self.table.assign(overlap=self.table[target]))
 
@@ -181,7 +180,7 @@ def open_dataset(path: Path) -> Dataset:
         info = read_json(path / "dataset.json")
         if info.get("format") != FORMAT:
             raise PlateError(
-                f"{path}: expected dataset format {FORMAT}, found {info.get('format')}; {AGAIN}"
+                f"{path} is a dataset of format {info.get('format')}, not {FORMAT}; {AGAIN}"
             )
         if missing := sorted(NEEDED - set(info)):
             raise ValueError(f"dataset.json lacks {', '.join(missing)}")
@@ -217,13 +216,13 @@ def _rows_of(array: Any, rows: NDArray[np.integer]) -> NDArray[Any]:
 def _damaged(path: Path, reason: object) -> PlateError:
     text = " ".join(str(reason).split())[:120]
     return PlateError(
-        f"{path}: expected a complete dataset, found a damaged one ({text}); 'ck19ml check {path}' "
-        f"says which wells, and {AGAIN}"
+        f"{path} is a damaged or incomplete dataset ({text}); 'ck19ml check {path}' "
+        f"names the wells; {AGAIN}"
     )
 
 
 def _require_as_written(path: Path, info: dict[str, Any]) -> None:
-    """Hold the tables and ``dataset.json`` to their hashes; older datasets have none."""
+    """Verify the tables and ``dataset.json`` against their hashes; older datasets have none."""
     if SEAL in info and info[SEAL] != seal(info):
         raise ValueError("dataset.json was changed")
     for name in TABLES:
@@ -237,11 +236,13 @@ def _require_parameters(found: Any) -> None:
         raise ValueError(f"the parameters in dataset.json lack {what}")
     for name in sorted(PARAMETERS - {"mask"}):
         if not isinstance(found[name], int):
-            raise ValueError(f"expected a number as {name} in dataset.json, found {found[name]!r}")
+            raise ValueError(
+                f"{name} in dataset.json must be a whole number, found {found[name]!r}"
+            )
 
 
 def _require_columns(table: pd.DataFrame, fields: pd.DataFrame) -> None:
-    """Hold the tables to what every command takes for granted."""
+    """Require of the tables what every command takes for granted."""
     if not len(table):
         raise ValueError("no rows in patches.parquet")
     for name, what, _ in violations(table):
@@ -260,7 +261,7 @@ def _require_whole(array: Any, name: str, patches: int) -> None:
 
 
 def require_dataset(path: Path) -> None:
-    """Refuse a place where no dataset stands, complete or not.
+    """Refuse a path without a dataset, complete or not.
 
     Raises
     ------
@@ -268,8 +269,7 @@ def require_dataset(path: Path) -> None:
     """
     if not is_dataset_folder(path):
         raise PlateError(
-            f"expected a prepared dataset at {path}, found none; make it by "
-            f"'ck19ml prepare PLATE {path}'"
+            f"there is no prepared dataset at {path}; make it by 'ck19ml prepare PLATE {path}'"
         )
 
 
@@ -280,7 +280,7 @@ def is_dataset_folder(path: Path) -> bool:
 
 
 def require_replaceable(target: Path) -> None:
-    """Refuse a place where anything but a dataset stands.
+    """Refuse a path that holds anything but a dataset.
 
     Raises
     ------
@@ -292,9 +292,7 @@ def require_replaceable(target: Path) -> None:
     if not target.exists() or empty or is_dataset_folder(target):
         return
     what = "a folder of other files" if target.is_dir() else "a file"
-    raise ConfigError(
-        f"expected a dataset or nothing at {target}, found {what}; choose another dataset name"
-    )
+    raise ConfigError(f"{target} is {what} and not a ck19ml dataset; choose another name")
 
 
 def write_tables(

@@ -115,15 +115,15 @@ NAMED: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "another mask": (lambda d: rewrite(d, masks=1), "masks", "values differ from those written"),
     "an overlap of 1.5": (
         lambda d: edit_table(d, "tcell_overlap", 1.5, honest=False),
-        "patches.parquet", "column tcell_overlap: expected 0 to 1, found '1.5'",
+        "patches.parquet", "column tcell_overlap: must be 0 to 1, found '1.5'",
     ),
     "an overlap that is none": (
         lambda d: edit_table(d, "overlap_expected", np.nan, honest=False),
-        "patches.parquet", "column overlap_expected: expected 0 to 1, found 'nan'",
+        "patches.parquet", "column overlap_expected: must be 0 to 1, found 'nan'",
     ),
     "an unknown control": (
         lambda d: edit_table(d, "control", "positive", honest=False),
-        "patches.parquet", "column control: expected a control or none, found 'positive'",
+        "patches.parquet", "column control: must be a control or none, found 'positive'",
     ),
     "areas of another mask": (
         lambda d: edit_table(d, "dc_area_px", 3, honest=False),
@@ -169,7 +169,7 @@ EVERYWHERE: dict[str, tuple[Callable[[Path], object], str, str]] = {
             .to_parquet(d / "patches.parquet"),
             reseal(d, "patches.parquet"),
         ),
-        "patches.parquet", "column dc_area_px: expected 0 or more, found float64",
+        "patches.parquet", "column dc_area_px: must be 0 or more, found float64",
     ),
     "an array without its description": (
         lambda d: (d / "masks" / "zarr.json").unlink(), "masks", "cannot be opened",
@@ -244,5 +244,5 @@ def test_reading_damaged_pixels_names_the_command_that_says_which(dataset: Path)
 
 
 def test_where_there_is_no_dataset_there_is_nothing_to_examine(tmp_path: Path) -> None:
-    with pytest.raises(PlateError, match="expected a prepared dataset"):
+    with pytest.raises(PlateError, match="there is no prepared dataset"):
         examine(tmp_path)

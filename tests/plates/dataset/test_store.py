@@ -186,7 +186,7 @@ def test_damaged_pixels_are_refused_when_they_are_read(
     damage(chunk(written, name))
     dataset = open_dataset(written)
     read = dataset.read if name == "patches" else dataset.read_masks
-    with pytest.raises(PlateError, match=r"plate\.zarr: expected a complete dataset"):
+    with pytest.raises(PlateError, match=r"plate\.zarr is a damaged or incomplete dataset"):
         read(np.arange(ROWS))
 
 
@@ -214,7 +214,7 @@ class TestReplacing:
         (tmp_path / "file").write_text("x")
         (tmp_path / "folder").mkdir()
         (tmp_path / "folder" / "plate.tif").write_text("x")
-        with pytest.raises(ConfigError, match=r"expected a dataset or nothing at .*, found a"):
+        with pytest.raises(ConfigError, match=r"is a .* and not a ck19ml dataset"):
             require_replaceable(tmp_path / name)
 
 

@@ -116,9 +116,9 @@ def test_nothing_but_a_dataset_is_ever_replaced(plate: Plate, tmp_path: Path, ta
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").write_text("x")
     before = contents(tmp_path)
-    with pytest.raises(ConfigError, match="expected a dataset or nothing"):
+    with pytest.raises(ConfigError, match="not a ck19ml dataset"):
         prepared(plate, tmp_path / target)
-    with pytest.raises(ConfigError, match="expected a dataset or nothing"):
+    with pytest.raises(ConfigError, match="not a ck19ml dataset"):
         open_prepared([Source(plate, LAYOUT)], tmp_path / target, Preparation(patch_size=16))
     assert contents(tmp_path) == before
 

@@ -294,7 +294,9 @@ class TestWhatIsDone:
     ) -> None:
         target = prepared(plate, tmp_path / "d.zarr").path
         (target / "dataset.json").unlink()
-        with pytest.raises(PlateError, match=r"damaged one \(no dataset.json\); .*--overwrite"):
+        with pytest.raises(
+            PlateError, match=r"incomplete dataset \(no dataset.json\); .*--overwrite"
+        ):
             found(plate, target)
 
 
