@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args, get_type_hints
 
 import yaml
@@ -36,14 +36,32 @@ def pages() -> dict[str, str]:
     """Return the text of each generated page by its file name."""
     return {
         "configs.md": "\n".join([CONFIGS, *map(_section, config_kinds())]),
-        "plate-yaml.md": "\n".join([PLATE_YAML, *_table(PlateDescription)]),
+        "plate-yaml.md": "\n".join(
+            [
+                PLATE_YAML,
+                *_table(PlateDescription),
+                "",
+                *map(_section, _with_inner(_inner(PlateDescription))),
+            ]
+        ),
     }
 
 
 def config_kinds() -> Iterator[type]:
     """Yield the config of each command, then all that are values of their keys, each once."""
+    yield from _with_inner(_commands())
+
+
+def _commands() -> Iterator[type]:
     exported = [value for _, value in sorted(vars(configs).items()) if inspect.isclass(value)]
-    left = [kind for kind in exported if "he command ``" in (kind.__doc__ or "").splitlines()[0]]
+    for kind in exported:
+        if "he command ``" in (kind.__doc__ or "").splitlines()[0]:
+            yield kind
+
+
+def _with_inner(kinds: Iterable[type]) -> Iterator[type]:
+    """Yield configs, then all that are values of their keys, each once."""
+    left = list(kinds)
     seen: list[type] = []
     for kind in left:
         if kind not in seen:
