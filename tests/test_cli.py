@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import ck19ml
 from ck19ml import cli
+from ck19ml.core.mask_methods import NAMES
 from ck19ml.errors import Ck19Error, ConfigError, PlateError, TrackingError, TrialFailed
 from ck19ml.plates.layouts.reading import builtin_layout, choose_wells, write_layout
 
@@ -71,6 +73,11 @@ class TestHelp:
         assert {command.__name__ for group in cli.COMMANDS.values() for command in group} == set(
             COMMANDS
         )
+
+    def test_the_mask_methods_are_offered(self) -> None:
+        assert get_args(cli.plates.MaskName) == NAMES
+        shown = CliRunner().invoke(cli.app, ["prepare", "-h"], env={"COLUMNS": "200"}).stdout
+        assert "|".join(NAMES) in shown
 
     def test_the_shell_completes_commands(self) -> None:
         asked = {"_CK19ML_COMPLETE": "complete_bash", "COMP_WORDS": "ck19ml pre", "COMP_CWORD": "1"}

@@ -1,13 +1,25 @@
 """Commands on plates and datasets."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ck19ml.cli.options import Overwrite, overrides
 from ck19ml.errors import ConfigError
 from ck19ml.workflows.outcome import Outcome
+
+MaskName = Literal[
+    "instrument",
+    "otsu",
+    "kmeans",
+    "threshold",
+    "otsu-field",
+    "kmeans-field",
+    "threshold-field",
+    "unet",
+]
+"""As `core.mask_methods.NAMES`, which takes longer to import than the help may."""
 
 
 def simulate(
@@ -73,7 +85,7 @@ def prepare(
     layout: Annotated[
         str, typer.Option(help="Layout file to use instead of the folder's own.")
     ] = "",
-    mask: Annotated[str, typer.Option(help="Mask method.")] = "instrument",
+    mask: Annotated[MaskName, typer.Option(help="Mask method.")] = "instrument",
     mask_model: Annotated[
         str, typer.Option(help="MLflow URI of the network for --mask unet.")
     ] = "models:/ck19-unet@champion",
