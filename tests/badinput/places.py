@@ -68,7 +68,7 @@ TOO_LONG = {
 }
 WITHOUT_A_NAME = {
     f"places: {command} to {target}": Case(MAKING[command][0].format(target), (target, "name"), 2)
-    for command in ("prepare", "simulate", "export")
+    for command in ("new", "prepare", "simulate", "export")
     for target in (".", "..", "/", "nosuch/..")
 }
 A_FOLDER = {
