@@ -149,8 +149,8 @@ def method(name: str, network: Method | None = None) -> Method:
         return METHODS[name]
     if name != NETWORK:
         raise ConfigError(
-            f"mask: expected a method that works on patches ({', '.join((*METHODS, NETWORK))}), "
-            f"found {name!r}"
+            f"mask: {name!r} does not work on patches; choose one of "
+            f"{', '.join((*METHODS, NETWORK))}"
         )
     if network is None:
         raise ConfigError(

@@ -41,8 +41,8 @@ def cut(field: NDArray[np.generic], patch_size: int = PATCH_SIZE) -> NDArray[np.
     rows, columns = grid_shape(field.shape[0], field.shape[1], patch_size)
     if rows == 0 or columns == 0:
         raise ValueError(
-            f"expected a field of at least {patch_size} x {patch_size} pixels, "
-            f"found {field.shape[0]} x {field.shape[1]}"
+            f"a field of {field.shape[0]} x {field.shape[1]} pixels is smaller than a patch of "
+            f"{patch_size} x {patch_size}"
         )
     left = field.shape[1] - columns * patch_size
     inner = field[: rows * patch_size, left:]

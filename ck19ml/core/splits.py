@@ -112,8 +112,8 @@ def split_wells(
         n_validation = max(1, round(validation * wells.size))
         if wells.size - n_test - n_validation < 1:
             raise ValueError(
-                f"expected at least one training well of stimulation '{name}', found "
-                f"{wells.size} wells of which {n_test} are for test and {n_validation} for "
+                f"stimulation '{name}' has no well left for training: of its "
+                f"{wells.size} wells {n_test} are for test and {n_validation} for "
                 "validation; take more wells or smaller fractions"
             )
         roles[wells[:n_test]] = "test"
@@ -179,8 +179,8 @@ def fold_groups(
     fewest, needed = _fewest(names, whole), max(folds, len(ROLES))
     if fewest < needed:
         raise ValueError(
-            f"expected {needed} groups of wells or more of every stimulation (one a fold, and one "
-            f"a role), found {fewest}; split by well, or take fewer folds"
+            f"every stimulation needs at least {needed} groups of wells (one a fold, and one "
+            f"a role), and one has {fewest}; split by well, or take fewer folds"
         )
     roles[_fold(names, whole, folds, fold, seed)] = "test"
     rest = np.flatnonzero(roles == "train")
@@ -191,7 +191,7 @@ def fold_groups(
         missing = sorted(set(names) - set(names[roles == role]))
         if missing:
             raise ValueError(
-                f"expected {role} wells of every stimulation, found none of {missing[0]} when "
+                f"there are no {role} wells of {missing[0]} when "
                 "whole groups of wells are kept together; split by well, or add plates"
             )
     return roles

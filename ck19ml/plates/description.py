@@ -174,4 +174,4 @@ def read_description(folder: Path) -> PlateDescription:
         raise PlateError(f"{path}: {explain(PlateDescription, error, 'correct it')}") from error
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise PlateError(f"expected YAML in {path}, found: {reason}; correct it") from error
+        raise PlateError(f"{path} cannot be read as YAML: {reason}; correct it") from error

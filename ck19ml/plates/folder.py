@@ -290,8 +290,8 @@ def _require_one_size(
     if first != found:
         raise ImageError(
             path,
-            f"expected the size of its partner {each.dc.name} "
-            f"({_size(first)}), found {_size(found)}; export the well again",
+            f"{_size(found)} pixels where its partner {each.dc.name} has {_size(first)}; "
+            "export the well again",
             "wrong size",
         )
 

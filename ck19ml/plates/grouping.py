@@ -115,8 +115,8 @@ def _same(wanted: str, channel: str) -> bool:
 def _no_channel(folder: Path, seen: list[str], description: PlateDescription) -> str:
     dc, tcell = (description.channels[key] for key in CHANNELS)
     return (
-        f"{folder}: expected the channels {dc!r} (dc) and {tcell!r} (tcell), found "
-        f"{', '.join(map(repr, seen[:8]))}; name the two in plate.yaml, as in "
+        f"{folder} lacks the channels {dc!r} (dc) and {tcell!r} (tcell); its channels are "
+        f"{', '.join(map(repr, seen[:8]))}. Name the two in plate.yaml, as in "
         f"channels: {{dc: '{seen[-1]}', tcell: '{seen[0]}'}}"
     )
 
@@ -125,8 +125,7 @@ def _place(image: ImageFile, plate: str) -> tuple[Key, _Plane]:
     path = image.path
     if not is_text(path.name):
         raise PlateError(
-            f"{path.parent}: expected file names in UTF-8, found {os.fsencode(path.name)!r}; "
-            "rename the file"
+            f"{path.parent}: the file name {os.fsencode(path.name)!r} is not UTF-8; rename the file"
         )
     try:
         well = well_name(image.row, int(image.column))
@@ -144,7 +143,7 @@ def _number(path: Path, what: str, text: str | None) -> int:
         return int(text or 1)
     except ValueError as error:
         raise PlateError(
-            f"{path}: expected a number as the {what}, found {text!r}; correct plate.yaml"
+            f"{path}: the {what} {text!r} is not a number; correct plate.yaml"
         ) from error
 
 
@@ -155,7 +154,7 @@ def _of_one_time(found: _Found, description: PlateDescription, result: Grouped) 
         return found
     if description.time is not None and description.time not in times:
         raise PlateError(
-            f"expected images of time {description.time}, found times "
+            f"there are no images of time {description.time}, only of "
             f"{', '.join(map(str, times))}; correct 'time' in plate.yaml"
         )
     chosen = times[0] if description.time is None else description.time
@@ -175,7 +174,7 @@ def _of_one_focus(
     number = description.z
     if number is None or number > len(levels):
         raise PlateError(
-            f"{folder}: expected one focal plane a field, found {len(levels)} "
+            f"{folder} has {len(levels)} focal planes a field "
             f"(z {', '.join(map(str, levels[:6]))}); add 'z: max', 'z: mean' or 'z: N' (the N-th, "
             f"from 1 to {len(levels)}) to plate.yaml"
         )
@@ -207,9 +206,7 @@ def _duplicates(folder: Path, found: _Found) -> list[Problem]:
             same = sorted(plane.path for plane in own if levels.count(plane.z) > 1)
             if same:
                 names = " and ".join(repr(path.name) for path in same[:4])
-                text = (
-                    f"{folder}: expected one {channel} file for {well}, found {names}; remove one"
-                )
+                text = f"{folder} has more than one {channel} file for {well}: {names}; remove one"
                 problems.append(Problem(plate, well, number, same[-1], "duplicate file", text))
     return problems
 
@@ -223,7 +220,7 @@ def _without_partner(folder: Path, found: _Found) -> list[Problem]:
         for plate, well, number in lacking:
             partner = next(p.path for own in found[plate, well, number].values() for p in own)
             text = (
-                f"{folder}: expected a {channel} file for each field, found none for {well} "
+                f"{folder} has no {channel} file for {well} "
                 f"({count} of {wells} wells); export them again"
             )
             problems.append(Problem(plate, well, number, partner, "missing partner", text))

@@ -125,7 +125,7 @@ def _opened(path: Path) -> Iterator[Container]:
         raise
     except SeveralImages as error:
         raise ImageError(
-            path, f"expected one image, found {error}; export one file a field", "wrong axes"
+            path, f"{error} instead of one image; export one file a field", "wrong axes"
         ) from error
     except Exception as error:  # readers of damaged files raise nearly anything
         raise _damaged(path, error) from error
@@ -195,8 +195,7 @@ def _named(
             found = f"axis {axis} of {_axes(header)}"
             raise ImageError(
                 path,
-                f"expected channels on axis {axis}, found {found}; correct channel_axis in "
-                "plate.yaml",
+                f"axis {axis} holds {found}, not the channels; correct channel_axis in plate.yaml",
                 "wrong axes",
             )
         place = axis % len(axes)
@@ -237,7 +236,7 @@ def _channel(path: Path, header: Header, channel: Channel) -> int:
     seen = ", ".join(map(repr, header.channels[:count])) if any(names) else f"{count} without names"
     raise ImageError(
         path,
-        f"expected channel {channel!r}, found {seen} in an image of {_axes(header)}; "
+        f"no channel {channel!r} in an image of {_axes(header)}, which has {seen}; "
         "correct 'channels' in plate.yaml",
         "wrong axes",
     )
@@ -254,8 +253,8 @@ def _focal_planes(path: Path, header: Header, description: PlateDescription) -> 
 def _focus_open(path: Path, count: int) -> ImageError:
     return ImageError(
         path,
-        f"expected one plane, found {count}; if they are focal planes, add 'z: max', 'z: mean' or "
-        f"'z: N' (the N-th, from 1 to {count}) to plate.yaml",
+        f"{count} planes instead of one; if they are focal planes, add 'z: max', "
+        f"'z: mean' or 'z: N' (the N-th, from 1 to {count}) to plate.yaml",
         "wrong axes",
     )
 
@@ -264,7 +263,7 @@ def _one(path: Path, header: Header, axis: str, number: int, key: str) -> int:
     if number > header.size(axis):
         raise ImageError(
             path,
-            f"expected {key} {number}, found {header.size(axis)} in an image of {_axes(header)}; "
+            f"no {key} {number} in an image of {_axes(header)}, which has {header.size(axis)}; "
             f"correct '{key}' in plate.yaml",
             "wrong axes",
         )
@@ -273,7 +272,7 @@ def _one(path: Path, header: Header, axis: str, number: int, key: str) -> int:
 
 def _wrong_axes(path: Path, header: Header, expected: str, advice: str) -> ImageError:
     return ImageError(
-        path, f"expected {expected}, found an image of {_axes(header)}; {advice}", "wrong axes"
+        path, f"an image of {_axes(header)} instead of {expected}; {advice}", "wrong axes"
     )
 
 
@@ -296,8 +295,8 @@ def _require_bounds(path: Path, container: Container, indices: Sequence[Index]) 
     if size > MOST_BYTES:
         raise ImageError(
             path,
-            f"expected an image of at most {MOST_BYTES // 2**20} MiB, found one of "
-            f"{_axes(header)} in {header.dtype}; export it again",
+            f"an image of {_axes(header)} in {header.dtype} is larger than "
+            f"{MOST_BYTES // 2**20} MiB; export it again",
             "wrong size",
         )
 
@@ -328,8 +327,8 @@ def _check_dtype(path: Path, found: np.dtype[np.generic], bit_depth: int) -> Non
         )
     raise ImageError(
         path,
-        f"expected {expected.itemsize * 8}-bit values for a bit_depth of {bit_depth}, found "
-        f"{found.name}; {advice}",
+        f"{found.name} values where a bit_depth of {bit_depth} needs "
+        f"{expected.itemsize * 8}-bit values; {advice}",
         "wrong bit depth",
     )
 
@@ -338,8 +337,8 @@ def _check_depth(path: Path, image: NDArray[np.generic], bit_depth: int) -> Plan
     if image.size and int(image.max()) >= 2**bit_depth:
         raise ImageError(
             path,
-            f"expected grey values below {2**bit_depth} ({bit_depth} bits), found "
-            f"{image.max()}; set 'bit_depth: {_depth(int(image.max()))}' in plate.yaml",
+            f"grey values up to {image.max()}, more than {bit_depth} bits allow "
+            f"({2**bit_depth - 1}); set 'bit_depth: {_depth(int(image.max()))}' in plate.yaml",
             "wrong bit depth",
         )
     return image.astype(np.uint16, copy=False)

@@ -56,7 +56,7 @@ def _files(folder: Path) -> Iterator[Path]:
             count += 1
             if count > MOST_FILES:
                 raise PlateError(
-                    f"{folder}: expected a plate folder, found more than {MOST_FILES:,} files; "
+                    f"{folder} holds more than {MOST_FILES:,} files, too many for one plate; "
                     "give the folder of one plate"
                 )
             if not _is_hidden(name):

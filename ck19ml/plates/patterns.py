@@ -72,8 +72,8 @@ def _one_folder(folder: Path, matched: list[Path]) -> set[Path]:
     places = sorted({path.parent.relative_to(folder).as_posix() for path in matched})
     if len(places) > 1:
         raise PlateError(
-            f"{folder}: expected the images of one plate, found some in {len(places)} folders "
-            f"below ({', '.join(places[:SHOWN])}); give the folder of one plate, or let 'files' in "
+            f"{folder} holds images in {len(places)} folders below it "
+            f"({', '.join(places[:SHOWN])}); give the folder of one plate, or let 'files' in "
             "plate.yaml begin with the folders that belong to it, such as "
             f"'{places[0]}/' before the name"
         )
@@ -90,7 +90,7 @@ def _nothing(folder: Path, images: Sequence[Path], description: PlateDescription
     seen = f"the {len(images)} images are called {', '.join(map(repr, names))}"
     if description.files == INCELL:
         return (
-            f"{folder}: expected names like 'CK19 - A - 3(fld 1 wv FITC - FITC).tif', but {seen}; "
+            f"{folder}: no file name is like 'CK19 - A - 3(fld 1 wv FITC - FITC).tif'; {seen}; "
             "describe them in a plate.yaml, which 'ck19ml layout FOLDER --write "
             "FOLDER/plate.yaml' proposes"
         )

@@ -113,7 +113,7 @@ def _places(wells: Sequence[str], plate_format: tuple[int, int]) -> NDArray[np.i
         {str(well) for well, place in zip(wells, places, strict=True) if places.count(place) > 1}
     )
     if twice:
-        raise PlateError(f"expected each well once, found {', '.join(twice)} again; merge its rows")
+        raise PlateError(f"{', '.join(twice)}: more than one row for a well; merge its rows")
     return np.array(places, dtype=np.int64).reshape(-1, 2)
 
 
@@ -127,7 +127,7 @@ def _place(well: str, plate_format: tuple[int, int]) -> tuple[int, int]:
         if row < plate_format[0] and column < plate_format[1]:
             return row, column
     last = f"{row_name(plate_format[0] - 1)}{plate_format[1]:02d}"
-    raise PlateError(f"expected wells A01 to {last}, found {well!r}; give the plate's own format")
+    raise PlateError(f"well {well!r} is not among A01 to {last}; give the plate's own format")
 
 
 def row_name(row: int) -> str:

@@ -182,7 +182,7 @@ IMAGES = {
     ),
     "fields of two sizes": Case(PREPARE, (DC_A02, "40 x 40", "40 x 32"), spoil=narrower_field),
     "8 bits in a plate of 12": Case(
-        PREPARE, (DC_A02, "expected 16-bit", "uint8"), spoil=image(grey(0, bits=8))
+        PREPARE, (DC_A02, "uint8 values", "needs 16-bit"), spoil=image(grey(0, bits=8))
     ),
     "signed values": Case(PREPARE, (DC_A02, "int16"), spoil=image(-grey(0).astype(np.int16))),
     "fractions": Case(PREPARE, (DC_A02, "float32"), spoil=image(FLOATS / 4096)),
@@ -198,23 +198,27 @@ IMAGES = {
                                             np.zeros((SIDE, SIDE, 3), np.uint16)),
     ),
     "a line instead of an image": Case(
-        PREPARE, (DC_A02, "(1 x 40), found 40 x 40"), spoil=image(np.zeros((1, SIDE), np.uint16))
+        PREPARE,
+        (DC_A02, "40 x 40 pixels", "has 1 x 40"),
+        spoil=image(np.zeros((1, SIDE), np.uint16))
     ),
     "a stack where a plane is due": Case(
-        PREPARE, (DC_A02, "expected one plane, found 5", "z: max"),
+        PREPARE, (DC_A02, "5 planes instead of one", "z: max"),
         spoil=image(np.zeros((5, SIDE, SIDE), np.uint16)),
     ),
     "a grey value beyond the camera's": Case(
-        PREPARE, (DC_A02, "below 4096"), spoil=image(np.full((SIDE, SIDE), 5000, np.uint16))
+        PREPARE,
+        (DC_A02, "grey values up to 5000", "(4095)"),
+        spoil=image(np.full((SIDE, SIDE), 5000, np.uint16))
     ),
     "a stack that lacks a channel": Case(
         "prepare stack new.zarr --patch-size 16 --layout plate/layout.csv",
-        ("A1.tif", "expected channel 1"),
+        ("A1.tif", "no channel 1"),
         spoil=both(write("stack/plate.yaml", STACK),
                    lambda work: write_image(work / "stack" / "A1.tif", grey(0))),
     ),
     "an image is a folder": Case(
-        PREPARE, ("expected a dc file", "A02"), spoil=folder_instead(f"plate/{DC_A02}")
+        PREPARE, ("no dc file for A02",), spoil=folder_instead(f"plate/{DC_A02}")
     ),
     "an image is a link to nothing": Case(PREPARE, (DC_A02,), spoil=link_to_nothing),
     "an image is a link to itself": Case(PREPARE, (DC_A02,), spoil=loop),

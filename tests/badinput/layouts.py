@@ -158,7 +158,9 @@ TABLES = {
         spoil=both(spoilt(lambda path: shutil.move(path, path.parent / "plate" / "layout.csv"))),
     ),
     "has 100,000 rows": Case(
-        PREPARE, ("layout.csv", "each well once"), spoil=csv(HEADER + "A01,OVA,x,1,\n" * 100_000)
+        PREPARE,
+        ("layout.csv", "wells more than once: A01"),
+        spoil=csv(HEADER + "A01,OVA,x,1,\n" * 100_000)
     ),
     "has 10 MB": Case(
         PREPARE, ("layout.csv", "8 MiB"), spoil=csv(HEADER + "A01,OVA,,,\n" * 1_000_000)
@@ -236,7 +238,7 @@ BOOKS = {
         BOOK, ("layout.xlsx",), spoil=plates(dose_response(labels=[(1, 6, "OVA")]))
     ),
     "has two plates": Case(
-        BOOK, ("layout.xlsx", "2 grids"), spoil=plates(dose_response(), dose_response())
+        BOOK, ("layout.xlsx", "2 plate grids"), spoil=plates(dose_response(), dose_response())
     ),
     "is in place of the plate's own": Case(
         f"{PREPARE} --layout layout.xlsx", ("layout.xlsx", "save it anew"),

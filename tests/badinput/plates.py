@@ -39,7 +39,7 @@ NAMES = {
         "prepare . new.zarr", ("192 x 192",)
     ),
     "a channel's file is missing": Case(
-        PREPARE, ("plate: expected a dc file", "A02 (1 of 3 wells)"),
+        PREPARE, ("plate has no dc file for A02 (1 of 3 wells)",),
         spoil=lambda work: (work / "plate" / DC_A02).unlink(),
     ),
     "a channel's file is there twice": Case(

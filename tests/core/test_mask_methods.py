@@ -194,7 +194,9 @@ def test_nothing_at_or_below_the_background_is_masked(values: np.ndarray, level:
 
 
 def test_an_unknown_method_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"otsu, kmeans, threshold.*found 'otsus'"):
+    with pytest.raises(
+        ConfigError, match=r"'otsus' does not work on patches.*otsu, kmeans, threshold"
+    ):
         method("otsus")
 
 
@@ -261,5 +263,5 @@ def test_what_the_study_s_methods_miss_is_said(name: str) -> None:
 
 
 def test_the_default_does_not_work_on_patches() -> None:
-    with pytest.raises(ConfigError, match="works on patches"):
+    with pytest.raises(ConfigError, match="'instrument' does not work on patches"):
         method(INSTRUMENT)

@@ -55,7 +55,7 @@ def test_the_study_s_field_gives_its_100_patches() -> None:
 def test_cut_is_a_partition_of_the_kept_area(height: int, width: int, size: int) -> None:
     rows, columns = grid_shape(height, width, size)
     if not rows * columns:
-        with pytest.raises(ValueError, match=f"found {height} x {width}"):
+        with pytest.raises(ValueError, match=f"a field of {height} x {width} pixels"):
             cut(numbered(height, width), size)
         return
     kept = numbered(height, width)[: rows * size, width - columns * size :]

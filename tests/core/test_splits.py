@@ -84,12 +84,12 @@ def test_every_well_is_chosen_for_the_test_in_some_split() -> None:
 
 
 def test_too_few_wells_name_the_stimulation_and_the_counts() -> None:
-    with pytest.raises(ValueError, match="'ConA', found 2 wells of which 1 are for test"):
+    with pytest.raises(ValueError, match=r"'ConA' .* of its 2 wells 1 are for test"):
         split(["OVA"] * 10 + ["ConA"] * 2)
 
 
 def test_fractions_that_leave_no_training_well_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least one training well"):
+    with pytest.raises(ValueError, match="no well left for training"):
         split(["OVA"] * 10, validation=0.5, test=0.5)
 
 
@@ -130,7 +130,7 @@ def test_plates_can_be_groups() -> None:
 
 
 def test_too_few_groups_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"expected 3 groups of wells or more .* found 2"):
+    with pytest.raises(ValueError, match=r"at least 3 groups of wells .* one has 2"):
         split_groups(
             ["OVA", "ConA"] * 4, ["A", "A", "B", "B"] * 2, validation=0.2, test=0.2, seed=0
         )

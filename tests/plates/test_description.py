@@ -102,8 +102,8 @@ def test_a_stack_has_channel_indices(tmp_path: Path) -> None:
         ("wells: 100", "wells: must be 6, 12, 24, 48, 96, 384, 1536, found 100"),
         (f"files: '{STACKED}'\nchannels: {{dc: -1, tcell: 0}}", "negative"),
         ("- a list", "dictionary"),
-        ("files: [", "expected YAML"),
-        ("files: \ttab", "expected YAML"),
+        ("files: [", "cannot be read as YAML"),
+        ("files: \ttab", "cannot be read as YAML"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -112,7 +112,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
 
 def test_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plate.yaml").write_bytes("name: Übersicht".encode("latin-1"))
-    with pytest.raises(PlateError, match=r"expected YAML in .*plate\.yaml"):
+    with pytest.raises(PlateError, match=r"plate\.yaml cannot be read as YAML"):
         read_description(tmp_path)
 
 

@@ -120,7 +120,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_colour_image_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4, 3), np.uint8), photometric="rgb")
-    assert "grey values, found an image of shape (4, 4, 3) (axes YXS)" in error_of(
+    assert "an image of shape (4, 4, 3) (axes YXS) instead of grey values" in error_of(
         tmp_path / "a.tif", 8
     )
 
@@ -131,15 +131,19 @@ def test_a_colour_image_is_refused(tmp_path: Path) -> None:
         (
             np.uint8,
             12,
-            "expected 16-bit values for a bit_depth of 12, found uint8; set 'bit_depth: 8'",
+            "uint8 values where a bit_depth of 12 needs 16-bit values; set 'bit_depth: 8'",
         ),
         (
             np.uint16,
             8,
-            "expected 8-bit values for a bit_depth of 8, found uint16; set 'bit_depth: 16'",
+            "uint16 values where a bit_depth of 8 needs 8-bit values; set 'bit_depth: 16'",
         ),
-        (np.int16, 12, "found int16"),
-        (np.float32, 12, "found float32; export unsigned integers"),
+        (np.int16, 12, ": int16 values"),
+        (
+            np.float32,
+            12,
+            "float32 values where a bit_depth of 12 needs 16-bit values; export unsigned",
+        ),
     ],
 )
 def test_another_depth_is_refused(tmp_path: Path, dtype: type, bits: int, says: str) -> None:
@@ -154,7 +158,9 @@ def test_a_grey_value_that_the_camera_cannot_give_is_refused(
     plane = np.zeros((4, 4), np.uint8 if bits <= 8 else np.uint16)
     plane[1, 1] = value
     path = write_image(tmp_path / "a.tif", plane)
-    assert f"grey values below {2**bits} ({bits} bits), found {value}" in error_of(path, bits)
+    assert f"grey values up to {value}, more than {bits} bits allow ({2**bits - 1})" in error_of(
+        path, bits
+    )
     plane[1, 1] = value - 1
     write_image(path, plane)
     assert read_plane(path, bit_depth=bits).max() == value - 1
@@ -176,11 +182,13 @@ class TestStacks:
         self, tmp_path: Path, shape: tuple[int, ...], axis: int, indices: tuple[int, int]
     ) -> None:
         path = write_image(tmp_path / "a.tif", np.zeros(shape, np.uint16))
-        with pytest.raises(PlateError, match=r"expected channel.*; (correct|if) ") as caught:
+        with pytest.raises(
+            PlateError, match=r"(no channel 2|not the channels).*; correct "
+        ) as caught:
             read_stack(path, bit_depth=12, axis=axis, indices=indices)
         assert str(path) in str(caught.value)
 
     def test_depth_is_checked_in_a_stack_too(self, tmp_path: Path) -> None:
         path = write_image(tmp_path / "a.tif", np.full((2, 4, 4), 4096, np.uint16))
-        with pytest.raises(PlateError, match="below 4096"):
+        with pytest.raises(PlateError, match=r"up to 4096.*\(4095\)"):
             read_stack(path, bit_depth=12, axis=0, indices=(0, 1))

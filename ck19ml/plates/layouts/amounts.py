@@ -75,7 +75,7 @@ def parse_number(text: str, *, dot_is_decimal: bool = False) -> float:
         )
     number = float(text.replace(",", ".") if text.count(",") == 1 else text)
     if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"expected a number of 0 or more, found {text!r}")
+        raise ValueError(f"{text!r} is not a number of 0 or more")
     return number
 
 
@@ -125,7 +125,7 @@ def parse_amount(value: str | float, *, dot_is_decimal: bool = False) -> Amount 
     """
     if not isinstance(value, str):
         if value < 0:
-            raise ValueError(f"expected a number of 0 or more, found {value:g}")
+            raise ValueError(f"{value:g} is below 0")
         return Amount(float(value), None)
     match = _AMOUNT.fullmatch(value)
     if match is None:
@@ -153,8 +153,8 @@ def parse_um(text: str, unit: Unit | None, *, dot_is_decimal: bool) -> float:
         return math.nan
     amount = parse_amount(text.strip(), dot_is_decimal=dot_is_decimal)
     if amount is None:
-        raise ValueError(f"expected a number, found {text!r}")
+        raise ValueError(f"{text!r} is not a number")
     meant = amount.unit or unit
     if meant is not None and meant.kind != "molar":
-        raise ValueError(f"expected a molar unit, found {meant.text}")
+        raise ValueError(f"{meant.text} is not a molar unit")
     return rounded(to_um(amount.number, meant) if meant else amount.number)

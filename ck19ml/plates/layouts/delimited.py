@@ -41,14 +41,12 @@ def read_delimited(path: Path) -> Table:
         ]
     except csv.Error as error:
         raise PlateError(
-            f"expected a table in {path}, found line {reader.line_num} with {error}; "
+            f"{path}, line {reader.line_num}: {error}; "
             "write one line a well with as many fields as the header"
         ) from error
     filled = [(number, row) for number, row in lines if any(row)]
     if not filled:
-        raise PlateError(
-            f"expected a header and one line a well in {path}, found separators only; fill it"
-        )
+        raise PlateError(f"{path} holds only separators; give it a header and one line a well")
     (_, header), *rows = filled
     places = {f"line {number}": row for number, row in rows}
     return make_table(str(path), header, places, dot_is_decimal=separator == ",")
@@ -59,20 +57,18 @@ def _read_text(path: Path) -> str:
         text = read_text(path, MAX_TEXT_BYTES)
     except BoundsError as error:
         raise PlateError(
-            f"expected a layout of at most {MAX_TEXT_BYTES // 2**20} MiB in {path}, found {error}; "
+            f"{path} is too large for a layout (at most {MAX_TEXT_BYTES // 2**20} MiB): {error}; "
             "give one row a well"
         ) from error
     except UnicodeDecodeError as error:
         raise PlateError(
-            f"expected UTF-8 text in {path}, found byte {error.object[error.start]:#04x} at "
+            f"{path} is not UTF-8 text: byte {error.object[error.start]:#04x} at "
             f"position {error.start}; save it as 'CSV UTF-8'"
         ) from error
     except OSError as error:
         raise PlateError(
-            f"expected a layout at {path}, found: {error.strerror}; check the path"
+            f"cannot read the layout {path}: {error.strerror}; check the path"
         ) from error
     if not text.strip():
-        raise PlateError(
-            f"expected a header and one line a well in {path}, found an empty file; fill it"
-        )
+        raise PlateError(f"{path} is empty; give it a header and one line a well")
     return text

@@ -80,9 +80,7 @@ def open_layout(
         return read_spreadsheet(path, sheet=sheet, columns=columns, plates=plates)
     if suffix == ".toml":
         return layout_of_table(_wellmap_table(path), columns, plates)
-    raise PlateError(
-        f"expected a layout as .csv, .xlsx or .toml, found {path}; save it as one of these"
-    )
+    raise PlateError(f"{path} is not a .csv, .xlsx or .toml layout; save it as one of these")
 
 
 def write_layout(layout: pd.DataFrame, path: Path) -> None:
@@ -126,8 +124,8 @@ def choose_wells(layout: pd.DataFrame, number: int | None) -> pd.DataFrame:
     sizes = layout["stimulation"].value_counts(sort=False)
     if not len(sizes) <= number <= len(layout):
         raise ConfigError(
-            f"expected {len(sizes)} to {len(layout)} wells (at least one for each of "
-            f"{listed(list(sizes.index))}), found {number}; choose a number between"
+            f"{number} wells were asked for; choose {len(sizes)} (at least one for each of "
+            f"{listed(list(sizes.index))}) to {len(layout)}"
         )
     rows, columns = np.array([place(well) for well in layout["well"]]).T
     chosen: list[int] = []
@@ -230,7 +228,7 @@ def _wellmap_table(path: Path) -> Table:
         import wellmap
     except ImportError as error:
         raise PlateError(
-            f"expected the library wellmap to read {path}, found it missing; "
+            f"the library wellmap, which reads {path}, is not installed; "
             "install ck19ml[wellmap] or give the layout as CSV"
         ) from error
     try:
@@ -238,9 +236,7 @@ def _wellmap_table(path: Path) -> Table:
         frame = wellmap.load(path, on_alert=lambda *_: None)
     except Exception as error:  # besides its own errors, wellmap trips over odd values
         reason = " ".join(str(error).split())
-        raise PlateError(
-            f"expected a wellmap layout in {path}, found: {reason}; correct the file"
-        ) from error
+        raise PlateError(f"wellmap cannot read {path}: {reason}; correct the file") from error
     # wellmap names a well A3 in `well` and A03 in `well0`, and its places in further columns.
     texts = {str(name): [_wellmap_text(value) for value in frame[name]] for name in frame.columns}
     names = texts.pop("well0")

@@ -81,9 +81,7 @@ def make_table(
     """
     names = [name for name in header if name]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise PlateError(
-            f"expected each column once in {source}, found {listed(twice)} twice; rename one"
-        )
+        raise PlateError(f"{source} has the column {listed(twice)} twice; rename one")
     width = len(header)
     ragged = [
         place
@@ -94,8 +92,8 @@ def make_table(
     ]
     if ragged:
         raise PlateError(
-            f"expected {len(names)} fields a row in {source} as in its header, found another "
-            f"number at {listed(ragged)}; quote fields that hold the separator"
+            f"{source} has {len(names)} fields in its header and another number at "
+            f"{listed(ragged)}; quote fields that hold the separator"
         )
     columns = {
         name: [row[position] for row in rows.values()]
@@ -169,7 +167,7 @@ def layout_of_table(
         stimulation, or a concentration or control that cannot be read.
     """
     if not table.places:
-        raise PlateError(f"expected one row a well in {table.source}, found no wells; add them")
+        raise PlateError(f"{table.source} names no wells; add one row a well")
     table, notes = _of_plate(table, plates)
     own, more = _choose_columns(table, columns or {})
     blank = [""] * len(table.places)
@@ -239,8 +237,8 @@ def _choose_columns(table: Table, columns: Mapping[str, str]) -> tuple[dict[str,
     needed |= set() if "compound" in own else {"stimulation"}
     if missing := [columns.get(n, n) for n in LAYOUT_COLUMNS if n in needed and n not in own]:
         raise PlateError(
-            f"expected the column {' and '.join(missing)} in {table.source}, "
-            f"found {listed(header) or 'none'}; add it, or give the file's own name in plate.yaml, "
+            f"{table.source} has no column {' and '.join(missing)}, only "
+            f"{listed(header) or 'none'}; add it, or give the file's own name in plate.yaml, "
             f"as in layout_columns: {{{missing[0]}: '{header[0] if header else 'NAME'}'}}"
         )
     notes = []
@@ -274,8 +272,7 @@ def _each(
             reason = reason or (f" ({error})" if "groups thousands" in str(error) else "")
     if wrong:
         raise PlateError(
-            f"expected {expected} in {table.source}, found {listed(wrong)}{reason}; correct these "
-            "rows"
+            f"{table.source} has {listed(wrong)} instead of {expected}{reason}; correct these rows"
         )
     return values
 
@@ -331,5 +328,5 @@ def _refuse_duplicates(table: Table, wells: Sequence[str]) -> None:
     twice = [f"{well} ({', '.join(at[:3])})" for well, at in places.items() if len(at) > 1]
     if twice:
         raise PlateError(
-            f"expected each well once in {table.source}, found {listed(twice)}; keep one row a well"
+            f"{table.source} has wells more than once: {listed(twice)}; keep one row a well"
         )

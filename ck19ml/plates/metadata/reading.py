@@ -39,7 +39,7 @@ def read_metadata(folder: Path) -> InstrumentPlate | None:
     if len(found) > 1:
         names = " and ".join(str(path.relative_to(folder)) for path, _ in found[:3])
         raise PlateError(
-            f"{folder}: expected the metadata of one plate, found {names}; move all but one away, "
+            f"{folder} holds the metadata of more than one plate: {names}; move all but one away, "
             "or describe the file names by 'files' in plate.yaml"
         )
     path, reader = found[0]

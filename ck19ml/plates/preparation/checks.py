@@ -108,8 +108,8 @@ def _other_scales(source: Source, headers: Mapping[Field, Header]) -> list[Probl
         size = header.pixel_size_um
         if size and abs(size / expected - 1) > 0.01:
             text = (
-                f"{field.dc}: expected pixels of {expected:g} um as in the rest of the plate, "
-                f"found {size:g} um; export it again, or give 'pixel_size_um' in plate.yaml"
+                f"{field.dc}: the pixels measure {size:g} um, those of the rest of the plate "
+                f"{expected:g} um; export it again, or give 'pixel_size_um' in plate.yaml"
             )
             kind = "wrong pixel size"
             problems.append(Problem(field.plate, field.well, field.field, field.dc, kind, text))
@@ -118,7 +118,7 @@ def _other_scales(source: Source, headers: Mapping[Field, Header]) -> list[Probl
 
 def _odd(field: Field, found: Shape, shape: Shape) -> Problem:
     text = (
-        f"{field.dc}: expected fields of {shape[0]} x {shape[1]} pixels as in the rest of the "
-        f"plate, found {found[0]} x {found[1]}; export it again"
+        f"{field.dc}: the field has {found[0]} x {found[1]} pixels, the rest of the plate "
+        f"{shape[0]} x {shape[1]}; export it again"
     )
     return Problem(field.plate, field.well, field.field, field.dc, "wrong size", text)

@@ -233,13 +233,15 @@ def test_a_path_in_dataset_json_is_not_followed(dataset: Path) -> None:
 @pytest.mark.parametrize("spoil", [edit_info, lambda d: edit_table(d, "stimulation", "ConA")])
 def test_opening_notices_what_was_edited(dataset: Path, spoil: Callable[[Path], None]) -> None:
     spoil(dataset)
-    with pytest.raises(PlateError, match=r"was changed\); 'ck19ml check .*d\.zarr' says which"):
+    with pytest.raises(
+        PlateError, match=r"was changed\); 'ck19ml check .*d\.zarr' names the wells"
+    ):
         open_dataset(dataset)
 
 
 def test_reading_damaged_pixels_names_the_command_that_says_which(dataset: Path) -> None:
     flip(chunk(dataset, "patches"))
-    with pytest.raises(PlateError, match=r"'ck19ml check .*d\.zarr' says which wells"):
+    with pytest.raises(PlateError, match=r"'ck19ml check .*d\.zarr' names the wells"):
         open_dataset(dataset).read(np.arange(4 * PATCHES))
 
 

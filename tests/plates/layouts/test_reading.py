@@ -151,9 +151,9 @@ def test_words_that_look_like_missing_values_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["empty file"]),
-        ("well,stim\nA1,OVA\n", ["column stimulation", "found well, stim", "layout_columns"]),
-        ("a\n1\n", ["column well and stimulation", "found a"]),
+        ("", ["is empty"]),
+        ("well,stim\nA1,OVA\n", ["column stimulation", "only well, stim", "layout_columns"]),
+        ("a\n1\n", ["column well and stimulation", "only a;"]),
         ("well,stimulation\nA1,OVA\nAG7,OVA\n", ["'AG7' at line 3"]),
         ("well,stimulation\nA1,OVA\nA01,ConA\n", ["A01 (line 2, line 3)"]),
         ("well,stimulation\nA1,\n", ["a stimulation", "'' at line 2"]),

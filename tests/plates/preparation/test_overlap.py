@@ -128,5 +128,5 @@ def test_any_measure_can_stand_for_the_overlap(tiny_dataset: Dataset, target: st
 
 def test_a_measure_that_an_older_dataset_lacks_is_asked_for(tiny_dataset: Dataset) -> None:
     older = replace(tiny_dataset, table=tiny_dataset.table.drop(columns="dc_overlap"))
-    with pytest.raises(PlateError, match="column dc_overlap, found none; prepare the plate again"):
+    with pytest.raises(PlateError, match="no column dc_overlap; prepare the plate again"):
         older.with_target("dc_overlap")

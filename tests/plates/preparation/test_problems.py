@@ -247,7 +247,7 @@ def test_files_that_deny_the_plate_s_pixel_size_or_axes_are_named(tmp_path: Path
         ("A03", "wrong pixel size"),
         ("A04", "wrong axes"),
     ]
-    assert "expected pixels of 0.5 um as in the rest of the plate, found 0.65 um" in str(
+    assert "the pixels measure 0.65 um, those of the rest of the plate 0.5 um" in str(
         checked.problems[0].message
     )
     (tmp_path / "plate.yaml").write_text("pixel_size_um: 0.65\nz: 1\n")

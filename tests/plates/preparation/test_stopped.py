@@ -139,9 +139,9 @@ def test_with_anything_else_it_starts_afresh(
 
 
 def test_a_target_that_was_stopped_is_no_dataset(stopped: Path) -> None:
-    with pytest.raises(PlateError, match="found none"):
+    with pytest.raises(PlateError, match="no prepared dataset"):
         open_dataset(stopped)
-    with pytest.raises(PlateError, match="expected a complete dataset"):
+    with pytest.raises(PlateError, match="damaged or incomplete dataset"):
         open_dataset(stopped.with_name("d.zarr.partial"))
 
 

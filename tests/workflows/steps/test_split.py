@@ -121,7 +121,7 @@ def test_an_unknown_class_is_refused(tiny_dataset: Dataset) -> None:
 
 
 def test_too_few_wells_are_refused_with_the_dataset_s_name(tiny_dataset: Dataset) -> None:
-    with pytest.raises(ConfigError, match=r"tiny\.zarr: expected at least one training well"):
+    with pytest.raises(ConfigError, match=r"tiny\.zarr: .* has no well left for training"):
         split_dataset(tiny_dataset, SplitConfig(validation=0.49, test=0.5))
 
 
@@ -176,7 +176,7 @@ def test_columns_can_be_left_out(tiny_dataset: Dataset) -> None:
 
 
 def test_a_split_by_plate_wants_plates(tiny_dataset: Dataset) -> None:
-    with pytest.raises(ConfigError, match="expected 3 groups of wells or more"):
+    with pytest.raises(ConfigError, match="at least 3 groups of wells"):
         split_dataset(tiny_dataset, SplitConfig(by="plate"))
 
 

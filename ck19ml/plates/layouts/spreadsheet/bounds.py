@@ -60,18 +60,16 @@ def check_workbook(path: Path) -> bool:
             return counts.formulas_without_value
     except _TooLargeError as error:
         raise PlateError(
-            f"expected a plate sheet of at most {MAX_ROWS:,} x {MAX_COLUMNS:,} cells and "
-            f"{MAX_BYTES // 2**20} MiB in {path}, found {error}; copy the layout to a workbook "
-            "of its own"
+            f"{path} is too large for a plate sheet (at most {MAX_ROWS:,} x {MAX_COLUMNS:,} cells "
+            f"and {MAX_BYTES // 2**20} MiB): {error}; copy the layout to a workbook of its own"
         ) from error
     except OSError as error:
         raise PlateError(
-            f"expected a layout at {path}, found: {error.strerror or error}; check the path"
+            f"cannot read the layout {path}: {error.strerror or error}; check the path"
         ) from error
     except _UNREADABLE as error:
         raise PlateError(
-            f"expected an .xlsx workbook without a password in {path}, found: {error}; "
-            "save it anew as .xlsx"
+            f"{path} is not an .xlsx workbook, or has a password: {error}; save it anew as .xlsx"
         ) from error
 
 

@@ -83,7 +83,7 @@ def _read_line(sheet: Sheet, grid: Grid, line: Line) -> DoseLine | None:
     if len({unit.kind for unit in units if unit}) > 1:
         where = sheet.address((line.index, grid.left), (line.index, grid.right))
         raise UndecidedError(
-            f"expected one kind of concentration in {where}, found {_names(units)}; "
+            f"{where} mixes concentrations in {_names(units)}; "
             "give compounds (uM) and stimulus (ug/mL) a line each"
         )
     values: dict[int, float] = {}
@@ -107,7 +107,7 @@ def _refuse_unreadable(sheet: Sheet, entry: Entry) -> None:
     text = as_text(entry.value)
     if re.match(r"[~<>≤≥=±]*\s*[.,]?[0-9]", text) and not speaks_of_stimulation(text):
         raise UndecidedError(
-            f"expected a concentration in {sheet.address(entry.place)}, found {text[:40]!r}; "
+            f"{sheet.address(entry.place)} holds {text[:40]!r} instead of a concentration; "
             "write a number, with uM or nM where it differs"
         )
 
@@ -120,7 +120,7 @@ def _in_line_unit(
     unit = amount.unit or title_unit
     if unit is None:
         raise UndecidedError(
-            f"expected a unit with {amount.number:g} in {sheet.address(entry.place)}, found none; "
+            f"{amount.number:g} in {sheet.address(entry.place)} has no unit; "
             "write uM or nM behind it as in the cells beside it"
         )
     return to_um(amount.number, unit) if unit.kind == "molar" else amount.number
@@ -131,8 +131,8 @@ def _is_of_stimulus(sheet: Sheet, line: Line, unit: Unit) -> bool:
     about_compound = any(re.search("compound|drug", title, re.I) for title in line.titles)
     if unit.kind == "stimulus" and about_compound and not about_stimulus:
         raise UndecidedError(
-            f"expected compounds in uM or nM in line {sheet.address((line.index, 1))}, found "
-            f"{unit.text}; convert them"
+            f"compounds in line {sheet.address((line.index, 1))} are in {unit.text}; "
+            "convert them to uM or nM"
         )
     return unit.kind == "stimulus" or (about_stimulus and not about_compound)
 
@@ -166,8 +166,8 @@ def choose_dose_line(lines: list[DoseLine], of_stimulus: bool) -> DoseLine | Non
     chosen = [line for line in lines if line.of_stimulus == of_stimulus]
     if len(chosen) > 1:
         raise UndecidedError(
-            f"expected one line of {'stimulus' if of_stimulus else 'compound'} concentrations, "
-            f"found {' and '.join(line.address() for line in chosen)}; keep one"
+            f"there is more than one line of {'stimulus' if of_stimulus else 'compound'} "
+            f"concentrations: {' and '.join(line.address() for line in chosen)}; keep one"
         )
     return chosen[0] if chosen else None
 

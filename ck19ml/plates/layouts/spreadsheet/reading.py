@@ -95,7 +95,7 @@ def read_spreadsheet(
     if len(grids) > 1:
         found = listed([f"{page.title}!{grid.address(page)}" for page, grid in grids])
         raise PlateError(
-            f"expected one plate in {path}, found {len(grids)} grids: {found}; keep one a sheet, "
+            f"{path} holds {len(grids)} plate grids: {found}; keep one a sheet, "
             "and name the sheet or save it in a file of its own"
         )
     page, grid = grids[0]
@@ -109,8 +109,8 @@ def _choose_sheets(path: Path, sheets: list[Sheet], name: str | None) -> list[Sh
     chosen = [page for page in sheets if name in (None, page.title)]
     if not chosen:
         raise PlateError(
-            f"expected the sheet {name!r} in {path}, found "
-            f"{listed([page.title for page in sheets]) or 'no visible sheet'}; name one of these"
+            f"{path} has no sheet {name!r}; name one of "
+            f"{listed([page.title for page in sheets]) or 'none: all its sheets are hidden'}"
         )
     return chosen
 

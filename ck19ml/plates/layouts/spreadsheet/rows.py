@@ -42,7 +42,8 @@ def find_table(
     if len(headers) > 1:
         found = listed([f"{sheet.title} row {row}" for sheet, row in headers])
         raise PlateError(
-            f"expected one table in {path}, found headers in {found}; keep one, or name the sheet"
+            f"{path} holds more than one table, with headers in {found}; keep one, or "
+            "name the sheet"
         )
     return _read_table(path, *headers[0], columns)
 
@@ -85,7 +86,7 @@ def _read_table(
     if damaged := sorted(place for place in damaged if first <= place[1] <= last):
         cells = [f"{sheet.damaged[place]} in {sheet.address(place)}" for place in damaged]
         raise PlateError(
-            f"expected values in {path}, sheet {sheet.title!r}, found {listed(cells)}; write the "
+            f"{path}, sheet {sheet.title!r}: no value in {listed(cells)}; write the "
             "value itself (open and save formulas in a spreadsheet program)"
         )
     table = make_table(f"{path}, sheet {sheet.title!r}", names, rows)
@@ -128,8 +129,8 @@ def _nothing_found(path: Path, sheets: Sequence[Sheet], names: Sequence[str]) ->
         if unknown := sum(reason.startswith("a formula") for reason in sheet.damaged.values()):
             parts.append(f"{unknown} formulas without a stored value in {sheet.title}")
     return (
-        f"expected a grid with row letters A-P and column numbers 1-24 (or A-H and 1-12), or a "
-        f"table with the columns {' and '.join(names)} in {path}, found "
-        f"{listed(parts) or 'neither'}; write the letters and numbers beside the wells, or give "
-        "the layout as CSV"
+        f"{path} holds neither a grid with row letters A-P and column numbers 1-24 (or A-H and "
+        f"1-12) nor a table with the columns {' and '.join(names)}; found "
+        f"{listed(parts) or 'nothing of either'}; write the letters and numbers beside "
+        "the wells, or give the layout as CSV"
     )

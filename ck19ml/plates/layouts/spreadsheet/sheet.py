@@ -131,7 +131,7 @@ def _load(path: Path, data_only: bool) -> Any:
     except Exception as error:  # a damaged workbook makes openpyxl fail in many ways
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PlateError(
-            f"expected an .xlsx workbook in {path}, found: {reason}; save it anew as .xlsx"
+            f"{path} is not a readable .xlsx workbook: {reason}; save it anew as .xlsx"
         ) from error
 
 

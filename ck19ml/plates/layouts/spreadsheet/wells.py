@@ -79,7 +79,7 @@ def read_wells(sheet: Sheet, grid: Grid, legend: dict[str, WellKind]) -> dict[Pl
             wells[place] = Well(kind)
     if not wells:
         raise UndecidedError(
-            f"expected compounds or marks in the grid {grid.address(sheet)}, found none; fill it"
+            f"the grid {grid.address(sheet)} is empty; write compounds or marks into it"
         )
     return wells
 
@@ -94,7 +94,7 @@ def _refuse_damage(sheet: Sheet, grid: Grid, texts: dict[Place, str]) -> None:
             damaged.append(f"{reason} in {sheet.address((row, column))}")
     if damaged:
         raise UndecidedError(
-            f"expected compounds, marks and labels, found {listed(damaged)}; write the value "
+            f"cells hold errors instead of values: {listed(damaged)}; write the value "
             "itself (open and save formulas in a spreadsheet program)"
         )
 
@@ -149,7 +149,7 @@ def _refuse_amounts(sheet: Sheet, place: Place, text: str) -> None:
     amount = parse_amount(text)
     if amount is not None and (amount.unit is not None or not amount.number.is_integer()):
         raise UndecidedError(
-            f"expected a compound in {sheet.address(place)}, found the amount {text!r}; write the "
+            f"{sheet.address(place)} holds the amount {text!r} without a compound; write the "
             "compound too, as in '4 (10 uM)', or the concentrations into a row over the grid"
         )
 

@@ -97,7 +97,7 @@ def test_a_date_beside_the_plate_is_a_remark(tmp_path: Path) -> None:
         ({"others": {"C4": "3 uM", "C2": "3 nM"}}, ["one line", "C2", "C4"]),
         ({"wells": lambda row, column: "Control"}, ["'Control'", "C5, D5", "no treatment"]),
         ({"wells": lambda row, column: "abcdefgh"[ord(row) - 65]}, ["'e'", "C9", "empty well"]),
-        ({"wells": lambda row, column: "-"}, ["C5:N12", "found none"]),
+        ({"wells": lambda row, column: "-"}, ["C5:N12", "is empty"]),
         ({"wells": lambda row, column: "7 (2 nM)"}, ["C5", "0.002 uM", "3 uM"]),
         ({"columns": 11}, ["row letters in Sheet!B5:B12", "column numbers"]),
     ],

@@ -125,8 +125,8 @@ def test_a_sheet_is_chosen_by_name(tmp_path: Path) -> None:
     path = save(tmp_path, ck19(), dose_response())
     assert len(read_layout(path, sheet="Plate 2")) == 96
     message = error_of(path)
-    assert "found 2 grids: Sheet!C5:Z20, Plate 2!C5:N12" in message
-    assert "found Sheet, Plate 2" in error_of(path, "Plate 3")
+    assert "holds 2 plate grids: Sheet!C5:Z20, Plate 2!C5:N12" in message
+    assert "name one of Sheet, Plate 2" in error_of(path, "Plate 3")
 
 
 def test_formulas_count_with_their_stored_value(tmp_path: Path) -> None:
@@ -197,4 +197,4 @@ def test_a_table_in_a_workbook_is_read_like_csv(tmp_path: Path) -> None:
     layout = read_layout(path, {"well": "Pos"})
     assert layout["well"].tolist() == ["A01", "B02"]
     assert layout["compound"].tolist() == ["", "4"]
-    assert "found neither" in error_of(path)
+    assert "found nothing of either" in error_of(path)
