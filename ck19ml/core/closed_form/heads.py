@@ -1,4 +1,4 @@
-"""Closed-form classifiers of measurements: linear, strongly regularised, and nothing but arrays."""
+"""Linear heads: shrunken discriminant analysis and logistic regression, nothing but arrays."""
 
 from dataclasses import dataclass
 
@@ -123,41 +123,3 @@ def _fitted(
     if weights.shape[1] == 1:  # two classes: scikit-learn has the logit of the second only
         weights, biases = np.hstack([0 * weights, weights]), np.append(0 * biases, biases)
     return LinearHead(mean, scale, weights.astype(np.float64), biases.astype(np.float64))
-
-
-def pool_wells(features: Floats, well: NDArray[np.integer]) -> Floats:
-    """Mean and standard deviation of each well's patches: what its head sees.
-
-    A well of one patch has no spread: its deviations are missing.
-
-    Parameters
-    ----------
-    features : ndarray, (n, features)
-        Of patches; NaN where missing.
-    well : ndarray of int, (n,)
-        Index of each patch's well, 0 .. wells - 1, each used.
-
-    Returns
-    -------
-    ndarray, (wells, 2 * features)
-        Means, then deviations; NaN for what no patch of the well has, and for a deviation of
-        fewer than two.
-
-    Examples
-    --------
-    >>> pool_wells(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1])).tolist()
-    [[2.0, 1.0], [5.0, nan]]
-    """
-    member = np.zeros((int(well.max()) + 1, len(well)))
-    member[well, np.arange(len(well))] = 1
-    known = np.isfinite(features)
-    count = member @ known
-    mean = member @ np.where(known, features, 0.0) / np.maximum(count, 1)
-    off = np.where(known, features - mean[well], 0.0)
-    spread = np.sqrt(member @ off**2 / np.maximum(count, 1))
-    return np.hstack([np.where(count > 0, mean, np.nan), np.where(count > 1, spread, np.nan)])
-
-
-def as_wells(features: Floats) -> Floats:
-    """Patches, (n, features), in the form of `pool_wells`, (n, 2 * features), each on its own."""
-    return np.hstack([features, np.full_like(features, np.nan)])

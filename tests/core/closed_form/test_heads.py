@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from ck19ml.core.linear_heads import as_wells, fit_lda, fit_logistic, pool_wells
+from ck19ml.core.closed_form.heads import fit_lda, fit_logistic
 
 
 def samples(classes: int, features: int = 12, each: int = 15) -> tuple[np.ndarray, np.ndarray]:
@@ -70,22 +68,3 @@ def test_each_class_needs_a_sample(labels: list[int]) -> None:
     chosen = np.array(labels, np.intp)
     with pytest.raises(ValueError, match="two or more classes"):
         fit_lda(np.zeros((len(labels), 2)), chosen)
-
-
-@given(st.lists(st.integers(0, 3), min_size=4, max_size=30), st.integers(0, 99))
-def test_wells_are_pooled_as_numpy_would(drawn: list[int], seed: int) -> None:
-    well = np.unique(drawn, return_inverse=True)[1]
-    features = np.random.default_rng(seed).normal(size=(len(well), 3))
-    found = pool_wells(features, well)
-    for index in range(well.max() + 1):
-        own = features[well == index]
-        assert np.allclose(found[index, :3], own.mean(axis=0))
-        if len(own) > 1:
-            assert np.allclose(found[index, 3:], own.std(axis=0))
-        else:
-            assert np.isnan(found[index, 3:]).all()
-
-
-def test_a_patch_on_its_own_is_a_well_of_one() -> None:
-    features = np.array([[1.0, np.nan], [2.0, 3.0]])
-    assert np.array_equal(as_wells(features), pool_wells(features, np.arange(2)), equal_nan=True)
