@@ -1,6 +1,7 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -298,3 +299,25 @@ def test_a_config_cannot_change() -> None:
     config = FitSettings()
     with pytest.raises((ValidationError, dataclasses.FrozenInstanceError)):
         config.epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": "measurements"}, "source 'measurements' needs head.kind lda or logistic"),
+        ({"head": {"kind": "lda"}, "fine_tune": True}, "fine_tune needs head.kind softmax"),
+        ({"head": {"kind": "lda"}, "faulty_class": True}, "faulty_class needs head.kind softmax"),
+        ({"head": {"kind": "lda", "units": 3}}, "head.units"),
+        ({"head": {"kind": "tree"}}, "head.kind"),
+    ],
+)
+def test_heads_and_what_they_see_must_fit(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_config(ClassifierConfig, {"dataset": "d.zarr"} | changes, "c.yaml")
+
+
+def test_a_closed_form_may_see_an_untrained_encoder() -> None:
+    content = {"dataset": "d.zarr", "encoder": None, "head": {"kind": "logistic", "strength": 0.1}}
+    head = build_config(ClassifierConfig, content, "c.yaml").closed_form
+    assert head is not None
+    assert (head.kind, head.strength) == ("logistic", 0.1)

@@ -52,10 +52,15 @@ class Supervised(OnEncoder):
     split: SplitConfig = SplitConfig()
     seed: Seed = SEED
 
+    @property
+    def may_be_untrained(self) -> bool:
+        """Whether an encoder with random weights makes sense."""
+        return self.fine_tune
+
     @model_validator(mode="after")
     def a_fresh_encoder_is_trained(self) -> Self:
         """Refuse to freeze an untrained encoder."""
-        if self.has_encoder and self.encoder is None and not self.fine_tune:
+        if self.has_encoder and self.encoder is None and not self.may_be_untrained:
             raise ValueError(
                 "fine_tune must be true if encoder is null: a new encoder is untrained"
             )
@@ -86,6 +91,18 @@ class ClassifierConfig(ClassifierSettings, Supervised):
     temperature: float | None = Field(default=None, gt=0)
     well_temperature: float | None = Field(default=None, gt=0)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
+
+    @property
+    def may_be_untrained(self) -> bool:
+        """Whether an encoder with random weights makes sense: its pooled features say a lot."""
+        return self.fine_tune or self.closed_form is not None
+
+    @model_validator(mode="after")
+    def a_closed_form_has_no_faulty_class(self) -> Self:
+        """Refuse the class of faulty patches: a closed form is fitted on wells."""
+        if self.closed_form and self.faulty_class:
+            raise ValueError("faulty_class needs head.kind softmax: faulty is a patch, not a well")
+        return self
 
 
 class RegressorConfig(RegressorSettings, Supervised):

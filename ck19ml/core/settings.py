@@ -11,7 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 LARGEST_FIELD = 2**14
 """Largest side of a field in pixels: a mistyped number must not fill the memory."""
 
-UNION_PARTS = ("choices", "range", "float", "int", "bool", "str")
+UNION_PARTS = ("choices", "range", "float", "int", "bool", "str", "softmax", "closed_form")
 """Parts that pydantic adds to a key to say which member of a union it tried."""
 
 

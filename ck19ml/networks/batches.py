@@ -35,10 +35,13 @@ class Patches:
     raw : ndarray, (n, size, size, 2), unsigned integers, raised to the background
     masks : ndarray, (n, size, size, 2), bool, optional
         If given, everything outside the masks is exactly 0.
+    measurements : ndarray, (n, measures), optional
+        See `core.measurements`.
     """
 
     raw: NDArray[np.unsignedinteger]
     masks: NDArray[np.bool_] | None = None
+    measurements: NDArray[np.floating] | None = None
 
     def __len__(self) -> int:
         return len(self.raw)

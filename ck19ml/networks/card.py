@@ -16,6 +16,7 @@ from ck19ml.core.settings import Frozen, explain, one_of
 from ck19ml.core.splits import GATE, UNITS
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
+from ck19ml.networks.settings import Source
 from ck19ml.plates.preparation.settings import Mask
 
 FORMAT: Literal[1] = 1
@@ -140,6 +141,10 @@ class Card(BaseCard):
     temperature, well_temperature : float
         Divisors of a classifier's log-probabilities of patches, and then of wells; fitted on the
         validation wells, see `core.scores.calibration`.
+    source, head : str
+        What a classifier's head sees of a patch, and its kind; see `settings.ClassifierSettings`.
+    channels : tuple of str
+        Names of the images' channels.
     unit : str
         Unit that the split kept together, see `core.splits.UNITS`; the intervals of the model's
         scores resample it.
@@ -162,6 +167,26 @@ class Card(BaseCard):
     temperature: Temperature = 1.0
     well_temperature: Temperature = 1.0
     unit: Unit = "well"
+    source: Source = "encoder"
+    head: Literal["softmax", "lda", "logistic"] = "softmax"
+    channels: tuple[str, ...] = ("dc", "tcell")
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the head is computed on wells, and not trained on patches."""
+        return self.head != "softmax"
+
+    @property
+    def recipe(self) -> str:
+        """What a classifier is made of, in words."""
+        seen = {
+            "encoder": "pooled features of an encoder" if self.closed_form else "an encoder",
+            "measurements": "general measurements",
+            "both": "general measurements and pooled features of an encoder, averaged",
+        }
+        heads = {"softmax": "trained softmax head", "lda": "linear discriminant analysis",
+                 "logistic": "logistic regression"}  # fmt: skip
+        return f"{seen[self.source]}; {heads[self.head]}"
 
     @property
     def rules(self) -> Baselines:
@@ -215,6 +240,9 @@ def require_outputs(network: Any, card: Card) -> None:
     ------
     ValueError
     """
+    if card.closed_form:
+        _require_classes(network, card)
+        return
     size = card.patch_size
     outputs: dict[str, tuple[Any, ...]] = {
         "autoencoder": (None, size, size, 2),
@@ -227,4 +255,13 @@ def require_outputs(network: Any, card: Card) -> None:
         raise ValueError(
             f"the network maps {found[0]} to {found[1]}, but patch_size and classes in {CARD} "
             f"imply {expected[0]} to {expected[1]}"
+        )
+
+
+def _require_classes(network: Any, card: Card) -> None:
+    rank, classes = len(network.input_shape), network.output_shape[-1]
+    if rank != 2 or classes != len(card.classes):
+        raise ValueError(
+            f"the head maps {network.input_shape} to {network.output_shape}, but {CARD} has "
+            f"{len(card.classes)} classes"
         )

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core.scores.baselines import Baselines, well_measures
-from ck19ml.core.scores.calibration import tempered
 from ck19ml.core.scores.classification import (
     MEAN_OVERLAP,
     against_best_rule,
@@ -18,14 +17,14 @@ from ck19ml.core.scores.classification import (
 )
 from ck19ml.core.scores.interaction import call_scores
 from ck19ml.core.scores.intervals import Score
-from ck19ml.core.scores.metrics import by_well, interaction_scores, mean_score, well_probabilities
+from ck19ml.core.scores.metrics import by_well, interaction_scores, mean_score
 from ck19ml.core.scores.regression import against_truth, regression_scores
 from ck19ml.core.scores.verdict import Verdict, compare
 from ck19ml.core.splits import unit_names
-from ck19ml.core.wells import WELL
+from ck19ml.core.wells import WELL, well_index
 from ck19ml.errors import PlateError
 from ck19ml.networks.card import FAULTY, Card, class_labels
-from ck19ml.networks.scorer import Scorer, in_portions, without_faulty
+from ck19ml.networks.scorer import Scorer, combine, in_portions
 from ck19ml.networks.training import reconstruction_losses
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.dataset.truth import true_overlap
@@ -129,12 +128,16 @@ def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Eva
     if scorer.card.kind == "autoencoder":
         losses = in_portions(partial(reconstruction_losses, scorer.network), read, rows)
         return evaluate_reconstruction(losses, table, scorer.card)
-    outputs = in_portions(scorer.predict_patches, read, rows).astype(np.float64)
+    outputs = in_portions(scorer.outputs, read, rows)
     if scorer.card.kind == "regressor":
         truth = true_overlap(dataset, scorer.card.target)
         table = table if truth is None else table.assign(true_overlap=truth[rows])
-        return evaluate_regressor(outputs[:, 0], table, scorer.card)
-    return evaluate_classifier(outputs, table, scorer.card)
+        return evaluate_regressor(outputs[:, 0].astype(np.float64), table, scorer.card)
+    wells = None
+    if scorer.card.closed_form:
+        usable = ~table["faulty"].to_numpy(bool)
+        wells = scorer.combined(outputs[usable], well_index(table[usable]))
+    return evaluate_classifier(scorer.shown(outputs).astype(np.float64), table, scorer.card, wells)
 
 
 def evaluate_reconstruction(losses: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
@@ -214,8 +217,13 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     return Evaluation(scores, numbers, patches, wells, by, verdict)
 
 
-def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
+def evaluate_classifier(
+    probabilities: Floats, table: pd.DataFrame, card: Card, of_wells: Floats | None = None
+) -> Evaluation:
     """Score class probabilities of patches, (n, classes), and of their wells.
+
+    The answers of wells, (wells, stimulations), are `of_wells`, or by default combined from those
+    of their usable patches; wells stand in the order of plate and well.
 
     Faulty patches are left out, or are the class ``Faulty`` if the model has it; wells are always
     scored on their usable patches. A classifier predicts an overlap too: the mean overlaps of the
@@ -244,9 +252,9 @@ def evaluate_classifier(probabilities: Floats, table: pd.DataFrame, card: Card) 
         **{MEAN_OVERLAP: baselines.mean_overlap},
     )
     patches = patches[kept].reset_index(drop=True)
-    wells = _classified_wells(
-        probabilities[usable], table[usable], predicted_overlap[usable], card, baselines
-    )
+    if of_wells is None:
+        of_wells = combine(probabilities[usable], well_index(table[usable]), card)
+    wells = _classified_wells(of_wells, table[usable], predicted_overlap[usable], card, baselines)
     return classified(patches, wells, card.classes, card.interaction_threshold, card.seed, by)
 
 
@@ -279,7 +287,7 @@ def classified(
 
 
 def _classified_wells(
-    probabilities: Floats,
+    combined: Floats,
     table: pd.DataFrame,
     predicted_overlap: Floats,
     card: Card,
@@ -288,8 +296,6 @@ def _classified_wells(
     """Return one row per well with the predictions of the model and of the baselines."""
     well, wells = _wells(table)
     names = np.asarray(card.stimulations)
-    combined = well_probabilities(without_faulty(probabilities, card.classes), well)
-    combined = tempered(combined, card.well_temperature)
     rules = {
         "baseline_majority": np.full(len(wells), baselines.majority),
         "baseline_overlap": baselines.well_rule.predict(wells["overlap"].to_numpy()),

@@ -78,7 +78,7 @@ def train_classifier(
     """
     seed_everything(seed)
     head = build_classifier_head(
-        feature_shape(encoder), classes=classes, **settings.head.model_dump()
+        feature_shape(encoder), classes=classes, **settings.head.model_dump(exclude={"kind"})
     )
     weights = class_weights(train.targets, classes) if settings.class_weights else None
     arguments: dict[str, Any] = {

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core import mask_methods
+from ck19ml.core.closed_form.wells import as_wells, pool_wells
+from ck19ml.core.measurements.table import measure
 from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.core.scores.calibration import tempered
 from ck19ml.core.scores.metrics import well_probabilities
@@ -19,21 +21,43 @@ from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import Patches
 from ck19ml.networks.card import FAULTY, Card, read_card, require_outputs
 from ck19ml.networks.mask_model import MaskNetwork, load_mask_network
-from ck19ml.networks.training import PREDICT_BATCH, predict
+from ck19ml.networks.training import PREDICT_BATCH, predict, predict_features
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.preparation.settings import NETWORK_FOLDER
+
+POOLED = "encoder.keras"
+"""File of a model's folder with the encoder that a closed-form head sees, if it sees one."""
 
 PORTION = 8 * PREDICT_BATCH
 """Patches in memory at a time: whole batches, so that results are those of all at once."""
 
 
 class Scorer:
-    """A network that scores patches and raw fields; saved and loaded without pickle."""
+    """A network that scores patches and raw fields; saved and loaded without pickle.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From patches to the answer; of a closed form the head, from pooled features.
+    mask_network : MaskNetwork, optional
+        What made the masks, if a network did.
+    pooled : keras.Model, optional
+        Of a closed form, the encoder that it sees, see `closed_form.pooled_encoder`.
+    """
 
     def __init__(
-        self, network: Network, card: Card, mask_network: MaskNetwork | None = None
+        self,
+        network: Network,
+        card: Card,
+        mask_network: MaskNetwork | None = None,
+        pooled: Network | None = None,
     ) -> None:
         self.network, self.card, self.mask_network = network, card, mask_network
+        self.pooled = pooled
+
+    def changed(self, **values: Any) -> "Scorer":
+        """Return the same model with these values in its card."""
+        return Scorer(self.network, self.card.changed(**values), self.mask_network, self.pooled)
 
     @property
     def has_encoder(self) -> bool:
@@ -51,6 +75,8 @@ class Scorer:
         if self.mask_network is not None:
             self.mask_network.save(folder / NETWORK_FOLDER)
         self.network.save(folder / "network.keras")
+        if self.pooled is not None:
+            self.pooled.save(folder / POOLED)
         self.card.write(folder)
         return folder
 
@@ -62,22 +88,57 @@ class Scorer:
         ndarray, float32
             Class probabilities (n, classes), overlaps (n, 1) or reconstructions.
         """
+        if self.card.closed_form:
+            return self.answers(self.features(patches))
         outputs = predict(self.network, patches)
         if self.card.kind != "classifier":
             return outputs
         return tempered(outputs.astype(np.float64), self.card.temperature).astype(np.float32)
 
     def features(self, patches: Patches) -> NDArray[np.float32]:
-        """Run the encoder on patches, (n, features), float32."""
-        return predict(self.encoder, patches)
+        """Return what the head sees of patches, (n, features), float32; NaN where missing."""
+        if not self.card.closed_form:
+            return predict(self.encoder, patches)
+        seen = [] if patches.measurements is None else [patches.measurements]
+        if self.pooled is not None:
+            seen.append(predict(self.pooled, patches))
+        return np.concatenate(seen, axis=1, dtype=np.float32)
+
+    def answers(
+        self, features: NDArray[np.floating], well: NDArray[np.integer] | None = None
+    ) -> NDArray[np.float32]:
+        """Answer by a closed-form head.
+
+        Parameters
+        ----------
+        features : ndarray, (n, features)
+            Of patches, see `features`.
+        well : ndarray of int, (n,), optional
+            Index of each patch's well, 0 .. wells - 1; by default each patch is answered alone.
+
+        Returns
+        -------
+        ndarray, (n or wells, classes), float32
+            Class probabilities.
+        """
+        each = features.astype(np.float64)
+        pooled = as_wells(each) if well is None else pool_wells(each, well)
+        found = predict_features(self.network, pooled.astype(np.float32)).astype(np.float64)
+        known = self.card
+        temperature = known.temperature if well is None else known.well_temperature
+        return tempered(found, temperature).astype(np.float32)
 
     def outputs(self, patches: Patches) -> NDArray[np.float32]:
-        """Return an autoencoder's features or another model's predictions, (n, outputs)."""
-        autoencoder = self.card.kind == "autoencoder"
-        return self.features(patches) if autoencoder else self.predict_patches(patches)
+        """Return what `summary` combines, (n, outputs): features, or predictions of patches."""
+        seen = self.card.kind == "autoencoder" or self.card.closed_form
+        return self.features(patches) if seen else self.predict_patches(patches)
+
+    def shown(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what `outputs` say of each patch, (n, names), see `output_names`."""
+        return self.answers(outputs) if self.card.closed_form else outputs
 
     def output_names(self) -> list[str]:
-        """Return the names of the columns of `outputs`."""
+        """Return the names of the columns of `shown`."""
         if self.card.kind == "classifier":
             return [f"probability_{name}" for name in self.card.classes]
         if self.card.kind == "regressor":
@@ -98,7 +159,10 @@ class Scorer:
         sees to it that a masked model gets a dataset of its own mask method.
         """
         masks = dataset.read_masks(rows) if self.card.masked else None
-        return Patches(dataset.read(rows), masks)
+        measured = None
+        if self.card.source != "encoder":
+            measured = dataset.measurements.to_numpy(np.float32)[rows]
+        return Patches(dataset.read(rows), masks, measured)
 
     def masks(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
         """Mask a raw field, (height, width, 2), as the training data's: (n, size, size, 2)."""
@@ -128,10 +192,16 @@ class Scorer:
         masks : ndarray, (n, size, size, 2), bool, optional
             What `masks` finds, where that is known already.
         """
-        raw = raise_background(cut(image, self.card.patch_size), self.card.background)
-        if not self.card.masked:
-            return Patches(np.asarray(raw))
-        return Patches(np.asarray(raw), self.masks(image) if masks is None else masks)
+        card = self.card
+        seen = cut(image, card.patch_size)
+        raw = np.asarray(raise_background(seen, card.background))
+        if not card.masked and card.source == "encoder":
+            return Patches(raw)
+        found = self.masks(image) if masks is None else masks
+        measured: NDArray[np.floating] | None = None
+        if card.source != "encoder":
+            measured = measure(np.asarray(seen), found, card.channels, 2**card.bit_depth - 1)
+        return Patches(raw, found if card.masked else None, measured)
 
     def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
         """Score raw fields, for `mlflow.pyfunc` and its server.
@@ -205,12 +275,28 @@ class Scorer:
         names = self.card.stimulations
         if not len(good):
             return {"stimulation": None, **{f"probability_{name}": np.nan for name in names}}
-        combined = well_probabilities(
-            without_faulty(good, self.card.classes), np.zeros(len(good), dtype=np.intp)
-        )
-        combined = tempered(combined, self.card.well_temperature)[0]
+        combined = self.combined(good, np.zeros(len(good), dtype=np.intp))[0]
         columns = {f"probability_{name}": float(p) for name, p in zip(names, combined, strict=True)}
         return {"stimulation": names[int(combined.argmax())], **columns}
+
+    def combined(
+        self, outputs: NDArray[np.floating], well: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """Combine a classifier's outputs of usable patches to answers of wells.
+
+        Parameters
+        ----------
+        outputs : ndarray, (n, outputs), see `outputs`
+        well : ndarray of int, (n,)
+            Index of each patch's well, 0 .. wells - 1, each used.
+
+        Returns
+        -------
+        ndarray, (wells, stimulations)
+        """
+        if self.card.closed_form:
+            return self.answers(outputs, well).astype(np.float64)
+        return combine(outputs.astype(np.float64), well, self.card)
 
 
 Progress = Callable[[int, int], None]
@@ -257,6 +343,24 @@ def in_portions(
     return np.concatenate([work(patches) for _, patches in portions(read, rows, progress)])
 
 
+def combine(
+    probabilities: NDArray[np.float64], well: NDArray[np.integer], card: Card
+) -> NDArray[np.float64]:
+    """Combine class probabilities of patches, (n, classes), to those of wells.
+
+    Parameters
+    ----------
+    well : ndarray of int, (n,)
+        Index of each patch's well, 0 .. wells - 1, each used.
+
+    Returns
+    -------
+    ndarray, (wells, stimulations)
+    """
+    good = without_faulty(probabilities, card.classes)
+    return tempered(well_probabilities(good, well), card.well_temperature)
+
+
 def without_faulty(probabilities: NDArray[np.float64], classes: list[str]) -> NDArray[np.float64]:
     """Drop the column of ``Faulty`` and rescale the rows to sum to 1, (n, stimulations)."""
     if FAULTY not in classes:
@@ -277,7 +381,10 @@ def load_scorer(folder: Path) -> Scorer:
         card = read_card(Card, folder)
         network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
         require_outputs(network, card)
-        return Scorer(network, card, _mask_network(card.mask, folder))
+        pooled = None
+        if card.closed_form and card.source != "measurements":
+            pooled = keras.models.load_model(folder / POOLED, compile=False, safe_mode=True)
+        return Scorer(network, card, _mask_network(card.mask, folder), pooled)
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise PlateError(f"{folder} is not a valid model: {reason}; train it again") from error

@@ -1,8 +1,8 @@
 """Settings of the networks and their training; without Keras, as configs import them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from ck19ml.core.settings import Frozen
 
@@ -13,6 +13,7 @@ Architecture = Annotated[
     Field(description="Layers of the encoder, see `architectures.build_encoder`."),
 ]
 Mode = Literal["auto", "on", "off"]
+Source = Literal["encoder", "measurements", "both"]
 
 
 class FitSettings(Frozen):
@@ -77,6 +78,8 @@ class HeadSettings(Frozen):
 
     Attributes
     ----------
+    kind : {'softmax'}
+        Trained step by step on single patches.
     units, depth : int
         Width and number of the hidden layers.
     dropout : float
@@ -85,11 +88,41 @@ class HeadSettings(Frozen):
         See `architectures.build_classifier_head`.
     """
 
+    kind: Literal["softmax"] = "softmax"
     units: int = Field(default=128, ge=1)
     depth: int = Field(default=1, ge=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     normalise: bool = False
     pooled: bool = False
+
+
+class ClosedFormHead(Frozen):
+    """Settings of a linear head on whole wells, computed in one go (`core.closed_form.heads`).
+
+    Attributes
+    ----------
+    kind : {'lda', 'logistic'}
+        Linear discriminant analysis with a shrunken covariance, or logistic regression.
+    strength : float
+        C of the logistic regression: the smaller, the stronger its penalty.
+    balanced : bool
+        Whether all classes have the same weight, whatever their numbers of wells.
+    """
+
+    kind: Literal["lda", "logistic"]
+    strength: float = Field(default=0.03, gt=0)
+    balanced: bool = False
+
+
+def _head_kind(head: Any) -> str:
+    kind = head.get("kind", "softmax") if isinstance(head, dict) else head.kind
+    return "softmax" if kind == "softmax" else "closed_form"
+
+
+Head = Annotated[
+    Annotated[HeadSettings, Tag("softmax")] | Annotated[ClosedFormHead, Tag("closed_form")],
+    Discriminator(_head_kind),
+]
 
 
 class OnEncoder(Frozen):
@@ -127,6 +160,11 @@ class ClassifierSettings(OnEncoder):
 
     Attributes
     ----------
+    source : {'encoder', 'measurements', 'both'}
+        What the head sees of a patch. General measurements (`core.measurements`) need a closed-form
+        head; of an encoder such a head sees all levels, pooled.
+    head : HeadSettings or ClosedFormHead
+        Layers that are trained on patches, or a linear head that is computed on wells.
     class_weights : bool
         Whether all classes have the same total weight, whatever their numbers of patches.
     head_fit : FitSettings, optional
@@ -138,10 +176,30 @@ class ClassifierSettings(OnEncoder):
     .. [1] Kumar et al., "Fine-tuning can distort pretrained features", ICLR (2022).
     """
 
+    source: Source = "encoder"
     class_weights: bool = False
-    head: HeadSettings = HeadSettings()
+    head: Head = HeadSettings()
     fit: FitSettings = FitSettings(epochs=10, batch_size=64)
     head_fit: FitSettings | None = None
+
+    @property
+    def closed_form(self) -> ClosedFormHead | None:
+        """The head, if it is computed and not trained."""
+        return self.head if isinstance(self.head, ClosedFormHead) else None
+
+    @model_validator(mode="after")
+    def measurements_have_a_closed_form_head(self) -> Self:
+        """Refuse measurements under a trained head, and training an encoder for a closed form."""
+        if self.source != "encoder" and not self.closed_form:
+            raise ValueError(f"source {self.source!r} needs head.kind lda or logistic")
+        if self.closed_form and self.fine_tune:
+            raise ValueError("fine_tune needs head.kind softmax: a closed form trains no encoder")
+        return self
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network has an encoder."""
+        return self.source != "measurements"
 
     @property
     def on_features(self) -> FitSettings | None:

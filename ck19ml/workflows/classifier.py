@@ -15,6 +15,7 @@ from ck19ml.networks.training import Fit
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
 from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.steps.closed_form import closed_form_of
 from ck19ml.workflows.steps.finish import card, outcome
 from ck19ml.workflows.steps.fit import (
     find_encoder,
@@ -33,8 +34,9 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
     split = split_dataset(
         dataset, config.split, config.classes, faulty_class=config.faulty_class, fewest=2
     )
-    encoder = find_encoder(config, split)
+    encoder = find_encoder(config, split) if config.has_encoder else None
     kind = "fine-tuned" if config.fine_tune else "frozen"
+    kind = f"{config.head.kind} on {config.source}" if config.closed_form else kind
     repair_runs()
     with runs.start(f"classifier {kind}", "classifier", config.model_dump(mode="json")) as run:
         kept = training_checkpoint("classifier", config, split, encoder)
@@ -56,8 +58,26 @@ def classifier_command(config: ClassifierConfig) -> Outcome:
 
 def classifier_of(
     config: ClassifierConfig, split: Split, encoder: Any, checkpoint: Checkpoint | None = None
-) -> tuple[Scorer, Fit]:
-    """Train a classifier on an encoder and calibrate it on the validation wells."""
+) -> tuple[Scorer, Fit | None]:
+    """Train a classifier on an encoder and calibrate it on the validation wells.
+
+    Returns
+    -------
+    scorer : Scorer
+    fit : Fit, or None
+        A closed form is not trained step by step; it is calibrated on inner folds.
+    """
+    if config.closed_form:
+        scorer = closed_form_of(
+            config,
+            split,
+            encoder,
+            masked=config.masked,
+            seed=config.seed,
+            threshold=config.interaction_threshold,
+            refit=config.refit,
+        )
+        return _with_temperatures(scorer, config.temperature, config.well_temperature), None
     train, held_out = _classifier_parts(encoder, split, config)
     network, result = fit_with_bar(
         train_classifier,
@@ -89,8 +109,15 @@ def calibrated(scorer: Scorer, split: Split, config: ClassifierConfig) -> Scorer
         found = evaluate(scorer, split.dataset, rows)
         fitted = fit_temperatures(found.patches, found.wells, split.classes)
         first, second = first or fitted[0], second or fitted[1]
-    known = scorer.card.changed(temperature=first or 1.0, well_temperature=second or 1.0)
-    return Scorer(scorer.network, known, scorer.mask_network)
+    return _with_temperatures(scorer, first or 1.0, second or 1.0)
+
+
+def _with_temperatures(scorer: Scorer, first: float | None, second: float | None) -> Scorer:
+    known = scorer.card
+    return scorer.changed(
+        temperature=first or known.temperature,
+        well_temperature=second or known.well_temperature,
+    )
 
 
 def _classifier_parts(

@@ -43,8 +43,11 @@ def folds_command(config: ClassifierConfig) -> Outcome:
             say(f"fold {fold + 1} of {folds}")
             split = _split(dataset, config, fold)
             with runs.start(f"fold {fold + 1}", "fold", {"fold": fold}) as child:
-                scorer, result = classifier_of(config, split, _encoder(config, split))
-                log_fit(child, result, config.fit.epochs)
+                # A closed form needs no validation wells to stop at.
+                own = config.changed(refit=config.closed_form is not None)
+                scorer, result = classifier_of(own, split, _encoder(config, split))
+                if result is not None:
+                    log_fit(child, result, config.fit.epochs)
                 rows = split.rows("test", faulty=split.faulty_class)
                 found.append(evaluate(scorer, dataset, rows))
                 child.metrics(found[-1].metrics("test"))
@@ -58,6 +61,8 @@ def folds_command(config: ClassifierConfig) -> Outcome:
         description = describe(scorer.card, whole)
         run.describe(description)
     lines = [line for line in description.splitlines() if line]
+    if config.split.by == "plate":
+        lines += [_of_fold(each) for each in found]
     return Outcome([*lines, f"run {run.id}"], {"run": run.id, **metrics})
 
 
@@ -79,13 +84,26 @@ def _split(dataset: Dataset, config: ClassifierConfig, fold: int) -> Split:
 
 
 def _encoder(config: ClassifierConfig, split: Split) -> Any:
+    if not config.has_encoder:
+        return None
     if config.encoder is None:
         return find_encoder(config, split)
     settings = AutoencoderSettings(architecture=config.architecture, masked=config.masked)
     return fit_autoencoder(settings, split, config.seed)[0].get_layer("encoder")
 
 
+def _of_fold(found: Evaluation) -> str:
+    """Say how well the plates of a fold were answered by the model of the others."""
+    plates = ", ".join(sorted(set(found.wells["plate"])))
+    score = found.scores["well_accuracy"]
+    return f"- {plates}, by the model of the others: {score} of {len(found.wells)} wells"
+
+
 def _spread(folds: list[Evaluation]) -> dict[str, float]:
     """Return the lowest and the highest accuracy of wells among the folds."""
     values = [fold.scores["well_accuracy"].value for fold in folds]
-    return {"folds/lowest_well_accuracy": min(values), "folds/highest_well_accuracy": max(values)}
+    return {
+        "folds/lowest_well_accuracy": min(values),
+        "folds/mean_well_accuracy": sum(values) / len(values),
+        "folds/highest_well_accuracy": max(values),
+    }

@@ -105,6 +105,8 @@ def finish(
     tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
     if kind == "regressor":
         tags |= {"target": scorer.card.target}
+    if kind == "classifier":
+        tags |= {"recipe": scorer.card.recipe}
     version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
     measure = on_dataset(kind, dataset)
     decision = decide(version, kind, losses, measure, units=split.units, always=always)

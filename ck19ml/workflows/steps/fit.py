@@ -71,7 +71,7 @@ def finish_supervised(
     run: Run,
     scorer: Scorer,
     split: Split,
-    result: Fit,
+    result: Fit | None,
     *,
     epochs: int,
     seed: int,
@@ -83,6 +83,8 @@ def finish_supervised(
 
     Parameters
     ----------
+    result : Fit, optional
+        None for a closed form, which is not trained step by step.
     epochs : int
         Number planned.
     refit : bool
@@ -90,7 +92,8 @@ def finish_supervised(
     losses, always
         See `finish.finish`.
     """
-    log_fit(run, result, epochs)
+    if result is not None:
+        log_fit(run, result, epochs)
     roles = {"train": split.fitted, "test": ("test",)}
     if not refit:
         roles = {role: (role,) for role in split.roles}
@@ -100,7 +103,7 @@ def finish_supervised(
         name: evaluate(scorer, split.dataset, split.rows(*of, faulty=split.faulty_class))
         for name, of in roles.items()
     }
-    if scorer.card.kind == "classifier" and not refit:
+    if scorer.card.kind == "classifier" and scorer.has_encoder and not refit:
         evaluations["test"] = with_attention(scorer, split, evaluations["test"], seed)
     test = evaluations["test"]
     if scorer.card.kind == "regressor":
@@ -108,7 +111,8 @@ def finish_supervised(
         figures = regressor_figures(test)
     else:
         figures = classifier_figures(test, split.classes)
-    figures |= {"learning_curves": plots.learning_curves(result.history)}
+    if result is not None:
+        figures |= {"learning_curves": plots.learning_curves(result.history)}
     figures |= umap_figure(scorer, split.dataset, split.rows("test"), seed)
     return finish(run, scorer, split, evaluations, figures, losses=losses, always=always)
 

@@ -45,6 +45,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
     from ck19ml.core.chance import measures
 
     fields: list[pd.DataFrame] = []
+    outputs: list[NDArray[np.float32]] = []
     marks: list[tuple[str, str, str]] = []
     dtype = np.uint8 if scorer.card.bit_depth <= 8 else np.uint16  # as a dataset stores patches
     with bar(f"scoring {plate.name}") as progress:
@@ -53,22 +54,20 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
             _require_patch(field, image.shape[:2], scorer.card.patch_size)
             masks = scorer.masks(image)
             cut = scorer.cut(image, masks)
-            outputs = scorer.outputs(cut)
+            outputs.append(scorer.outputs(cut))
             marks.append((field.plate, field.well, hash_patches(cut.raw.astype(dtype, copy=False))))
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(cut)), "faulty": scorer.faulty(cut),
                                   "overlap": measures(masks)[scorer.card.target]})  # fmt: skip
-            values = outputs.reshape(len(outputs), -1)
+            values = scorer.shown(outputs[-1]).reshape(len(cut), -1)
             fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))
             progress(done, len(plate.fields))
-    patches = pd.concat(fields, ignore_index=True)
+    patches, every = pd.concat(fields, ignore_index=True), np.concatenate(outputs)
     hashes = pd.DataFrame(marks, columns=["plate", "well", "sha256"])
     pixels = hashes.groupby(["plate", "well"])["sha256"].agg("+".join)
     rows = []
     for (name, well), group in patches.groupby(["plate", "well"], sort=True):
-        summary = scorer.summary(
-            group[scorer.output_names()].to_numpy("float32"), group["faulty"].to_numpy(bool)
-        )
+        summary = scorer.summary(every[group.index], group["faulty"].to_numpy(bool))
         usable = group.loc[~group["faulty"], "overlap"]
         seen = pixels.loc[(name, well)] in scorer.card.seen
         rows.append(

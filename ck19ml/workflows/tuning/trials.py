@@ -23,6 +23,9 @@ from ck19ml.workflows.steps.finish import card
 from ck19ml.workflows.steps.gate import well_losses
 from ck19ml.workflows.tuning.features import Material
 
+HEAD = ("units", "depth", "dropout", "normalise", "pooled")
+"""Parameters of a trial that are its head's."""
+
 EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
 """Names that the backends of Keras give to a lack of memory."""
 
@@ -35,11 +38,12 @@ def settings_of(config: TuneConfig, parameters: Parameters) -> ClassifierSetting
         batch_size=parameters["batch_size"],
         learning_rate=parameters["learning_rate"],
         patience=config.patience,
+        least_steps=config.autoencoder.fit.least_steps,
     )
     # The whole network trains at a tenth of the rate, as encoder and head are already trained.
     whole = head.changed(epochs=config.fine_tune_epochs, learning_rate=head.learning_rate / 10)
     return ClassifierSettings(
-        head=HeadSettings(**{name: parameters[name] for name in HeadSettings.model_fields}),
+        head=HeadSettings(**{name: parameters[name] for name in HEAD}),
         fine_tune=fine_tune,
         class_weights=parameters["class_weights"],
         fit=whole if fine_tune else head,

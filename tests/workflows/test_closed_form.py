@@ -1,0 +1,102 @@
+"""Classifiers computed in one go: their tracked runs, registered models and folds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from ck19ml.config import ClassifierConfig, SplitConfig
+from ck19ml.networks.settings import ClosedFormHead, Source
+from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.folder import find_plate, read_field
+from ck19ml.tracking import registry
+from ck19ml.workflows.classifier import classifier_command
+from ck19ml.workflows.cross_validation import folds_command
+from ck19ml.workflows.steps.predict import predict_plate
+from tests.conftest import tracking_store
+
+pytestmark = pytest.mark.slow
+
+LDA = ClosedFormHead(kind="lda")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with tracking_store(tmp_path_factory.mktemp("closed")) as folder:
+        yield folder
+
+
+def config_of(dataset: Dataset, source: Source, **changes: Any) -> ClassifierConfig:
+    return ClassifierConfig(
+        **({"dataset": dataset.path, "encoder": None, "source": source, "head": LDA} | changes)
+    )
+
+
+@pytest.fixture(scope="module")
+def measured(place: Path, tiny_dataset: Dataset) -> dict[str, Any]:
+    """A head on general measurements."""
+    return classifier_command(config_of(tiny_dataset, "measurements")).data
+
+
+@pytest.fixture(scope="module")
+def averaged(measured: dict[str, Any], tiny_dataset: Dataset) -> dict[str, Any]:
+    """Heads on measurements and on an untrained encoder, averaged."""
+    return classifier_command(config_of(tiny_dataset, "both")).data
+
+
+def table(run: str, name: str) -> pd.DataFrame:
+    folder = Path(download_artifacts(run_id=run))
+    return pd.read_csv(next(folder.rglob(f"{name}.csv")))
+
+
+@pytest.mark.parametrize("which", ["measured", "averaged"])
+def test_raw_fields_are_answered_as_the_dataset_s_wells_were(
+    which: str, request: pytest.FixtureRequest, tiny_plate: Path, tmp_path: Path
+) -> None:
+    data = request.getfixturevalue(which)
+    known = table(data["run"], "test_wells").set_index("well")
+    model = mlflow.pyfunc.load_model(data["model"])
+    plate = find_plate(tiny_plate)
+    fields = [field for field in plate.fields if field.well in known.index]
+    images = np.stack([read_field(field, plate.description) for field in fields])
+    found = model.predict(images).set_index(pd.Index([field.well for field in fields]))
+    columns = [name for name in known if name.startswith("probability_")]
+    np.testing.assert_allclose(found[columns], known.loc[found.index, columns], atol=1e-4)
+    predict_plate(data["model"], plate, tmp_path / "wells.csv", tmp_path / "patches.csv")
+    wells = pd.read_csv(tmp_path / "wells.csv").set_index("well").loc[found.index]
+    np.testing.assert_allclose(wells[columns], found[columns], atol=1e-4)
+    patches = pd.read_csv(tmp_path / "patches.csv")
+    np.testing.assert_allclose(patches[columns].sum(axis=1), 1, atol=1e-4)
+
+
+def test_the_registry_says_what_a_model_is_made_of(
+    measured: dict[str, Any], averaged: dict[str, Any]
+) -> None:
+    client = MlflowClient()
+    tags = [client.get_model_version("ck19-classifier", n).tags["recipe"] for n in ("1", "2")]
+    assert tags == [
+        "general measurements; linear discriminant analysis",
+        "general measurements and pooled features of an encoder, averaged; linear discriminant "
+        "analysis",
+    ]
+    card = registry.load_model(averaged["model"]).card
+    assert (card.source, card.head) == ("both", "lda")
+    assert card.well_temperature > 0
+
+
+def test_wells_of_a_fold_are_answered_by_a_model_of_the_others(
+    measured: dict[str, Any], tiny_dataset: Dataset
+) -> None:
+    config = config_of(tiny_dataset, "measurements", split=SplitConfig(folds=3))
+    found = folds_command(config)
+    wells = table(found.data["run"], "out_of_fold_wells")
+    assert wells["well"].is_unique
+    own = (wells["predicted"] == wells["stimulation"]).mean()
+    assert found.data["test/well_accuracy"] == pytest.approx(own)
+    assert own > 0.5  # three classes of simulated wells, ten each
