@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ck19ml.core.closed_form.heads import LinearHead
@@ -68,8 +69,7 @@ def pool_wells(features: Floats, well: NDArray[np.integer]) -> Floats:
     >>> pool_wells(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1])).tolist()
     [[2.0, 1.0], [5.0, nan]]
     """
-    member = np.zeros((int(well.max()) + 1, len(well)))
-    member[well, np.arange(len(well))] = 1
+    member = csr_array((np.ones(len(well)), (well, np.arange(len(well)))))
     known = np.isfinite(features)
     count = member @ known
     mean = member @ np.where(known, features, 0.0) / np.maximum(count, 1)

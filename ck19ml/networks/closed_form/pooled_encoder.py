@@ -9,6 +9,11 @@ from ck19ml.networks.architectures import Network
 
 QUANTILES = (0.1, 0.5, 0.9)
 
+SIDE = 12
+"""Quantiles are taken over a grid of so many points in each direction: sorting all takes longest.
+
+Flips and turns move the grid over other points."""
+
 
 def build_pooled_encoder(encoder: Network) -> Network:
     """Build a network from patches to the pooled feature maps of an encoder's levels.
@@ -44,9 +49,10 @@ def build_pooled_encoder(encoder: Network) -> Network:
 
 
 def _pool(maps: Any) -> Any:
-    rows, columns, number = maps.shape[1:]
-    flat = ops.reshape(maps, (-1, rows * columns, number))
-    ordered = ops.sort(flat, axis=1)
-    places = [round(q * (rows * columns - 1)) for q in (*QUANTILES, 1.0)]
-    moments = [ops.mean(flat, axis=1), ops.std(flat, axis=1)]
-    return ops.concatenate([*moments, *(ordered[:, place] for place in places)], axis=1)
+    step = max(1, min(maps.shape[1:3]) // SIDE)
+    grid = maps[:, ::step, ::step]
+    points = grid.shape[1] * grid.shape[2]
+    ordered = ops.sort(ops.reshape(grid, (-1, points, maps.shape[3])), axis=1)
+    quantiles = [ordered[:, round(q * (points - 1))] for q in QUANTILES]
+    mean, spread, largest = (f(maps, axis=(1, 2)) for f in (ops.mean, ops.std, ops.max))
+    return ops.concatenate([mean, spread, *quantiles, largest], axis=1)
