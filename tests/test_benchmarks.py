@@ -21,7 +21,7 @@ def test_every_benchmark_stands_in_the_table() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", table.FORMS)
 def test_a_benchmark_runs_in_its_short_form(name: str) -> None:
-    if name == "simulator_fidelity" and not REFERENCE.is_dir():
+    if name in ("simulator_fidelity", "single_cells") and not REFERENCE.is_dir():
         pytest.skip(f"no reference data at {REFERENCE}")
     rows = table.run(name, table.FORMS[name][0])
     assert rows
