@@ -131,7 +131,7 @@ def test_the_parent_shows_the_result(project):
         "overlap_histograms.png",
         "scores.png",
         "study_history.png",
-        "umap.png",
+        "pca.png",
     } <= figures
     champion = client.get_model_version_by_alias("ck19-classifier", "champion")
     assert champion.run_id in {r.info.run_id for r in of_kind(all_runs(project), "tune")}
@@ -149,7 +149,7 @@ def test_evaluate_repeats_what_the_tuning_logged(project):
     scores = {key: value for key, value in found.items() if key.startswith("test/")}
     assert scores["test/well_accuracy"] == pytest.approx(logged["test/well_accuracy"], abs=1e-6)
     assert scores == {key: pytest.approx(logged[key], abs=1e-6) for key in scores}
-    assert {path.name for path in (project / "pictures").iterdir()} >= {"confusion.png", "umap.png"}
+    assert {path.name for path in (project / "pictures").iterdir()} >= {"confusion.png", "pca.png"}
 
 
 def test_predict_writes_a_row_a_well(project):

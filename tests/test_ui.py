@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from ck19ml import plots
-from ck19ml.plots.interactive import interactive_umap, thumbnails
+from ck19ml.plots.interactive import interactive_map, thumbnails
 from tests.browser import CHROMIUM, DRIVER, PATIENCE_S, Page
 from tests.conftest import tracking_store
 from tests.ports import free_port
@@ -94,7 +94,7 @@ def one_patch() -> str:
     patch[0, 40:80, 40:80, 1] = 1
     table = pd.DataFrame({"well": ["A03"], "stimulation": ["ConA"], "overlap": [1.0],
                           "predicted_overlap": [0.25], "compound": ["36"]})  # fmt: skip
-    return interactive_umap([[0.0, 0.0]], table, thumbnails(patch))
+    return interactive_map([[0.0, 0.0]], table, thumbnails(patch))
 
 
 def wait_for(address: str, process: Any) -> None:

@@ -63,9 +63,13 @@ COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
 }
 """Groups of commands, each command with an example, in the order of ``ck19ml --help``."""
 
+DRAWING = (plates.prepare, results.evaluate, results.screen)
+"""Commands that save figures, beside those that train or compare."""
+
 for panel, examples in COMMANDS.items():
     for command, example in examples.items():
-        told = command if command is results.ui else reporting(command)
+        draws = panel in ("Training", "Comparisons") or command in DRAWING
+        told = command if command is results.ui else reporting(command, draws=draws)
         app.command(rich_help_panel=panel, epilog=f"Example: ck19ml {example}")(told)
 
 

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json as json_text
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -17,6 +18,7 @@ from ck19ml.workflows.outcome import Outcome
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
 ]
+Vector = Annotated[bool, typer.Option("--vector", help="Also save figures as SVG, for print.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
 Set = Annotated[
@@ -37,14 +39,16 @@ Audit = Annotated[
 Model = Annotated[str, typer.Argument(help="MLflow model URI: models:/ck19-classifier@champion.")]
 
 
-def reporting(command: Callable[..., Outcome]) -> Callable[..., None]:
-    """Add ``--json`` and ``--debug`` to a command, and print its outcome."""
+def reporting(command: Callable[..., Outcome], *, draws: bool = False) -> Callable[..., None]:
+    """Add ``--json`` and ``--debug``, or ``--vector`` too, to a command; print its outcome."""
 
     @functools.wraps(command)
-    def run(*, json: bool, debug: bool, **values: Any) -> None:
+    def run(*, json: bool, debug: bool, vector: bool = False, **values: Any) -> None:
+        if vector:
+            os.environ["CK19ML_VECTOR"] = "1"  # `plots.style.VECTOR`, which takes long to import
         show(json, command(**values))
 
-    shared = {"json": Json, "debug": Debug}
+    shared = {"json": Json, "debug": Debug} | ({"vector": Vector} if draws else {})
     signature = inspect.signature(command)
     kind = inspect.Parameter.KEYWORD_ONLY
     added = [

@@ -13,13 +13,16 @@ def evaluate(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
     figures: Annotated[str, typer.Option(help="Folder to write the figures to as well.")] = "",
+    umap: Annotated[
+        bool, typer.Option("--umap", help="Map the patches by UMAP (slower) instead of PCA.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Evaluate a model on the wells of a dataset that it was not trained on."""
     from ck19ml.workflows import evaluate as workflow
 
     folder = Path(figures) if figures else None
-    return workflow.evaluate_command(model, dataset, folder, overwrite=overwrite)
+    return workflow.evaluate_command(model, dataset, folder, overwrite=overwrite, umap=umap)
 
 
 def predict(

@@ -1,6 +1,7 @@
 """Two-dimensional maps of features."""
 
 import warnings
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,17 @@ FEWEST_POINTS = 3
 """Number of points without neighbourhoods to map, whose first two features are shown instead."""
 
 
-def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
-    """Map features, (n, features), to two dimensions by UMAP, (n, 2), float32.
+Mapping = Literal["pca", "umap"]
+
+
+def embed(features: NDArray[np.floating], seed: int, how: Mapping = "pca") -> NDArray[np.float32]:
+    """Map features, (n, features), to two dimensions, (n, 2), float32.
+
+    Parameters
+    ----------
+    how : str
+        ``pca``, the two directions of the largest variance, or ``umap`` [1]_, which keeps
+        neighbours together and takes many times as long.
 
     References
     ----------
@@ -22,6 +32,11 @@ def embed(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     """
     if len(features) <= FEWEST_POINTS:
         return np.asarray(features[:, :2], dtype=np.float32)
+    if how == "pca":
+        from sklearn.decomposition import PCA
+
+        principal = PCA(2, svd_solver="randomized", random_state=seed)
+        return np.asarray(principal.fit_transform(features), dtype=np.float32)
     from sklearn.neighbors import NearestNeighbors
     from umap import UMAP  # takes seconds to import, and few runs need it
 

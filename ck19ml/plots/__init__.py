@@ -7,7 +7,9 @@ from ck19ml.plots.classification import well_probabilities as well_probabilities
 from ck19ml.plots.contact import contact_measures as contact_measures
 from ck19ml.plots.doses import dose_curves as dose_curves
 from ck19ml.plots.doses import ic50_agreement as ic50_agreement
-from ck19ml.plots.embedding import umap_scatter as umap_scatter
+from ck19ml.plots.embedding import feature_map as feature_map
+from ck19ml.plots.heatmaps import Measure as Measure
+from ck19ml.plots.heatmaps import plate_heatmaps as plate_heatmaps
 from ck19ml.plots.histograms import overlap_histograms as overlap_histograms
 from ck19ml.plots.images import mask_gallery as mask_gallery
 from ck19ml.plots.images import reconstructions as reconstructions
@@ -21,7 +23,6 @@ from ck19ml.plots.overlap import error_distribution as error_distribution
 from ck19ml.plots.overlap import field_sums as field_sums
 from ck19ml.plots.overlap import interaction_curve as interaction_curve
 from ck19ml.plots.overlap import predicted_against_true as predicted_against_true
-from ck19ml.plots.plate import plate_heatmap as plate_heatmap
 from ck19ml.plots.plate import plate_layout as plate_layout
 from ck19ml.plots.position import position_effects as position_effects
 from ck19ml.plots.pretraining import pretraining as pretraining
@@ -29,5 +30,6 @@ from ck19ml.plots.scores import scores_with_baselines as scores_with_baselines
 from ck19ml.plots.screening import control_strips as control_strips
 from ck19ml.plots.screening import precision_recall as precision_recall
 from ck19ml.plots.screening import ranked_hits as ranked_hits
+from ck19ml.plots.style import formats as formats
 from ck19ml.plots.style import stimulation_colours as stimulation_colours
 from ck19ml.plots.style import to_bytes as to_bytes

@@ -15,8 +15,13 @@ LEGEND_OVERLAPS = (0.0, 0.05, 0.2, 0.4)
 
 
 @style.styled
-def umap_scatter(
-    embedding: ArrayLike, stimulation: ArrayLike, overlap: ArrayLike, *, seed: int = 0
+def feature_map(
+    embedding: ArrayLike,
+    stimulation: ArrayLike,
+    overlap: ArrayLike,
+    *,
+    method: str = "PCA",
+    seed: int = 0,
 ) -> Figure:
     """Draw the embedding of patches: colour is the stimulation, size the overlap.
 
@@ -28,6 +33,8 @@ def umap_scatter(
     overlap : array_like, (n,), float
         Overlap (IoU), fractions in [0, 1]. Rows with a coordinate or an overlap that is not
         finite are left out, and the figure says how many.
+    method : str
+        Name of the axes.
     seed : int
         Of the random order in which points are drawn, so that no stimulation hides another.
 
@@ -58,7 +65,7 @@ def umap_scatter(
         linewidths=0.2,
         rasterized=True,
     )
-    axes.set(xlabel="UMAP 1", ylabel="UMAP 2")
+    axes.set(xlabel=f"{method} 1", ylabel=f"{method} 2")
     axes.set_aspect("equal", adjustable="datalim")
     _legends(axes, colours, names[finite])
     style.note(figure, int(np.count_nonzero(~finite)), "patches")

@@ -100,8 +100,13 @@ def _jpeg(picture: Image.Image, side: int, quality: int) -> bytes:
     return content if len(content) <= MOST_BYTES else _jpeg(picture, side // 2, quality)
 
 
-def interactive_umap(
-    embedding: ArrayLike, table: pd.DataFrame, pictures: Sequence[str], *, title: str = "UMAP"
+def interactive_map(
+    embedding: ArrayLike,
+    table: pd.DataFrame,
+    pictures: Sequence[str],
+    *,
+    title: str = "Patches",
+    method: str = "PCA",
 ) -> str:
     """Draw the embedding of patches as a page in which the mouse shows the patch itself.
 
@@ -119,6 +124,8 @@ def interactive_umap(
         Data URIs, see `thumbnails`.
     title : str
         Of the page and above the map.
+    method : str
+        Name of the axes.
 
     Returns
     -------
@@ -142,17 +149,19 @@ def interactive_umap(
     share = table["overlap"].to_numpy(np.float64)
     finite = np.isfinite(points).all(axis=1) & np.isfinite(share)
     plot = _map(points[finite], table[finite], [p for p, k in zip(pictures, finite, strict=True)
-                                                if k], title)  # fmt: skip
+                                                if k], title, method)  # fmt: skip
     page: str = file_html(row(plot, _sizes(), sizing_mode="stretch_both"), INLINE, title)
     return page
 
 
-def _map(points: NDArray[np.float64], table: pd.DataFrame, pictures: list[str], title: str) -> Any:
+def _map(
+    points: NDArray[np.float64], table: pd.DataFrame, pictures: list[str], title: str, method: str
+) -> Any:
     plot = new_plot(
         title=f"{title}. Point at a patch to see it (n = {len(table):,}); click a stimulation to "
         "hide it",
-        x_axis_label="UMAP 1",
-        y_axis_label="UMAP 2",
+        x_axis_label=f"{method} 1",
+        y_axis_label=f"{method} 2",
         match_aspect=True,
         tools="pan,wheel_zoom,box_zoom,reset,save",
         active_scroll="wheel_zoom",

@@ -4,6 +4,7 @@ Figures are about as wide as a page (7 to 11 inches); `RC` keeps their text read
 are printed at half of a page.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from io import BytesIO
@@ -19,7 +20,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -91,6 +92,9 @@ RC = {
     "figure.constrained_layout.h_pad": 0.08,
     "image.interpolation": "nearest",
 }
+
+VECTOR = "CK19ML_VECTOR"
+"""Variable of the environment that asks for SVG as well; workers inherit it from their command."""
 
 _WITHOUT_DATES: dict[str, dict[str, str | None]] = {
     "png": {"Software": None},
@@ -241,6 +245,11 @@ def empty_figure(text: str) -> Figure:
     return figure
 
 
+def formats() -> tuple[str, ...]:
+    """Return the formats in which commands save a figure: PNG, and SVG where it is asked for."""
+    return ("png", "svg") if os.environ.get(VECTOR) else ("png",)
+
+
 def to_bytes(figure: Figure, format: str = "png") -> bytes:  # noqa: A002  matplotlib's own word
     """Render a figure to a file's content, the same bytes for the same figure.
 
@@ -260,10 +269,11 @@ def to_bytes(figure: Figure, format: str = "png") -> bytes:  # noqa: A002  matpl
     if format not in _WITHOUT_DATES:
         raise ValueError(f"expected the format png, svg or pdf, found {format!r}")
     buffer = BytesIO()
-    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
-        # Each drawing would arrange the parts anew, starting from where the last one left them.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
     with rc_context({**RC, "svg.hashsalt": "ck19ml", "pdf.fonttype": 42}):
+        engine = figure.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            # Each drawing would arrange the parts anew, starting from where the last one left them.
+            engine.execute(figure)
+            figure.set_layout_engine("none")
         figure.savefig(buffer, format=format, dpi=150, metadata=_WITHOUT_DATES[format])
     return buffer.getvalue()

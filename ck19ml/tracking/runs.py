@@ -21,7 +21,7 @@ from ck19ml import __version__
 from ck19ml.errors import TrackingError, without_secrets
 from ck19ml.files.csv_text import to_csv
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.plots.style import to_bytes
+from ck19ml.plots.style import formats, to_bytes
 from ck19ml.tracking import dead_runs
 from ck19ml.tracking.provenance import commit, environment, flatten
 from ck19ml.tracking.server import (
@@ -97,12 +97,12 @@ class Run:
         self.tags({"mlflow.note.content": markdown})
 
     def figure(self, name: str, figure: Figure) -> None:
-        """Save a figure: ``figures/NAME.png`` for the screen, ``vector/NAME.svg`` for print."""
+        """Save a figure: ``figures/NAME.png``, and ``vector/NAME.svg`` where it is asked for."""
         with tempfile.TemporaryDirectory() as folder:
-            for kind, place in (("png", "figures"), ("svg", "vector")):
+            for kind in formats():
                 path = Path(folder) / f"{name}.{kind}"
                 path.write_bytes(to_bytes(figure, kind))
-                self.file(path, place)
+                self.file(path, "figures" if kind == "png" else "vector")
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Save a table as ``NAME.csv``."""

@@ -20,7 +20,7 @@ def legends(figure):
 
 
 def test_colour_is_the_stimulation_and_size_the_overlap():
-    points = embedding.umap_scatter(POINTS, NAMES, OVERLAP).axes[0].collections[0]
+    points = embedding.feature_map(POINTS, NAMES, OVERLAP).axes[0].collections[0]
     colours = style.stimulation_colours(NAMES)
     drawn = zip(points.get_offsets(), points.get_facecolors(), points.get_sizes(), strict=True)
     for (x, _), colour, size in drawn:
@@ -32,7 +32,7 @@ def test_colour_is_the_stimulation_and_size_the_overlap():
 def test_the_order_is_shuffled_by_the_seed():
     points = np.arange(200.0).reshape(100, 2)
     first, second, other = (
-        embedding.umap_scatter(points, ["OVA"] * 100, np.zeros(100), seed=seed)
+        embedding.feature_map(points, ["OVA"] * 100, np.zeros(100), seed=seed)
         .axes[0]
         .collections[0]
         .get_offsets()
@@ -46,7 +46,7 @@ def test_the_order_is_shuffled_by_the_seed():
 
 
 def test_both_legends_are_there_and_inside_of_the_figure():
-    figure = embedding.umap_scatter(POINTS, NAMES, OVERLAP)
+    figure = embedding.feature_map(POINTS, NAMES, OVERLAP)
     assert legends(figure) == {
         "stimulation": ["Unstimulated, n = 1", "OVA, n = 1", "ConA, n = 2"],
         "overlap (IoU, %)": ["0", "5", "20", "40"],
@@ -60,16 +60,16 @@ def test_both_legends_are_there_and_inside_of_the_figure():
 def test_rows_that_are_not_finite_are_left_out():
     points = POINTS.copy()
     points[0, 1] = np.nan
-    figure = embedding.umap_scatter(points, NAMES, [0.1, np.nan, 0.1, 0.1])
+    figure = embedding.feature_map(points, NAMES, [0.1, np.nan, 0.1, 0.1])
     assert len(figure.axes[0].collections[0].get_offsets()) == 2
     assert figure.get_supxlabel() == "2 patches without a finite value left out"
     assert legends(figure)["stimulation"][1] == "OVA, n = 0"
 
 
 def test_nothing_to_draw_and_shapes_that_do_not_fit():
-    figure = embedding.umap_scatter(np.zeros((0, 2)), [], [])
+    figure = embedding.feature_map(np.zeros((0, 2)), [], [])
     assert figure.axes[0].texts[0].get_text() == "no patches"
     with pytest.raises(ValueError, match=r"found \(4, 3\)"):
-        embedding.umap_scatter(np.zeros((4, 3)), NAMES, OVERLAP)
+        embedding.feature_map(np.zeros((4, 3)), NAMES, OVERLAP)
     with pytest.raises(ValueError, match="one value a row"):
-        embedding.umap_scatter(POINTS, NAMES[:2], OVERLAP)
+        embedding.feature_map(POINTS, NAMES[:2], OVERLAP)

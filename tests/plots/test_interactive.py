@@ -67,7 +67,7 @@ def test_small_patches_are_not_enlarged() -> None:
 
 
 def test_the_page_carries_each_point_s_picture_and_values() -> None:
-    sources = columns(interactive.interactive_umap(POINTS, TABLE, PICTURES))
+    sources = columns(interactive.interactive_map(POINTS, TABLE, PICTURES))
     points = [source for source in sources if "picture" in source]
     # OVA before ConA, as everywhere; the row without an overlap is left out.
     assert [source["picture"] for source in points] == [
@@ -89,7 +89,7 @@ def test_the_area_of_a_point_grows_with_the_overlap() -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing_of_the_layout() -> None:
-    page = interactive.interactive_umap(POINTS, TABLE, PICTURES, title="</title><b>x")
+    page = interactive.interactive_map(POINTS, TABLE, PICTURES, title="</title><b>x")
     assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.?http", page) == []
     assert "<img src=x" not in page
     assert "</title><b>x" not in page
@@ -99,14 +99,14 @@ def test_many_patches_stay_below_25_mb_even_where_they_are_noise() -> None:
     noise = np.random.default_rng(0).random((20, 192, 192, 2))
     pictures = interactive.thumbnails(noise)
     table = TABLE.iloc[[0]].sample(5000, replace=True, random_state=0)
-    page = interactive.interactive_umap(np.zeros((5000, 2)), table, pictures * 250)
+    page = interactive.interactive_map(np.zeros((5000, 2)), table, pictures * 250)
     assert len(page.encode()) < 25e6
 
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"missing \{'well'\}"):
-        interactive.interactive_umap(POINTS, TABLE.drop(columns="well"), PICTURES)
+        interactive.interactive_map(POINTS, TABLE.drop(columns="well"), PICTURES)
     with pytest.raises(ValueError, match=r"found \(4, 2\) and 3"):
-        interactive.interactive_umap(POINTS, TABLE, PICTURES[:3])
-    empty = interactive.interactive_umap(np.zeros((0, 2)), TABLE[:0], [])
+        interactive.interactive_map(POINTS, TABLE, PICTURES[:3])
+    empty = interactive.interactive_map(np.zeros((0, 2)), TABLE[:0], [])
     assert "(n = 0)" in empty

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from ck19ml.plots import plate, position, style
+from ck19ml.plots import position, style
 
 WELLS = pd.DataFrame(
     {"row": [0, 0, 1, 1], "column": [2, 3, 2, 3], "edge": [True, True, False, False],
@@ -32,15 +32,3 @@ def test_medians_stand_at_their_rows_columns_and_zones() -> None:
 def test_a_plate_without_values_is_drawn() -> None:
     empty = WELLS.assign(score_residual=np.nan)
     style.to_bytes(position.position_effects(empty, "score_residual", "x", TESTS, percent=True))
-
-
-def test_differences_are_centred_on_zero() -> None:
-    figure = plate.plate_heatmap(
-        ["A01", "A02", "A03"], [-1.0, 2.0, np.nan], label="x", diverging=True
-    )
-    image = figure.axes[0].images[0]
-    low, high = image.get_clim()
-    assert low == -high
-    assert 1.9 < high <= 2
-    still = plate.plate_heatmap(["A01"], [0.0], label="x", diverging=True)
-    assert still.axes[0].images[0].get_clim() == (-1, 1)

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from ck19ml import __version__
 from ck19ml.errors import TrackingError
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plots.style import VECTOR
 from ck19ml.tracking import runs, trial_runs
 from ck19ml.tracking.runs import Run
 
@@ -149,9 +150,19 @@ def test_artifacts_come_back(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(run.download("wells.csv")), table)
     assert json.loads(run.text("gate.json") or "") == {"loss": "bce", "wells": {"a": 1.5}}
     assert run.download("figures/curves.png").read_bytes()[:4] == b"\x89PNG"
-    assert run.download("vector/curves.svg").read_bytes()[:5] == b"<?xml"
+    assert not MlflowClient().list_artifacts(run.id, "vector")
     assert run.text("weights/note.txt") == "a note"
     assert run.text("nothing.json") is None
+
+
+def test_a_figure_is_saved_for_print_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VECTOR, "1")
+    figure = Figure()
+    figure.add_subplot().plot([1, 2])
+    with runs.start("a", "kind", {}) as run:
+        run.figure("curves", figure)
+    assert run.download("figures/curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert run.download("vector/curves.svg").read_bytes()[:5] == b"<?xml"
 
 
 def test_the_dataset_of_a_run_is_named_with_its_hash(tiny_dataset: Dataset) -> None:

@@ -55,4 +55,4 @@ def test_the_run_holds_the_curve_and_no_map_of_features(outcome: Outcome) -> Non
     assert len(curve) == THRESHOLDS.size
     names = {path.stem for path in folder.rglob("*.png")}
     assert {"interaction_curve", "predicted_against_true", "field_sums"} <= names
-    assert "umap" not in names
+    assert "pca" not in names

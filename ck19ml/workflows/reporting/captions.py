@@ -36,10 +36,13 @@ CAPTIONS = {
         "have claimed."
     ),
     "reconstructions": "Patches, the autoencoder's reconstruction, and the difference.",
+    "pca": (
+        "Each point is a patch, along the two directions in which the encoder's features vary "
+        "most. Colour is the stimulation, size the overlap."
+    ),
     "umap": (
         "Each point is a patch; near points look alike to the encoder. Colour is the "
-        "stimulation, size the overlap. figures/umap.html of the run shows the patch under "
-        "the mouse."
+        "stimulation, size the overlap."
     ),
     "gate": "The loss of each well of the gate under the champion and the challenger.",
     "study_history": "The value of each trial and the best so far.",
@@ -55,6 +58,10 @@ FAMILIES = {
     "plate": (
         "The wells on the plate; hatched ones were not measured, circles are vehicle wells, "
         "squares untreated ones."
+    ),
+    "quality": (
+        "Numbers of the fields' quality, the mean of a well's fields; hatched wells were not "
+        "measured."
     ),
     "position": "By row, column and zone; a pattern beyond chance is an effect of position.",
     "dose_curves": (

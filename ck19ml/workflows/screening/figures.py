@@ -28,7 +28,7 @@ def screen_figures(screen: Screen) -> dict[str, Figure]:
     for plate, wells in screen.wells.groupby("plate", sort=True):
         name = safe_name(plate)
         tests = screen.position[screen.position["plate"] == plate]
-        figures |= _plate_figures(name, wells, labels, percent)
+        figures[f"plate-{name}"] = _on_plate(wells, labels, percent)
         for measure in ("score", "overlap"):
             taken = with_residuals(tested_wells(wells, screen.hits, measure))
             row, column = places(taken["well"])
@@ -60,28 +60,22 @@ def _quality(controls: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _plate_figures(
-    name: str, wells: pd.DataFrame, labels: dict[str, str], percent: list[str]
-) -> dict[str, Figure]:
+def _on_plate(wells: pd.DataFrame, labels: dict[str, str], percent: list[str]) -> Figure:
     names = list(wells["well"])
-    shape = plate_format(names)
-    control = [kind if kind != "compound" else "" for kind in wells["kind"]]
-    figures = {}
-    for measure in ("score", "overlap"):
-        flat = labels[measure].replace("\n", " ")
-        figures[f"plate-{name}-{measure}"] = plots.plate_heatmap(
-            names, wells[measure], label=flat, plate_format=shape, control=control,
-            percent=measure in percent,
-        )  # fmt: skip
-        figures[f"plate-{name}-{measure}-residual"] = plots.plate_heatmap(
-            names, wells[f"{measure}_residual"], label=f"{flat}\nminus its stimulation's median",
-            plate_format=shape, control=control, percent=measure in percent, diverging=True,
-        )  # fmt: skip
-    figures[f"plate-{name}-faulty"] = plots.plate_heatmap(
-        names, wells["faulty_share"], label="faulty patches (%)", plate_format=shape,
-        control=control, percent=True,
-    )  # fmt: skip
-    return figures
+    measures = []
+    for name in ("score", "overlap"):
+        label, share = labels[name].replace("\n", " "), name in percent
+        less = f"{label} minus its stimulation's median"
+        measures += [
+            plots.Measure(wells[name], label, share),
+            plots.Measure(wells[f"{name}_residual"], less, share, diverging=True),
+        ]
+    return plots.plate_heatmaps(
+        names,
+        [*measures, plots.Measure(wells["faulty_share"], "faulty patches (%)", percent=True)],
+        plate_format=plate_format(names),
+        control=[kind if kind != "compound" else "" for kind in wells["kind"]],
+    )
 
 
 def _truth_figures(screen: Screen) -> dict[str, Figure]:

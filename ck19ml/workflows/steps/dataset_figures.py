@@ -38,7 +38,10 @@ QUALITY_LABELS = {
         "covered": "field covered by {}s (%)",
     }.items()
 }
-"""Label of the colour bar of each of `core.quality.MEASURES`."""
+"""Label of each of `core.quality.MEASURES`."""
+
+SHARES = ("saturated", "faulty", "covered")
+"""Beginnings of those that are fractions."""
 
 
 def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
@@ -83,26 +86,28 @@ def _examples(table: pd.DataFrame) -> NDArray[np.intp]:
 
 
 def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
-    """Draw each number of the fields' quality on its plate, the mean of a well's fields.
+    """Draw the numbers of the fields' quality on their plates, the mean of a well's fields.
 
     Yields
     ------
     name : str
-        ``quality-PLATE-NUMBER``.
+        ``quality-PLATE``.
     figure : Figure
     """
-    from ck19ml.plots import plate_heatmap
+    from ck19ml.plots import Measure, plate_heatmaps
 
     for plate, fields in dataset.fields.groupby("plate"):
         wells = fields.groupby("well")[list(MEASURES)].mean()
         names = list(wells.index)
-        for measure in MEASURES:
-            share = measure.startswith(("saturated", "faulty", "covered"))
-            figure = plate_heatmap(
-                names,
-                wells[measure],
-                label=QUALITY_LABELS[measure],
-                plate_format=plate_format(names),
-                percent=share,
+        measures = [
+            Measure(
+                wells[name],
+                QUALITY_LABELS[name],
+                name.startswith(("saturated", "faulty", "covered")),
             )
-            yield f"quality-{safe_name(plate)}-{measure}", figure
+            for name in MEASURES
+        ]
+        yield (
+            f"quality-{safe_name(plate)}",
+            plate_heatmaps(names, measures, plate_format=plate_format(names), columns=3),
+        )

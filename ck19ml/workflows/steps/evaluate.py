@@ -5,6 +5,7 @@ from typing import Any
 
 from ck19ml.errors import PlateError
 from ck19ml.networks.card import FAULTY
+from ck19ml.networks.embedding import Mapping
 from ck19ml.networks.evaluation import evaluate, unseen_rows
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
@@ -20,10 +21,10 @@ from ck19ml.workflows.steps.figures import (
     regressor_figures,
 )
 from ck19ml.workflows.steps.finish import describe
-from ck19ml.workflows.steps.umap import umap_maps
+from ck19ml.workflows.steps.maps import maps
 
 
-def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
+def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mapping) -> Outcome:
     """Evaluate a model on the held-out wells of a dataset, in a tracked run."""
     path = dataset.path
     scorer = registry.load_model(uri)
@@ -47,8 +48,8 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None) -> Outcome:
         drawn = _figures(scorer, dataset, rows, evaluation)
         if scorer.has_encoder:
             seed = scorer.card.seed
-            drawn["umap"], page = umap_maps(scorer, dataset, rows, evaluation.patches, seed)
-            run.note("figures/umap.html", page)
+            drawn[how], page = maps(scorer, dataset, rows, evaluation.patches, seed, how)
+            run.note(f"figures/{how}.html", page)
         progress(2, 3)
         written = publish(drawn, run, figures)
         progress(3, 3)

@@ -1,6 +1,5 @@
 """Choose the figures of a run from its evaluation."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from ck19ml import plots
 from ck19ml.core.scores.interaction import interaction_curve
 from ck19ml.files.writing import make_folder, replacing
 from ck19ml.networks.card import stimulations
-from ck19ml.networks.embedding import MOST_POINTS, embed
 from ck19ml.networks.evaluation import Evaluation
-from ck19ml.networks.scorer import Scorer, in_portions
+from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking.runs import Run
 
@@ -96,20 +94,6 @@ def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.int
     return {"reconstructions": figure}
 
 
-def umap_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], seed: int) -> Figures:
-    """Map the features of the patches in these rows, (n,); points as large as the overlap.
-
-    A network without an encoder has no figure.
-    """
-    if not scorer.has_encoder:
-        return {}
-    if len(rows) > MOST_POINTS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
-    table = dataset.table.iloc[rows]
-    mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), rows), seed)
-    return {"umap": plots.umap_scatter(mapped, table["stimulation"], table["overlap"])}
-
-
 def publish(figures: Figures, run: Run | None, folder: Path | None) -> list[str]:
     """Log the figures under ``figures/`` of the run, and write them into a folder.
 
@@ -129,7 +113,7 @@ def publish(figures: Figures, run: Run | None, folder: Path | None) -> list[str]
             run.figure(name, figure)
         if folder is not None:
             make_folder(folder)
-            for kind in ("png", "svg"):
+            for kind in plots.formats():
                 path = folder / f"{name}.{kind}"
                 with replacing(path) as made:
                     made.write_bytes(plots.to_bytes(figure, kind))

@@ -24,9 +24,9 @@ from ck19ml.workflows.steps.figures import (
     classifier_figures,
     curve_of,
     regressor_figures,
-    umap_figure,
 )
 from ck19ml.workflows.steps.finish import Trained, finish, log_fit
+from ck19ml.workflows.steps.maps import map_figure
 from ck19ml.workflows.steps.resume import checkpoint_of, weights_mark
 from ck19ml.workflows.steps.split import SAME_WELLS, Split
 
@@ -113,7 +113,7 @@ def finish_supervised(
         figures = classifier_figures(test, split.classes)
     if result is not None:
         figures |= {"learning_curves": plots.learning_curves(result.history)}
-    figures |= umap_figure(scorer, split.dataset, split.rows("test"), seed)
+    figures |= map_figure(scorer, split.dataset, split.rows("test"), seed)
     return finish(run, scorer, split, evaluations, figures, losses=losses, always=always)
 
 

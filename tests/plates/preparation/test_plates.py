@@ -132,6 +132,5 @@ class TestTheCommandLine:
         assert found.returncode == 0, found.stderr
         assert "note: stimulation can be told from the plate alone" in found.stderr
         assert len(open_dataset(workplace / "d.zarr").wells) == 4
-        figures = {path.name for path in workplace.rglob("quality-*.png")}
-        assert {"quality-CK21-focus_dc.png", "quality-CK22-cells_tcell.png"} <= figures
-        assert len(figures) == 22
+        figures = {path.name for path in workplace.rglob("quality-*")}
+        assert figures == {"quality-CK21.png", "quality-CK22.png"}

@@ -89,7 +89,7 @@ def test_a_screen_writes_tables_and_figures(screened: Any, split: Split) -> None
     outcome, out = screened
     written = {path.name for path in out.iterdir()}
     assert {"hits.csv", "wells.csv", "controls.csv", "position.csv"} <= written
-    assert {"hits.png", "controls.png", "plate-CK19-score.png", "position-CK19-overlap.png",
+    assert {"hits.png", "controls.png", "plate-CK19.png", "position-CK19-overlap.png",
             "known_inhibitors.png"} <= written  # fmt: skip
     wells = pd.read_csv(out / "wells.csv")
     assert len(wells) == 30

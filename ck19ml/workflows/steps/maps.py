@@ -1,4 +1,4 @@
-"""UMAP of the patches of an evaluation: a figure, and an interactive page."""
+"""Maps of patches by the features of an encoder: a figure, and an interactive page."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ck19ml import plots
 from ck19ml.core.patches import rescale
-from ck19ml.networks.embedding import MOST_POINTS, embed
+from ck19ml.networks.embedding import MOST_POINTS, Mapping, embed
 from ck19ml.networks.scorer import Scorer, in_portions
 from ck19ml.plates.dataset.store import Dataset
 
@@ -20,12 +20,25 @@ MOST_POINTED_AT = 5000
 KEYS = ["plate", "well", "field", "patch"]
 
 
-def umap_maps(
+def map_figure(
+    scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer], seed: int
+) -> dict[str, Figure]:
+    """Map the features of the patches in these rows, (n,), by PCA; none without an encoder."""
+    if not scorer.has_encoder:
+        return {}
+    rows = _some(np.asarray(rows), MOST_POINTS, seed)
+    table = dataset.table.iloc[rows]
+    mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), rows), seed)
+    return {"pca": plots.feature_map(mapped, table["stimulation"], table["overlap"])}
+
+
+def maps(
     scorer: Scorer,
     dataset: Dataset,
     rows: NDArray[np.integer],
     predictions: pd.DataFrame,
     seed: int,
+    how: Mapping,
 ) -> tuple[Figure, str]:
     """Map the encoder's features of these patches once, and draw them twice.
 
@@ -45,19 +58,20 @@ def umap_maps(
     page : str
         HTML that shows the patch under the mouse, with its well and both values.
     """
-    from ck19ml.plots.interactive import interactive_umap, thumbnails  # Bokeh takes a second
+    from ck19ml.plots.interactive import interactive_map, thumbnails  # Bokeh takes a second
 
     chosen = _some(np.asarray(rows), MOST_POINTED_AT, seed)
-    mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), chosen), seed)
+    mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), chosen), seed, how)
     table = dataset.table.iloc[chosen][[*KEYS, "compound", "concentration_um"]].merge(
         predictions, on=KEYS, how="left", validate="1:1"
     )
     pictures = in_portions(lambda raw: np.array(thumbnails(rescale(raw))), dataset.read, chosen)
     drawn = _some(np.arange(len(chosen)), MOST_POINTS, seed)
     few = table.iloc[drawn]
-    figure = plots.umap_scatter(mapped[drawn], few["stimulation"], few["overlap"])
-    title = f"UMAP of {dataset.name} by the {scorer.card.kind}'s encoder"
-    return figure, interactive_umap(mapped, table, pictures.tolist(), title=title)
+    name = how.upper()
+    figure = plots.feature_map(mapped[drawn], few["stimulation"], few["overlap"], method=name)
+    title = f"{name} of {dataset.name} by the {scorer.card.kind}'s encoder"
+    return figure, interactive_map(mapped, table, pictures.tolist(), title=title, method=name)
 
 
 def _some(rows: NDArray[np.integer], most: int, seed: int) -> NDArray[np.integer]:

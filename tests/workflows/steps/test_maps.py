@@ -7,7 +7,7 @@ from ck19ml.config import SplitConfig
 from ck19ml.networks import architectures, training
 from ck19ml.networks.scorer import Card, Scorer
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.workflows.steps import umap
+from ck19ml.workflows.steps import maps
 from ck19ml.workflows.steps.split import split_dataset
 
 
@@ -29,16 +29,16 @@ def scorer(tiny_dataset: Dataset) -> Scorer:
 def test_the_page_shows_a_choice_of_the_patches_with_what_was_predicted(
     scorer: Scorer, tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(umap, "MOST_POINTED_AT", 20)
-    monkeypatch.setattr(umap, "MOST_POINTS", 5)
-    monkeypatch.setattr(umap, "embed", lambda features, seed: features[:, :2])
+    monkeypatch.setattr(maps, "MOST_POINTED_AT", 20)
+    monkeypatch.setattr(maps, "MOST_POINTS", 5)
+    monkeypatch.setattr(maps, "embed", lambda features, seed, how: features[:, :2])
     rows = np.arange(len(tiny_dataset.table))
     predictions = tiny_dataset.table.drop(columns=["compound", "concentration_um"]).assign(
         predicted_overlap=0.125
     )
     # In any order: rows belong together by plate, well, field and patch.
     shuffled = predictions.sample(frac=1, random_state=1)
-    figure, page = umap.umap_maps(scorer, tiny_dataset, rows, shuffled, 3)
+    figure, page = maps.maps(scorer, tiny_dataset, rows, shuffled, 3, "umap")
     assert len(figure.axes[0].collections[0].get_offsets()) == 5
     assert page.count("data:image/jpeg;base64,") == 20
     assert page.count("predicted overlap: 12.50 %") == 20
