@@ -4,6 +4,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from ck19ml.plates.dataset import columns
+from ck19ml.plates.dataset.well_measures import WELL_MEASURES
 
 HEAD = """# Columns of the tables
 A dataset is a Zarr group, `NAME.zarr`, with `patches` (n, 192, 192, 2), unsigned integers, and
@@ -13,6 +14,16 @@ TABLES = {
     "layout.csv": ("of a plate folder, one row a well", columns.LAYOUT),
     "patches.parquet": ("of a dataset, one row a patch", columns.PATCHES),
     "fields.parquet": ("of a dataset, one row a field", columns.FIELDS),
+    "measurements.parquet": (
+        "of a dataset, one row a patch; CHANNEL is `dc` or `tcell`, REGION `inside` the channel's "
+        "mask, `background` outside it, or `all`",
+        columns.MEASUREMENTS,
+    ),
+    "cells.parquet": ("of a dataset, one row a cell", columns.CELLS),
+    "wells": (
+        "written by `ck19ml cells --wells FILE`, one row a well, after the columns of the layout",
+        WELL_MEASURES,
+    ),
     "instrument.csv": ("of a dataset, one row a well", columns.INSTRUMENT),
 }
 

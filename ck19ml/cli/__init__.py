@@ -57,6 +57,7 @@ COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
         results.predict: f"predict {CLASSIFIER} data/plate --out scores.csv",
         results.screen: f"screen {CLASSIFIER} data/plate.zarr --out screen",
         results.features: f"features {CLASSIFIER} data/plate.zarr --out profiles.parquet",
+        results.cells: "cells data/plate.zarr --out cells.csv --figure contacts.png",
         results.report: "report RUN_ID --out report.html",
         results.ui: "ui --port 5001",
     },

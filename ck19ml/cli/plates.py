@@ -102,6 +102,9 @@ def prepare(
     chance: Annotated[
         bool, typer.Option("--chance", help="Add z-scores of the overlap against chance.")
     ] = False,
+    contact_um: Annotated[
+        float, typer.Option(help="Distance in um up to which a T cell and a DC touch.")
+    ] = 1.34,
     saturated_limit: Annotated[
         float, typer.Option(help="Share of saturated pixels above which a field is a problem.")
     ] = 0.05,
@@ -129,6 +132,7 @@ def prepare(
             "skip_bad": skip_bad,
             "keep_empty": keep_empty,
             "chance": chance,
+            "contact_um": contact_um,
             "saturated_limit": saturated_limit,
             "workers": workers,
             "scheduler": scheduler or None,

@@ -68,9 +68,25 @@ def features(
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Write an encoder's features as profiles for pycytominer."""
-    from ck19ml.workflows import features as workflow
+    from ck19ml.workflows import tables as workflow
 
     return workflow.features_command(model, dataset, out, patches=patches, overwrite=overwrite)
+
+
+def cells(
+    dataset: Annotated[Path, typer.Argument(help="Prepared dataset.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write: one row a cell.")],
+    wells: Annotated[str, typer.Option(help="CSV file to write as well: one row a well.")] = "",
+    figure: Annotated[
+        str, typer.Option(help="File to draw a patch with its contacts to: .png, .svg or .pdf.")
+    ] = "",
+    overwrite: Overwrite = False,
+) -> Outcome:
+    """Write the cells of a dataset and which of them touch."""
+    from ck19ml.workflows import tables as workflow
+
+    table, picture = (Path(name) if name else None for name in (wells, figure))
+    return workflow.cells_command(dataset, out, table, picture, overwrite=overwrite)
 
 
 def report(

@@ -11,6 +11,7 @@ from ck19ml.plots.embedding import feature_map as feature_map
 from ck19ml.plots.heatmaps import Measure as Measure
 from ck19ml.plots.heatmaps import plate_heatmaps as plate_heatmaps
 from ck19ml.plots.histograms import overlap_histograms as overlap_histograms
+from ck19ml.plots.images import cells_in_contact as cells_in_contact
 from ck19ml.plots.images import mask_gallery as mask_gallery
 from ck19ml.plots.images import reconstructions as reconstructions
 from ck19ml.plots.images import to_rgb as to_rgb

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb as colour_to_rgb
 from matplotlib.figure import Figure
@@ -134,6 +135,52 @@ def mask_gallery(
         grid[3, column].imshow(overlap[column])
     _scale_bar(grid[0, 0], patches.shape, pixel_size_um)
     _channel_legend(figure, OVERLAP_COLOURS)
+    return figure
+
+
+@style.styled
+def cells_in_contact(
+    patch: NDArray[np.floating],
+    masks: NDArray[np.bool_],
+    cells: pd.DataFrame,
+    *,
+    title: str,
+    pixel_size_um: float,
+) -> Figure:
+    """Draw the outlines of a patch's cells, and which of them touch one of the other kind.
+
+    Parameters
+    ----------
+    patch : ndarray, (height, width, 2), float in [0, 1]
+        Channel 0 DC, 1 T cell; shown as square roots, so that dim cells are seen.
+    masks : ndarray, (height, width, 2), bool
+    cells : DataFrame, one row a cell
+        channel, partners, and the centroid's y and x in pixels of the patch.
+    title : str
+    pixel_size_um : float
+        Side of a pixel in micrometres.
+    """
+    figure = style.new_figure(6.0, 6.9)
+    axes = figure.subplots()
+    axes.set(xticks=[], yticks=[])
+    axes.imshow(to_rgb(np.sqrt(patch)[None])[0])
+    handles = []
+    for channel, name, colour, shape in (
+        (DC, "DC", style.ORANGE, "s"),
+        (TCELL, "T cell", style.SKY, "o"),
+    ):
+        if masks[..., channel].any():
+            axes.contour(masks[..., channel], levels=[0.5], colors=[colour], linewidths=0.9)
+        own = cells[cells["channel"] == ("dc", "tcell")[channel]]
+        bound = own["partners"].to_numpy() > 0
+        for part, filled, what in ((bound, colour, "in contact"), (~bound, "none", "alone")):
+            handles += axes.plot(
+                own["x"][part], own["y"][part], shape, color=colour, mfc=filled, ms=5,
+                linestyle="none", label=f"{name}, {what}: {int(part.sum())}",
+            )  # fmt: skip
+    axes.set_title(title, loc="center")
+    _scale_bar(axes, (1, *masks.shape[:2]), pixel_size_um)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb as rgb_of
@@ -94,3 +95,22 @@ def test_inputs_must_fit(patches):
         images.mask_gallery(patches, patches > 0.5, ["a", "b"])
     with pytest.raises(ValueError, match="found 0 for 0"):
         images.reconstructions(patches[:0], patches[:0], [])
+
+
+def test_cells_in_contact_are_counted_in_the_legend() -> None:
+    masks = np.zeros((20, 20, 2), bool)
+    masks[2:8, 2:8, 0] = masks[6:12, 6:12, 1] = True
+    cells = pd.DataFrame(
+        {
+            "channel": ["dc", "tcell", "tcell"],
+            "partners": [1, 1, 0],
+            "y": [5, 9, 15],
+            "x": [5, 9, 15],
+        }
+    )
+    figure = images.cells_in_contact(
+        masks.astype(float), masks, cells, title="CK19 A03", pixel_size_um=1.34
+    )
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "DC, in contact: 1", "DC, alone: 0", "T cell, in contact: 1", "T cell, alone: 1",
+    ]  # fmt: skip

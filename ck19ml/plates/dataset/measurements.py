@@ -1,4 +1,4 @@
-"""The general measurements of a dataset's patches, see `core.measurements`."""
+"""Tables of a dataset that are written field by field: measurements of patches, and cells."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -10,6 +10,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 MEASUREMENTS = "measurements.parquet"
+"""General measurements, one row a patch: `core.measurements`."""
+
+CELLS = "cells.parquet"
+"""One row a cell: `core.contacts.measure_cells`."""
 
 FIELDS_TOGETHER = 64
 """Fields a row group: few groups are read fast, and one of them takes little memory."""
@@ -28,9 +32,20 @@ def write_measurements(
         One field after the other.
     """
     schema = pa.schema([(name, pa.float32()) for name in names])
-    with pq.ParquetWriter(folder / MEASUREMENTS, schema) as writer:
-        left = iter(fields)
-        while part := list(islice(left, FIELDS_TOGETHER)):
-            columns = np.ascontiguousarray(np.concatenate(part).T)
-            arrays = [pa.array(each) for each in columns]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    tables = (
+        pa.Table.from_arrays(
+            [pa.array(each) for each in np.ascontiguousarray(part.T)], schema=schema
+        )
+        for part in fields
+    )
+    write_portions(folder / MEASUREMENTS, tables)
+
+
+def write_portions(path: Path, fields: Iterable[pa.Table]) -> None:
+    """Write the tables of fields, at least one, of the same columns, as one Parquet file."""
+    left = iter(fields)
+    part = pa.concat_tables(islice(left, FIELDS_TOGETHER))
+    with pq.ParquetWriter(path, part.schema) as writer:
+        writer.write_table(part)
+        while several := list(islice(left, FIELDS_TOGETHER)):
+            writer.write_table(pa.concat_tables(several))

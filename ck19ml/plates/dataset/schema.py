@@ -53,6 +53,9 @@ LATER: dict[str, Rule] = {
     "dc_overlap": _share(0),
     "overlap_expected": _share(0),
     "overlap_excess": _share(-1),
+    "tcell_count": _whole("0 or more", 0),
+    "tcells_in_contact": _whole("0 or more", 0),
+    "tcell_contact": _share(0),
 }
 """Columns that older datasets lack."""
 

@@ -18,7 +18,7 @@ from ck19ml.files.reading import read_json
 from ck19ml.files.writing import restore
 from ck19ml.plates.dataset.arrays import ARRAYS
 from ck19ml.plates.dataset.hashes import HASHES, SEAL, hash_file, hash_files, seal
-from ck19ml.plates.dataset.measurements import MEASUREMENTS
+from ck19ml.plates.dataset.measurements import CELLS, MEASUREMENTS
 from ck19ml.plates.dataset.schema import violations
 
 FORMAT = 2
@@ -45,7 +45,8 @@ class Dataset:
         control, faulty, tcell_area_px, dc_area_px, overlap_area_px, overlap, tcell_overlap,
         dc_overlap (see `core.overlap.score`), overlap_expected, overlap_excess: the share of the
         T-cell area that lies on DCs by chance and beyond it (`core.chance.expected_share`), and
-        where it was asked for overlap_z (`core.chance.by_chance`).
+        where it was asked for overlap_z (`core.chance.by_chance`); tcell_count, tcells_in_contact
+        and tcell_contact (`core.contacts.SHARED`).
     fields : DataFrame, one row a field
         plate, well, field, faulty_share, sha256 of its patches, masks_sha256, and its quality: see
         `core.quality.measure`; areas and overlap of all patches together; empty, and flagged: why
@@ -82,13 +83,27 @@ class Dataset:
         PlateError
             If the dataset was prepared before it held them, or they are damaged.
         """
-        path = self.path / MEASUREMENTS
-        if MEASUREMENTS not in self.info.get(HASHES, {}):
-            raise PlateError(f"{self.path} holds no measurements; {AGAIN}")
+        return self._table(MEASUREMENTS)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Cells and their contacts, one row a cell: `core.contacts.measure_cells`.
+
+        Raises
+        ------
+        PlateError
+            If the dataset was prepared before it held them, or they are damaged.
+        """
+        return self._table(CELLS)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """Read one of the tables that `open_dataset` leaves unread, and verify its hash."""
+        if name not in self.info.get(HASHES, {}):
+            raise PlateError(f"{self.path} holds no {name.split('.')[0]}; {AGAIN}")
         try:
-            if hash_file(path) != self.info[HASHES][MEASUREMENTS]:
-                raise ValueError(f"{MEASUREMENTS} was changed")
-            return pd.read_parquet(path)
+            if hash_file(self.path / name) != self.info[HASHES][name]:
+                raise ValueError(f"{name} was changed")
+            return pd.read_parquet(self.path / name)
         except (OSError, ValueError) as error:
             raise _damaged(self.path, error) from error
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core import chance, illumination, mask_methods, overlap, quality
+from ck19ml.core import chance, contacts, illumination, mask_methods, overlap, quality
 from ck19ml.core.measurements.table import measure
 from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
 from ck19ml.plates.dataset.arrays import write_field
@@ -178,14 +178,21 @@ def _write(
     yx = origins(*task.shape, size)
     each = np.moveaxis(np.stack(parts), 0, -1)
     score = overlap.score(each)
+    cells = contacts.measure_cells(
+        np.moveaxis(even, 0, -1),
+        found.labels,
+        task.description.pixel_size_um,
+        task.preparation.contact_um,
+    )
     columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **vars(score)}
+    columns |= contacts.by_patch(cells, *task.shape, size)
     measured = quality.measure(
         raw,
         found,
         maximum=maximum,
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
-    )
+    ) | contacts.summary(cells)
     if task.preparation.chance:
         columns[BEYOND_CHANCE] = chance.by_chance(each).z
         # Of the part that is cut into patches, as the areas beside it.
@@ -194,7 +201,7 @@ def _write(
         measured[BEYOND_CHANCE] = float(chance.by_chance(np.moveaxis(whole, 0, -1)[None]).z[0])
     write_field(task.folder, task.index, patches, masks)
     values = measure(np.moveaxis(np.stack(seen), 0, -1), each, CHANNELS, maximum)
-    partial_dataset.save_measurements(task.folder, task.index, values)
+    partial_dataset.save_measurements(task.folder, task.index, values, cells)
     record = partial_dataset.Record(
         columns={name: values.tolist() for name, values in columns.items()},
         quality=measured,

@@ -16,7 +16,7 @@ from ck19ml.errors import PlateError
 from ck19ml.files.csv_text import to_csv
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.dataset.arrays import keep_fields
-from ck19ml.plates.dataset.measurements import write_measurements
+from ck19ml.plates.dataset.measurements import CELLS, write_measurements, write_portions
 from ck19ml.plates.dataset.store import FORMAT, write_tables
 from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.layouts.reading import confounding
@@ -154,6 +154,9 @@ class Work:
             measurement_names(CHANNELS),
             partial_dataset.load_measurements(self.folder, self.left),
         )
+        keys = [{"plate": each.plate, "well": each.well, "field": each.field} for each in fields]
+        places = dict(zip(self.left, keys, strict=True))
+        write_portions(self.folder / CELLS, partial_dataset.load_cells(self.folder, places))
         write_tables(self.folder, made.table, made.fields, info)
         partial_dataset.finish(self.folder)
 

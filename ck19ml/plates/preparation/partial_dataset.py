@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ck19ml.files.writing import atomically, clear
@@ -96,10 +99,14 @@ def save_record(folder: Path, index: int, record: Record) -> None:
     save_note(folder, str(index), vars(record))
 
 
-def save_measurements(folder: Path, index: int, values: NDArray[np.float64]) -> None:
-    """Keep the measurements of a field's patches, (n, measures)."""
+def save_measurements(
+    folder: Path, index: int, values: NDArray[np.float64], cells: pd.DataFrame
+) -> None:
+    """Keep the measurements of a field's patches, (n, measures), and its cells."""
     with atomically(_measurements(folder, index)) as made, made.open("wb") as file:
         np.save(file, values.astype(np.float32), allow_pickle=False)
+    with atomically(_cells(folder, index)) as made:
+        cells.to_parquet(made, index=False)
 
 
 def load_measurements(folder: Path, indices: list[int]) -> Iterator[NDArray[np.float32]]:
@@ -108,8 +115,23 @@ def load_measurements(folder: Path, indices: list[int]) -> Iterator[NDArray[np.f
         yield np.load(_measurements(folder, index), allow_pickle=False)
 
 
+def load_cells(folder: Path, fields: dict[int, dict[str, Any]]) -> Iterator[pa.Table]:
+    """Read the cells of fields, with their plate, well and field; raises OSError if gone."""
+    for index, keys in fields.items():
+        table = pq.read_table(_cells(folder, index)).replace_schema_metadata(None)
+        for place, (name, value) in enumerate(keys.items()):
+            table = table.add_column(
+                place, name, pa.array([value] * len(table), pa.scalar(value).type)
+            )
+        yield table
+
+
 def _measurements(folder: Path, index: int) -> Path:
     return folder / PROGRESS / f"{index}.npy"
+
+
+def _cells(folder: Path, index: int) -> Path:
+    return folder / PROGRESS / f"{index}.parquet"
 
 
 def load_record(folder: Path, index: int) -> Record | None:
@@ -138,7 +160,8 @@ def need_record(folder: Path, index: int) -> Record:
 def is_finished(folder: Path, index: int, patches: int) -> bool:
     """Return whether a field is finished and its stored arrays match their hashes."""
     record = load_record(folder, index)
-    if record is None or not _measurements(folder, index).is_file():
+    measured = (_measurements(folder, index), _cells(folder, index))
+    if record is None or not all(path.is_file() for path in measured):
         return False
     try:
         stored, masks = read_field_arrays(folder, index, patches)

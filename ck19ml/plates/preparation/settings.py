@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol
 import pandas as pd
 from pydantic import Field
 
+from ck19ml.core.contacts import CONTACT_UM
 from ck19ml.core.mask_methods import INSTRUMENT, NAMES, MaskSettings, Method
 from ck19ml.core.measurements.table import VERSION
 from ck19ml.core.quality import Thresholds
@@ -68,6 +69,8 @@ class Preparation(Frozen):
         what was bright cannot be told.
     keep_empty : bool
         Whether a field without a cell in a channel is kept; otherwise it is a problem.
+    contact_um : float
+        Cells of both kinds touch up to this distance, see `core.contacts.measure_cells`.
     chance : bool
         Whether overlaps are compared with those under all shifts, see `core.chance.by_chance`: it
         takes longer than all the rest.
@@ -79,6 +82,7 @@ class Preparation(Frozen):
     quality: Thresholds = Thresholds()
     saturated_limit: Share = 0.05
     keep_empty: bool = True
+    contact_um: float = Field(default=CONTACT_UM, gt=0, le=100)
     chance: bool = False
 
     @property
@@ -98,6 +102,7 @@ class Preparation(Frozen):
             "illumination": self.illumination,
             "thresholds": self.quality.model_dump(),
             "measurements": VERSION,
+            "contact_um": self.contact_um,
         }
         # A dataset that holds more than is asked for will do.
         return known | ({"chance": True} if self.chance else {})

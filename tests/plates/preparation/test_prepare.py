@@ -29,6 +29,7 @@ COLUMNS = [
     "stimulation", "compound", "concentration_um", "control",
     "faulty", "tcell_area_px", "dc_area_px", "overlap_area_px", "overlap", "tcell_overlap",
     "dc_overlap", "overlap_expected", "overlap_excess",
+    "tcell_count", "tcells_in_contact", "tcell_contact",
 ]  # fmt: skip
 
 

@@ -85,9 +85,8 @@ def test_finished_fields_are_used_again(stopped: Path, source: Source, tmp_path:
     assert again == []
     same(dataset, prepare_plates([source], tmp_path / "whole.zarr", SMALL))
     assert sorted(path.name for path in stopped.iterdir()) == [
-        "dataset.json", "fields.parquet", "instrument.csv", "masks", "measurements.parquet",
-        "patches", "patches.parquet",
-        "zarr.json",
+        "cells.parquet", "dataset.json", "fields.parquet", "instrument.csv", "masks",
+        "measurements.parquet", "patches", "patches.parquet", "zarr.json",
     ]  # fmt: skip
     assert not stopped.with_name("d.zarr.partial").exists()
 

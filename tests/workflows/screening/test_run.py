@@ -15,10 +15,10 @@ from ck19ml.networks import scorer as scorer_module
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
-from ck19ml.workflows.features import features_command
 from ck19ml.workflows.screen import screen_command
 from ck19ml.workflows.screening.score import patch_scores, score_meaning
 from ck19ml.workflows.steps.split import Split, split_dataset
+from ck19ml.workflows.tables import features_command
 from tests.made_models import untrained_classifier
 
 
