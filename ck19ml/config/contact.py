@@ -5,9 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from ck19ml.config.base import SEED, Seed
+from ck19ml.config.masks import WORSE
 from ck19ml.core.mask_methods import INSTRUMENT, NAMES, NETWORK
 from ck19ml.core.patches import BACKGROUND, PATCH_SIZE
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, one_of
+from ck19ml.core.simulation.degradation import Degradation
 
 TRUTH = "truth"
 CHAMPION = "models:/ck19-unet@champion"
@@ -30,6 +32,11 @@ class ContactConfig(Frozen):
     graded : int
         Additional wells at each density, alternating between stimulations, with inhibition rising
         from 0 to 1.
+    wells : int
+        Wells at the plate's own density, their stimulation by turns, in which single contacts are
+        judged, plain and degraded.
+    degradation : Degradation
+        What degrades them.
     size : int
         Side of a well's field in pixels.
     background : int
@@ -43,6 +50,8 @@ class ContactConfig(Frozen):
     densities: dict[str, Density] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
     controls: int = Field(default=10, ge=2)
     graded: int = Field(default=20, ge=0)
+    wells: int = Field(default=12, ge=1)
+    degradation: Degradation = WORSE["degraded"]
     size: int = Field(default=1152, ge=PATCH_SIZE, le=LARGEST_FIELD)
     background: int = Field(default=BACKGROUND, ge=1)
     seed: Seed = SEED + 2

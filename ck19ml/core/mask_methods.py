@@ -244,12 +244,16 @@ def segment_by(
         grid = part.reshape(rows, columns, size, size).swapaxes(1, 2)
         found[channel][inside] = grid.reshape(rows * size, columns * size)
         smallest = STUDY_SIEVES_UM2[channel] / settings.pixel_size_um**2
-        labels[channel][inside] = _sieved(separate(found[channel][inside], smallest), smallest)
+        labels[channel][inside] = label_mask(found[channel][inside], smallest)
     return Segmentation(found, labels, rows * columns * size**2)
 
 
-def _sieved(labels: NDArray[np.int32], smallest: float) -> NDArray[np.int32]:
-    """Leave out the pieces that are smaller than a cell, and number the others without gaps."""
+def label_mask(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.int32]:
+    """Label the cells of a mask, (height, width), from 1 without gaps.
+
+    Touching ones are separated, and pieces of fewer pixels than `smallest` are left out.
+    """
+    labels = separate(mask, smallest)
     large = np.bincount(labels.ravel()) >= smallest
     large[0] = False
     return np.where(large, np.cumsum(large), 0).astype(np.int32)[labels]

@@ -1,9 +1,10 @@
-"""Show on the simulator how overlap relates to contact: IoU, M1 and what exceeds chance."""
+"""Show on the simulator how overlap relates to contact, and how well single contacts are found."""
 
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,18 +13,38 @@ from numpy.typing import NDArray
 from ck19ml import plots
 from ck19ml.config import ContactConfig
 from ck19ml.config.contact import TRUTH
-from ck19ml.core.mask_methods import MaskSettings, Method, segment
+from ck19ml.core.contacts import measure_cells
+from ck19ml.core.mask_methods import (
+    STUDY_SIEVES_UM2,
+    MaskSettings,
+    Method,
+    Segmentation,
+    label_mask,
+    segment,
+)
+from ck19ml.core.overlap import TCELL
 from ck19ml.core.patches import PATCH_SIZE
+from ck19ml.core.scores.intervals import Score
 from ck19ml.core.simulation.compounds import Response
 from ck19ml.core.simulation.conditions import Influence
-from ck19ml.core.simulation.contact import ALL, MEASURES, at_density, measure, separation
+from ck19ml.core.simulation.contact import (
+    ALL,
+    MEASURES,
+    TRUTHS,
+    at_density,
+    contact_scores,
+    judge_contacts,
+    measure,
+    separation,
+)
+from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
-from ck19ml.core.simulation.mask_examples import clear_views
+from ck19ml.core.simulation.mask_examples import clear_views, simulate_well
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 
-STUDY = 4
+STUDY, JUDGED = 4, 5
 """Part of each well's seed, so that no network has learnt from these wells."""
 
 GRADED = ("ConA", "OVA")
@@ -40,18 +61,20 @@ class Planned:
 
 
 def contact_command(config: ContactConfig) -> Outcome:
-    """Compare the measures as a tracked run: a row a well, a table of scores, one figure."""
+    """Compare measures and calls as a tracked run: rows a well, tables of scores, one figure."""
     with tempfile.TemporaryDirectory() as place:
         network = _network(config, Path(place))
         with runs.start("contact", "contact", config.model_dump(mode="json")) as run:
             wells = simulate_and_measure(config, network)
             scores = separation(wells)
+            calls = contact_scores(find_contacts(config, network), config.seed)
             run.table("wells", wells)
             run.table("separation", scores)
-            metrics = _metrics(scores)
+            run.table("contacts", calls)
+            metrics = _metrics(scores) | _call_metrics(calls)
             run.metrics(metrics)
             run.figure("contact", plots.contact_measures(wells, scores, MEASURES))
-            lines = _lines(scores, len(wells) // len(config.masks))
+            lines = _lines(scores, len(wells) // len(config.masks)) + _call_lines(calls, config)
             run.describe("\n".join(lines))
     return Outcome([*lines, f"run {run.id}"], {"run": run.id, **metrics})
 
@@ -101,25 +124,55 @@ def simulate_and_measure(config: ContactConfig, network: Method | None = None) -
                 "contact": view.contacts / max(view.tcell_count, 1),
             }
             for name in config.masks:
-                found = _masks(view, name, config, network)
+                found = np.moveaxis(_find(view, name, config, network).masks, 0, -1)
                 rows.append({"masks": name, **truth, **measure(found, PATCH_SIZE)})
             progress(index + 1, len(plan))
     return pd.DataFrame(rows)
 
 
-def _masks(
+def find_contacts(config: ContactConfig, network: Method | None = None) -> pd.DataFrame:
+    """Find the contacts in wells at the plate's density, by all masks of the config.
+
+    Returns
+    -------
+    DataFrame, one row a condition, mask method and well
+        As `core.simulation.contact.contact_scores` takes it.
+    """
+    conditions = {"plain": Degradation(), "degraded": config.degradation}
+    rows: list[dict[str, Any]] = []
+    with bar("single contacts") as progress:
+        for index in range(config.wells):
+            for condition, how in conditions.items():
+                rng = np.random.default_rng([config.seed, JUDGED, index])
+                well = simulate_well(index, config.size, rng, how)
+                image = _image(well.field)
+                for name in config.masks:
+                    labels = _find(well.field, name, config, network).labels
+                    cells = measure_cells(image, labels, clear_views().pixel_um)
+                    partners = cells.loc[cells["channel"] == "tcell", "partners"].to_numpy()
+                    key = {"condition": condition, "masks": name, "stimulation": well.stimulation}
+                    rows.append(key | judge_contacts(labels[TCELL], partners, well.field))
+            progress(index + 1, config.wells)
+    return pd.DataFrame(rows)
+
+
+def _image(view: SimulatedField) -> NDArray[np.uint16]:
+    return np.moveaxis(np.stack([view.dc, view.tcell]), 0, -1)
+
+
+def _find(
     view: SimulatedField, name: str, config: ContactConfig, network: Method | None
-) -> NDArray[np.bool_]:
-    """Mask a field, (height, width, 2)."""
+) -> Segmentation:
+    """Find the cells of a field; in the true masks touching ones are separated as elsewhere."""
+    pixel_um = clear_views().pixel_um
     if name == TRUTH:
-        return np.stack([view.dc_mask, view.tcell_mask], axis=-1)
-    how = MaskSettings(
-        name,
-        pixel_size_um=clear_views().pixel_um,
-        levels=(config.background, config.background),
-    )
-    image = np.moveaxis(np.stack([view.dc, view.tcell]), 0, -1)
-    return np.moveaxis(segment(image, how, network).masks, 0, -1)
+        masks = np.stack([view.dc_mask, view.tcell_mask])
+        sieves = [area / pixel_um**2 for area in STUDY_SIEVES_UM2]
+        labels = [label_mask(mask, sieve) for mask, sieve in zip(masks, sieves, strict=True)]
+        return Segmentation(masks, np.stack(labels), view.dc.size)
+    levels = (config.background, config.background)
+    how = MaskSettings(name, pixel_size_um=pixel_um, levels=levels)
+    return segment(_image(view), how, network)
 
 
 def _metrics(scores: pd.DataFrame) -> dict[str, float]:
@@ -130,6 +183,30 @@ def _metrics(scores: pd.DataFrame) -> dict[str, float]:
             if np.isfinite(value):
                 metrics[f"{row.masks}/{row.density}/{row.measure}/{key}"] = value
     return metrics
+
+
+def _call_metrics(calls: pd.DataFrame) -> dict[str, float]:
+    """Return what wells of all stimulations come to, as metrics."""
+    return {
+        f"{row['masks']}/{row['condition']}/{row['truth']}/{name}": float(row[name])
+        for row in calls[calls["stimulation"] == ALL].to_dict("records")
+        for name in ("precision", "recall", "f1")
+        if np.isfinite(row[name])
+    }
+
+
+def _call_lines(calls: pd.DataFrame, config: ContactConfig) -> list[str]:
+    lines = [
+        f"single T cells of {config.wells} wells, said to touch a DC; precision, recall, F1 "
+        "[95 % interval over wells]:"
+    ]
+    for row in calls[calls["stimulation"] == ALL].to_dict("records"):
+        f1 = Score(row["f1"], row["f1_low"], row["f1_high"]).text(2)
+        lines.append(
+            f"- {TRUTHS[row['truth']]}, masks {row['masks']}, {row['condition']}: "
+            f"{row['precision']:.2f}, {row['recall']:.2f}, {f1}"
+        )
+    return lines
 
 
 def _lines(scores: pd.DataFrame, wells: int) -> list[str]:

@@ -6,7 +6,7 @@ from ck19ml.config import ContactConfig
 from ck19ml.tracking import runs
 from ck19ml.workflows.contact import contact_command, planned
 
-SMALL = ContactConfig(masks=["truth", "otsu"], controls=2, graded=2, size=192)
+SMALL = ContactConfig(masks=["truth", "otsu"], controls=2, graded=2, wells=3, size=192)
 
 
 def test_the_plan_has_controls_and_inhibited_wells_at_each_density() -> None:
@@ -31,4 +31,6 @@ def test_the_run_holds_table_scores_and_figure() -> None:
     assert run is not None
     assert run.state == "FINISHED"
     assert "truth/all/overlap_excess/spearman" in run.logged
+    assert 0 <= run.logged["truth/plain/on_dc/f1"] <= 1
+    assert any("bound to a DC, masks otsu, degraded" in line for line in outcome.lines)
     assert run.download("figures/contact.png").stat().st_size > 10_000

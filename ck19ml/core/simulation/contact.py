@@ -1,4 +1,4 @@
-"""Measures of overlap compared with the true contacts of simulated wells."""
+"""Measures of overlap, and single contacts, compared with the true contacts of simulated wells."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ from scipy.stats import spearmanr
 from ck19ml.core import overlap
 from ck19ml.core.chance import by_chance, expected_share
 from ck19ml.core.patches import cut, grid_shape
+from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.screening.comparison import z_prime
+from ck19ml.core.simulation.field import SimulatedField
 from ck19ml.core.simulation.parameters import Parameters
 
 MEASURES = {
@@ -103,6 +105,73 @@ def separation(wells: pd.DataFrame) -> pd.DataFrame:
                         "z_prime": z_prime(cona, rest),
                     }
                 )
+    return pd.DataFrame(rows)
+
+
+TRUTHS = {"bound": "bound to a DC", "on_dc": "bound to or settled on a DC"}
+"""True properties of a T cell that touching a DC may stand for."""
+
+
+def judge_contacts(
+    labels: NDArray[np.integer], partners: NDArray[np.integer], view: SimulatedField
+) -> dict[str, int]:
+    """Compare the T cells that touch a DC in a mask with the truth of a simulated field.
+
+    A found cell holds a true one if it covers its centre. One that covers several is one contact.
+
+    Parameters
+    ----------
+    labels : ndarray, (height, width), integers
+        Number of the found T cell of each pixel, from 1; 0 outside.
+    partners : ndarray, (cells,), integers
+        DCs that each of them touches, by label.
+    view : SimulatedField
+
+    Returns
+    -------
+    dict of int
+        called, the found T cells that touch a DC; for each name of `TRUTHS` the true T cells of
+        which it holds, and under NAME_found the called cells that hold one.
+    """
+    touching = np.append(False, np.asarray(partners) > 0)
+    counts = {"called": int(touching.sum())}
+    lying = np.concatenate([view.contact_yx, view.settled_yx])
+    for name, yx in zip(TRUTHS, (view.contact_yx, lying), strict=True):
+        y, x = np.clip(np.rint(yx).astype(np.intp).T, 0, np.array(labels.shape)[:, None] - 1)
+        held = np.unique(labels[y, x])
+        counts |= {name: len(yx), f"{name}_found": int(touching[held].sum())}
+    return counts
+
+
+def contact_scores(counts: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Score the calls of `judge_contacts` over wells.
+
+    Parameters
+    ----------
+    counts : DataFrame, one row a condition, mask method and well
+        condition, masks, stimulation and the keys of `judge_contacts`.
+    seed : int
+        Of the intervals, which come from resampling wells.
+
+    Returns
+    -------
+    DataFrame, one row a condition, mask method, stimulation (`ALL` for all together) and truth
+        precision, the share of the called cells that are true; recall, the share of the true cells
+        that are called; f1, their harmonic mean; each with _low and _high.
+    """
+    rows = []
+    everywhere = [counts.assign(stimulation=ALL), counts]
+    keys = ["condition", "masks", "stimulation"]
+    for key, own in pd.concat(everywhere).groupby(keys, sort=False):
+        called = own["called"].to_numpy()
+        for name in TRUTHS:
+            true, found = own[name].to_numpy(), own[f"{name}_found"].to_numpy(np.float64)
+            row = dict(zip(keys, key, strict=True)) | {"truth": name}
+            parts = {"precision": called, "recall": true, "f1": (called + true) / 2}
+            for score, number in parts.items():
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    row |= mean_score(found, number, np.random.default_rng(seed)).flat(score)
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

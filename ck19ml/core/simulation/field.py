@@ -44,6 +44,9 @@ class SimulatedField:
     contact_yx : ndarray, (contacts, 2), float64
         Centres in pixels of the T cells that are bound to a DC: the true interaction. Other T cells
         that lie on a DC have settled there without binding, or lie above or below it.
+    settled_yx : ndarray, (settled, 2), float64
+        Centres of those that settled on a DC without binding; those that lie on one by chance are
+        not among them.
     tcell_yx : ndarray, (tcell_count, 2), float64
         Centres in pixels of all stained T cells.
     contact_probability : float
@@ -61,6 +64,7 @@ class SimulatedField:
     dc_area_um2: float
     tcell_area_um2: float
     contact_yx: NDArray[np.float64]
+    settled_yx: NDArray[np.float64]
     tcell_yx: NDArray[np.float64]
     contact_probability: float
     view: str
@@ -142,6 +146,7 @@ def simulate_field(
         dc_area_um2=_mean_area_um2(dcs, parameters),
         tcell_area_um2=_mean_area_um2(tcells, parameters),
         contact_yx=centres[bound],
+        settled_yx=centres[(on_dc >= 0) & ~bound],
         tcell_yx=centres,
         contact_probability=well.contact,
         view=view.name,

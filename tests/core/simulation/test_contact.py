@@ -1,10 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ck19ml.core.chance import by_chance
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.core.simulation.contact import ALL, MEASURES, at_density, measure, separation
+from ck19ml.core.simulation.contact import (
+    ALL,
+    MEASURES,
+    at_density,
+    contact_scores,
+    judge_contacts,
+    measure,
+    separation,
+)
+from ck19ml.core.simulation.field import simulate_field
 from ck19ml.core.simulation.parameters import Parameters
 
 
@@ -53,3 +64,43 @@ def test_what_follows_density_is_told_from_what_follows_contact() -> None:
     assert scores.loc[("high", "overlap_excess"), "z_prime"] == pytest.approx(0.4697, abs=1e-4)
     assert scores.loc[(ALL, "tcell_overlap"), "z_prime"] < 0
     assert scores["wells"].tolist() == [4] * 8 + [8] * 4
+
+
+def test_calls_by_hand() -> None:
+    view = replace(
+        simulate_field("OVA", Parameters(), 64, np.random.default_rng(1)),
+        contact_yx=np.array([[0.2, 0.4], [1.0, 1.0], [5.0, 5.0]]),  # two in one found cell
+        settled_yx=np.array([[5.4, 0.0], [5.0, 9.8]]),  # the last lies beyond the edge
+    )
+    labels = np.zeros((6, 10), np.int32)
+    labels[:2, :2], labels[4:, :2], labels[4:, 4:6], labels[4:, 8:] = 1, 2, 3, 4
+    labels[0, 8] = 5
+    found = judge_contacts(labels, np.array([1, 2, 0, 1, 1]), view)
+    assert found == {
+        "called": 4,
+        "bound": 3,
+        "bound_found": 1,  # the third is found, and touches nothing
+        "on_dc": 5,
+        "on_dc_found": 3,
+    }
+
+
+def test_scores_of_calls_by_hand() -> None:
+    counts = pd.DataFrame(
+        {
+            "condition": "plain",
+            "masks": "otsu",
+            "stimulation": ["OVA", "ConA"],
+            "called": [4, 6],
+            "bound": [3, 5],
+            "bound_found": [1, 3],
+            "on_dc": [4, 6],
+            "on_dc_found": [4, 6],
+        }
+    )
+    scores = contact_scores(counts, seed=1).set_index(["stimulation", "truth"])
+    every = scores.loc[(ALL, "bound")]
+    assert (every["precision"], every["recall"]) == (0.4, 0.5)
+    assert every["f1"] == pytest.approx(2 * 0.4 * 0.5 / (0.4 + 0.5))
+    assert scores.loc[("OVA", "bound"), "precision"] == 0.25
+    assert scores.loc[(ALL, "on_dc"), "f1"] == 1
