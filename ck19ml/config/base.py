@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from ck19ml.core.settings import each_once
 from ck19ml.files.names import has_name
-from ck19ml.networks.card import each_once
 
 SEED = 2211
 

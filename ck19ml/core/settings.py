@@ -25,6 +25,14 @@ class Frozen(BaseModel):
         return type(self).model_validate(dict(self) | values)
 
 
+def each_once(names: list[str]) -> list[str]:
+    """Return the names; raises ValueError if one occurs twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"must name each class once, found {twice[0]} twice")
+    return names
+
+
 def one_of(names: Iterable[str]) -> AfterValidator:
     """Return a validator that raises ValueError for a text that is none of these names."""
     known = tuple(names)

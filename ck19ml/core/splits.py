@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
 
 ROLES = ("train", "validation", "test")
 
@@ -209,6 +208,8 @@ def _parts(fraction: float) -> int:
 def _fold(
     names: NDArray[np.str_], groups: NDArray[np.str_], folds: int, fold: int, seed: int
 ) -> NDArray[np.intp]:
+    from sklearn.model_selection import StratifiedGroupKFold  # every config imports this
+
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     tested = [test for _, test in splitter.split(names, names, groups)]
     return np.asarray(tested[fold])

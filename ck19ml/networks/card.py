@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.overlap import TARGETS
 from ck19ml.core.scores.baselines import Baselines
-from ck19ml.core.settings import Frozen, explain, one_of
+from ck19ml.core.settings import Frozen, each_once, explain, one_of
 from ck19ml.core.splits import GATE, UNITS
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
@@ -24,14 +24,6 @@ CARD = "card.json"
 
 FAULTY = "Faulty"
 """Name of the class of faulty patches, in models that have one (the slides' four classes)."""
-
-
-def each_once(names: list[str]) -> list[str]:
-    """Return the names; raises ValueError if one occurs twice."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"must name each class once, found {twice[0]} twice")
-    return names
 
 
 Kind = Literal["autoencoder", "classifier", "regressor"]

@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from scipy.stats import spearmanr
 
 from ck19ml.plots import style
 from ck19ml.plots.pairs import Pairs, Values, pairs_of
@@ -74,6 +73,8 @@ def _scatter(axes: Axes, pairs: Pairs, colours: dict[str, str]) -> None:
         axes.scatter(*pairs.of(name), s=18, color=colours[name], alpha=0.7, linewidths=0)
     varied = pairs.true.size > 2 and np.ptp(pairs.true) > 0 and np.ptp(pairs.predicted) > 0
     if varied:
+        from scipy.stats import spearmanr  # half a second that a layout's figure need not wait
+
         rank = float(spearmanr(pairs.true, pairs.predicted).statistic)
         axes.set_title(f"rank correlation {style.signed(f'{rank:.2f}')}")
     handles = [style.marker("o", f"{n}, n = {pairs.of(n)[0].size}", colours[n])

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
 from ck19ml.core.quality import COUNTS
 from ck19ml.core.settings import Frozen
@@ -54,6 +51,8 @@ def fit_overlap_rule(
     >>> [round(cut, 3) for cut in rule.cuts], rule.classes
     ([0.4], [1, 0])
     """
+    from sklearn.tree import DecisionTreeClassifier  # every config imports this module
+
     tree = DecisionTreeClassifier(max_leaf_nodes=max(2, classes), random_state=0)
     tree.fit(overlap.reshape(-1, 1), labels)
     cuts = sorted(float(t) for t in tree.tree_.threshold[tree.tree_.children_left != -1])
@@ -125,6 +124,9 @@ def fit_logistic_rule(
     """
     if np.unique(labels).size < 2:
         return None
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(measures)
     model = LogisticRegression(max_iter=1000).fit(scaler.transform(measures), labels)
     weights, biases = model.coef_, model.intercept_
