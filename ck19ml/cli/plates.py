@@ -86,6 +86,9 @@ def prepare(
         str, typer.Option(help="Layout file to use instead of the folder's own.")
     ] = "",
     mask: Annotated[MaskName, typer.Option(help="Mask method.")] = "instrument",
+    labels: Annotated[
+        str, typer.Option(help="Folder of another program's label images to use as masks.")
+    ] = "",
     mask_model: Annotated[
         str, typer.Option(help="MLflow URI of the network for --mask unet.")
     ] = "models:/ck19-unet@champion",
@@ -128,6 +131,7 @@ def prepare(
             "mask_model": mask_model,
             "patch_size": patch_size,
             "layout": layout or None,
+            "labels": labels or None,
             "illumination": illumination,
             "skip_bad": skip_bad,
             "keep_empty": keep_empty,
@@ -165,9 +169,12 @@ def check(
 def export(
     plate: Annotated[Path, typer.Argument(help="Plate folder.")],
     out: Annotated[Path, typer.Argument(help="Folder to write, NAME.ome.zarr.")],
+    labels: Annotated[
+        bool, typer.Option(help="Write the cells as label images beside each image.")
+    ] = True,
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Export a plate as OME-Zarr, for napari and other viewers."""
     from ck19ml.workflows import export as workflow
 
-    return workflow.export_command(plate, out, overwrite)
+    return workflow.export_command(plate, out, labels, overwrite)

@@ -64,6 +64,8 @@ class PrepareConfig(Preparation):
         MLflow URI of the network for the mask method ``unet``.
     layout : Path, optional
         Layout file to use in place of the one in the plate folder.
+    labels : Path, optional
+        Folder of label images that another program made of the plate; they are the masks.
     skip_bad : bool
         Whether to leave out fields with problems.
     workers : int
@@ -74,6 +76,7 @@ class PrepareConfig(Preparation):
 
     mask_model: str = "models:/ck19-unet@champion"
     layout: Path | None = None
+    labels: Path | None = None
     skip_bad: bool = False
     workers: int = Field(default=1, ge=1)
     scheduler: Address | None = None

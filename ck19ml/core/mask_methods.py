@@ -115,6 +115,10 @@ INSTRUMENT = "instrument"
 NAMES = (INSTRUMENT, *METHODS, NETWORK)
 """All names that configs and the command line take."""
 
+LABELS = "labels"
+"""Stands for masks that were read from another program's label images; no field can be masked so
+again."""
+
 MISSES = {
     "otsu": "it keeps the bright middle of a cell and loses half of the T cells",
     "kmeans": "it keeps the bright middle of a cell and loses half of the T cells",
@@ -222,7 +226,17 @@ def segment(
     settings : MaskSettings
     network : Method, optional
         See `method`.
+
+    Raises
+    ------
+    ConfigError
+        If the method is `LABELS`, or `method` refuses it.
     """
+    if settings.method == LABELS:
+        raise ConfigError(
+            "the masks were read from label images, and raw fields have none; prepare a dataset "
+            "with --labels and evaluate on it"
+        )
     if settings.method != INSTRUMENT:
         return segment_by(method(settings.method, network), image, settings)
     labels = label_field(image, settings.cells, settings.pixel_size_um)

@@ -17,7 +17,7 @@ from ck19ml.core.splits import GATE, UNITS
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.networks.settings import Source
-from ck19ml.plates.preparation.settings import Mask
+from ck19ml.plates.preparation.settings import MadeBy
 
 FORMAT: Literal[1] = 1
 CARD = "card.json"
@@ -144,7 +144,7 @@ class Card(BaseCard):
 
     kind: Kind
     classes: Annotated[list[str], Field(min_length=1), AfterValidator(each_once)]
-    mask: Mask
+    mask: MadeBy
     masked: bool
     interaction_threshold: float = Field(gt=0, lt=1)
     dataset: dict[str, str]

@@ -52,6 +52,9 @@ class PlateDescription(Frozen):
         Side of a pixel in micrometres.
     cells : CellKinds
         What the cells of each channel look like, as in ``{tcell: {diameter_um: 8}}``.
+    labels : dict, optional
+        For ``dc`` and ``tcell``, the pattern of the names of label images, see ``files``; used by
+        ``prepare --labels``.
     layout : str, optional
         The layout's file name in the folder.
     layout_columns : dict
@@ -69,6 +72,7 @@ class PlateDescription(Frozen):
     background: int | None = None
     pixel_size_um: float = Field(default=1.34, gt=0)
     cells: CellKinds = CellKinds()
+    labels: dict[str, str] | None = None
     layout: str | None = None
     layout_columns: dict[str, str] = Field(default={})
 
@@ -83,6 +87,17 @@ class PlateDescription(Frozen):
         missing = {"row", "column"} - set(groups)
         if missing:
             raise ValueError(f"lacks the group(s) {', '.join(sorted(missing))}")
+        return value
+
+    @field_validator("labels")
+    @classmethod
+    def both_channels_have_labels(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        """Refuse patterns that do not name the wells of both channels."""
+        if value is not None:
+            if set(value) != {"dc", "tcell"}:
+                raise ValueError(f"must have the keys dc and tcell, found {', '.join(value)}")
+            for pattern in value.values():
+                cls.pattern_names_the_well(pattern)
         return value
 
     @field_validator("channels")

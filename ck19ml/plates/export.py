@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ck19ml.core.instrument_masks import label_field
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.core.wells import ROW_NAMES, column, plate_format, row_letter
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.files.writing import making, restore
 from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.metadata.ome_zarr import KEY
 
 SMALLEST_LEVEL = 256
@@ -27,6 +29,7 @@ def export_plate(
     target: Path,
     *,
     layout: pd.DataFrame | None = None,
+    labels: bool = True,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -42,6 +45,9 @@ def export_plate(
         Folder to write, such as ``plate.ome.zarr``; it appears when it is complete.
     layout : DataFrame, optional
         See `layouts`.
+    labels : bool
+        Whether each image gets the labels ``dc`` and ``tcell``: its cells by the mask method
+        ``instrument``, which ``prepare --labels`` reads.
     progress : callable, optional
         Called with the number of fields done and to do.
 
@@ -58,7 +64,7 @@ def export_plate(
     _require_one_plate(plate)
     with making(target) as new:
         _require_replaceable(target, overwrite)
-        _write(plate, new, layout, progress)
+        _write(plate, new, layout, labels, progress)
     return target
 
 
@@ -93,6 +99,7 @@ def _write(
     plate: Plate,
     folder: Path,
     layout: pd.DataFrame | None,
+    labels: bool,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     # Imported here: ome-zarr brings dask, which nothing else in this package needs.
@@ -125,7 +132,7 @@ def _write(
         write_well_metadata(group, images, fmt=FormatV05())
         _label(group, well, layout)
         for index, field in enumerate(own):
-            _write_field(plate, field, group.require_group(str(index)))
+            _write_field(plate, field, group.require_group(str(index)), labels)
             done += 1
             if progress:
                 progress(done, len(plate.fields))
@@ -151,16 +158,17 @@ def _label(group: Any, well: str, layout: pd.DataFrame | None) -> None:
         group.attrs[KEY] = known
 
 
-def _write_field(plate: Plate, field: Field, group: Any) -> None:
+def _write_field(plate: Plate, field: Field, group: Any, labels: bool) -> None:
     from ome_zarr.format import FormatV05
     from ome_zarr.scale import Methods
-    from ome_zarr.writer import write_image
+    from ome_zarr.writer import write_image, write_labels
 
     description = plate.description
     image = np.moveaxis(read_field(field, description), -1, 0)
     dtype = np.uint8 if description.bit_depth <= 8 else np.uint16
     image = np.ascontiguousarray(image, dtype=dtype)
     levels = max(0, int(np.ceil(np.log2(max(image.shape[1:]) / SMALLEST_LEVEL))))
+    factors = [2**level for level in range(1, levels + 1)]
     size = description.pixel_size_um
     write_image(
         image,
@@ -169,11 +177,26 @@ def _write_field(plate: Plate, field: Field, group: Any) -> None:
         axes="cyx",
         scale={"c": 1.0, "y": size, "x": size},
         axes_units={"y": "micrometer", "x": "micrometer"},
-        scale_factors=[2**level for level in range(1, levels + 1)],
+        scale_factors=factors,
         method=Methods.LOCAL_MEAN,
         storage_options={"chunks": (1, 1024, 1024)},
         fmt=FormatV05(),
     )
+    if labels:
+        cells = label_field(np.moveaxis(image, 0, -1), description.cells, size)
+        for name, plane in zip(CHANNELS, cells, strict=True):
+            write_labels(
+                plane,
+                group,
+                name=name,
+                scaler=None,
+                axes="yx",
+                scale={"y": size, "x": size},
+                axes_units={"y": "micrometer", "x": "micrometer"},
+                scale_factors=factors,
+                storage_options={"chunks": (1024, 1024)},
+                fmt=FormatV05(),
+            )
     # ome-zarr takes a dictionary in some versions and an object of its own in others.
     shown = {"omero": _shown(image, 2**description.bit_depth - 1)}
     group.attrs["ome"] = group.attrs["ome"] | shown

@@ -138,6 +138,11 @@ def _place(image: ImageFile, plate: str) -> tuple[Key, _Plane]:
     return (plate, well, field), _Plane(time, z, path)
 
 
+def place_of(image: ImageFile, plate: str) -> Key:
+    """Return the plate, well and field of an image by the groups of its name."""
+    return _place(image, plate)[0]
+
+
 def _number(path: Path, what: str, text: str | None) -> int:
     try:
         return int(text or 1)

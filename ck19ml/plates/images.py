@@ -100,6 +100,23 @@ def read_channels(
     return [_check_depth(path, plane, description.bit_depth) for plane in joined]
 
 
+def read_plane(path: Path) -> NDArray[np.generic]:
+    """Read the only plane of a file, (height, width), whatever its values are.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read or holds other axes.
+    """
+    with _opened(path) as container:
+        header = container.header
+        if set(header.axes) != {"Y", "X"} or len(header.axes) != 2:
+            raise _wrong_axes(path, header, "one plane", "export one plane a file")
+        index = (slice(None), slice(None))
+        _require_bounds(path, container, [index])
+        return np.asarray(_oriented(header, index, container.read(index))[0])
+
+
 def join_planes(planes: Sequence[NDArray[np.generic]], z: str | int | None) -> NDArray[np.generic]:
     """Join focal planes: their maximum, or their mean in whole grey values; one stays as it is."""
     if len(planes) == 1:

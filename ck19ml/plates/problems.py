@@ -18,6 +18,8 @@ KINDS = (
     "wrong axes",
     "wrong pixel size",
     "wrong bit depth",
+    "missing labels",
+    "wrong labels",
     "saturated",
     "empty",
 )

@@ -10,7 +10,7 @@ from ck19ml.workflows.progress import bar
 from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 
 
-def export_command(folder: Path, target: Path, overwrite: bool) -> Outcome:
+def export_command(folder: Path, target: Path, labels: bool, overwrite: bool) -> Outcome:
     """Write a plate folder as OME-Zarr; the wells carry the folder's layout where it has one."""
     require_apart(target, [folder])
     target = followed(target)
@@ -18,7 +18,9 @@ def export_command(folder: Path, target: Path, overwrite: bool) -> Outcome:
     has_layout = any(place.is_file() for place in layout_places(plate))
     layout = plate_layout(plate, None) if has_layout else None
     with bar(f"exporting {plate.name}") as progress:
-        export_plate(plate, target, layout=layout, overwrite=overwrite, progress=progress)
+        export_plate(
+            plate, target, layout=layout, labels=labels, overwrite=overwrite, progress=progress
+        )
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     line = f"{target}: {len(plate.fields)} fields of {len(plate.wells)} wells, {size / 1e6:.1f} MB"
     data = {"path": str(target), "wells": len(plate.wells), "fields": len(plate.fields)}

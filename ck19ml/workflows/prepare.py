@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ck19ml.config import MaskingConfig, PrepareConfig, TuneConfig
-from ck19ml.core.mask_methods import NETWORK, shortcoming
+from ck19ml.core.mask_methods import INSTRUMENT, NETWORK, shortcoming
 from ck19ml.core.quality import implausible, misplaced_level
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
@@ -15,6 +15,7 @@ from ck19ml.files.writing import followed, require_apart
 from ck19ml.plates import report
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate
+from ck19ml.plates.label_images import find_labels
 from ck19ml.plates.preparation.prepare import open_prepared, prepare_plates
 from ck19ml.plates.preparation.runner import Runner, local
 from ck19ml.plates.preparation.settings import Source
@@ -102,7 +103,16 @@ def _sources(plates: Plates, config: PrepareConfig) -> list[Source]:
             f"--layout is given for {len(each)} plates, but each needs its own layout in its "
             "folder; omit it, or prepare the plates one by one"
         )
-    return [Source(plate, plate_layout(plate, config.layout)) for plate in each]
+    if config.labels and config.mask != INSTRUMENT:
+        raise ConfigError(f"both --labels and --mask {config.mask} are given; choose one")
+    return [
+        Source(
+            plate,
+            plate_layout(plate, config.layout),
+            find_labels(plate, config.labels) if config.labels else None,
+        )
+        for plate in each
+    ]
 
 
 @contextmanager

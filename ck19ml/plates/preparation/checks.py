@@ -30,9 +30,9 @@ def check(source: Source) -> Checked:
 
     The size of a plate's fields is the one that most of them have.
     """
-    plate = source.plate
+    plate, read = source.plate, source.labels_read
     unlabelled = _without_labels(source)
-    problems = [*plate.problems, *unlabelled]
+    problems = [*plate.problems, *unlabelled, *(read.problems if read else ())]
     wells = {problem.well for problem in unlabelled}
     headers: dict[Field, Header] = {}
     for field in plate.fields:
@@ -48,7 +48,8 @@ def check(source: Source) -> Checked:
     problems += scales
     odd = {problem.file for problem in scales}
     good = [f for f, found in shapes.items() if found == shape and f.dc not in odd]
-    kept = tuple(field for field in good if field.well not in wells)
+    masked = good if read is None else [field for field in good if field in read.files]
+    kept = tuple(field for field in masked if field.well not in wells)
     return Checked(kept, tuple(sorted(problems)), shape)
 
 

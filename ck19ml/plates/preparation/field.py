@@ -18,6 +18,7 @@ from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, read_field
 from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.images import ImageError
+from ck19ml.plates.label_images import Pair, read_labels
 from ck19ml.plates.preparation import partial_dataset
 from ck19ml.plates.preparation.settings import Preparation, mask_settings
 from ck19ml.plates.problems import Problem
@@ -45,6 +46,8 @@ class Task:
         Where the illumination is corrected.
     network : Method, optional
         Where the masks are made by one, see `core.mask_methods.method`.
+    labels : (Path, Path), optional
+        The label images of the field, DCs and T cells, where they are its masks.
     """
 
     index: int
@@ -55,6 +58,7 @@ class Task:
     folder: Path
     light: Light | None = None
     network: mask_methods.Method | None = None
+    labels: Pair | None = None
 
     @property
     def block(self) -> int:
@@ -65,6 +69,11 @@ class Task:
     def masks(self) -> mask_methods.MaskSettings:
         """Mask settings of the field."""
         return mask_settings(self.description, self.preparation)
+
+    @property
+    def method(self) -> str:
+        """Name of what makes the masks."""
+        return mask_methods.LABELS if self.labels else self.preparation.mask
 
     @property
     def patches(self) -> int:
@@ -110,11 +119,12 @@ def prepare_field(task: Task) -> Outcome:
         return Outcome(task.index, ())
     try:
         image = read_field(task.field, task.description)
+        found = read_labels(task.labels, task.shape) if task.labels else None
     except ImageError as error:
         return Outcome(task.index, (as_problem(task.field, error),))
     # Channels lie apart in memory: each step looks at one channel at a time.
     even = np.stack([_even(task, image[..., channel], channel) for channel in (0, 1)])
-    found = mask_methods.segment(np.moveaxis(even, 0, -1), task.masks, task.network)
+    found = found or mask_methods.segment(np.moveaxis(even, 0, -1), task.masks, task.network)
     problems = _judge(task, image, found)
     if not problems:
         _write(task, image, even, found)
@@ -139,7 +149,7 @@ def _judge(
             problems.append(Problem(field.plate, field.well, field.field, path, "saturated", text))
         elif not task.preparation.keep_empty and is_empty(found, channel):
             text = (
-                f"{path}: no cell found by the mask method '{task.preparation.mask}'; image the "
+                f"{path}: no cell found by the mask method '{task.method}'; image the "
                 "well again, or keep it as faulty by --keep-empty"
             )
             problems.append(Problem(field.plate, field.well, field.field, path, "empty", text))

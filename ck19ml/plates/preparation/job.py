@@ -62,7 +62,15 @@ class Work:
         self.parameters = parameters(sources[0], preparation, network)
         pairs = [(s, f) for s, part in zip(sources, checked, strict=True) for f in part.fields]
         self.tasks = [
-            Task(index, field, source.plate.description, preparation, shape, folder)
+            Task(
+                index,
+                field,
+                source.plate.description,
+                preparation,
+                shape,
+                folder,
+                labels=None if source.labels_read is None else source.labels_read.files[field],
+            )
             for index, (source, field) in enumerate(pairs)
         ]
         self.left: list[int] = []
@@ -148,7 +156,7 @@ class Work:
                 self.parameters | {"illumination": self.preparation.illumination}
             ),
         }
-        self._csv("instrument", instrument_table(made.fields, made.labels, self.preparation.mask))
+        self._csv("instrument", instrument_table(made.fields, made.labels, self.parameters["mask"]))
         write_measurements(
             self.folder,
             measurement_names(CHANNELS),

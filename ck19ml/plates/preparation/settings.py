@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from ck19ml.core.contacts import CONTACT_UM
-from ck19ml.core.mask_methods import INSTRUMENT, NAMES, MaskSettings, Method
+from ck19ml.core.mask_methods import INSTRUMENT, LABELS, NAMES, MaskSettings, Method
 from ck19ml.core.measurements.table import VERSION
 from ck19ml.core.quality import Thresholds
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
@@ -18,12 +18,16 @@ from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.dataset.hashes import hash_file
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Plate
+from ck19ml.plates.label_images import LabelImages
 
 NETWORK_FOLDER = "mask_network"
 """Folder of a dataset, and of a model, with the network that makes its masks, if one does."""
 
 Mask = Annotated[str, one_of(NAMES)]
 """Name of a mask method."""
+
+MadeBy = Annotated[str, one_of((*NAMES, LABELS))]
+"""Name of a mask method, or `LABELS`."""
 
 
 class Network(Protocol):
@@ -41,10 +45,11 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A plate and its layout, see `layouts`."""
+    """A plate and its layout, see `layouts`, and label images where these are its masks."""
 
     plate: Plate
     layout: pd.DataFrame
+    labels_read: LabelImages | None = None
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -126,13 +131,14 @@ def parameters(source: Source, preparation: Preparation, network: Network | None
     mask_network, its fingerprint.
     """
     description = source.plate.description
+    mask = preparation.mask if source.labels_read is None else LABELS
     known = {
-        "mask": preparation.mask,
+        "mask": mask,
         "patch_size": preparation.patch_size,
         "background": description.level,
         "bit_depth": description.bit_depth,
     }
-    if preparation.mask == INSTRUMENT:
+    if mask == INSTRUMENT:
         known["cells"] = description.cells.model_dump()
         known["pixel_size_um"] = description.pixel_size_um
     return known if network is None else known | {"mask_network": network.fingerprint}
@@ -194,11 +200,13 @@ def _meaning(source: Source) -> list[Any]:
 def _files(source: Source) -> list[tuple[str, Path]]:
     """List the files of a plate with their names; those of a Zarr image with their paths."""
     plate = source.plate
+    pairs = [] if source.labels_read is None else source.labels_read.files.values()
     found = []
-    for path in plate.files:
+    for path in [*plate.files, *(path for pair in pairs for path in pair)]:
         if path.is_dir():
             below = sorted(part for part in path.rglob("*") if part.is_file())
-            found += [(part.relative_to(plate.folder).as_posix(), part) for part in below]
+            base = plate.folder if path.is_relative_to(plate.folder) else path.parent
+            found += [(part.relative_to(base).as_posix(), part) for part in below]
         else:
             found.append((path.name, path))
     return found
