@@ -8,6 +8,9 @@ import typer
 from ck19ml.cli.options import Debug, Model, Overwrite
 from ck19ml.workflows.outcome import Outcome
 
+LEAST_SSMD = 2.0
+"""Smallest SSMD of a strong effect (Zhang, J. Biomol. Screen. 12 (2007) 497)."""
+
 
 def evaluate(
     model: Model,
@@ -46,7 +49,11 @@ def screen(
     target: Annotated[
         str, typer.Option(help="Stimulation whose probability is a classifier's score.")
     ] = "",
+    reference: Annotated[
+        str, typer.Option(help="Stimulation without interaction, where its name does not say so.")
+    ] = "",
     fdr: Annotated[float, typer.Option(help="False discovery rate of the hit list.")] = 0.05,
+    ssmd: Annotated[float, typer.Option(help="Smallest absolute SSMD of a hit.")] = LEAST_SSMD,
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Rank a plate's compounds by how they change the interaction."""
@@ -54,7 +61,14 @@ def screen(
 
     folder = Path(out) if out else None
     return workflow.screen_command(
-        model, dataset, folder, target=target, fdr=fdr, overwrite=overwrite
+        model,
+        dataset,
+        folder,
+        target=target,
+        reference=reference,
+        fdr=fdr,
+        least_ssmd=ssmd,
+        overwrite=overwrite,
     )
 
 

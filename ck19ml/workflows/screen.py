@@ -12,14 +12,22 @@ from ck19ml.workflows.outcome import Outcome
 
 
 def screen_command(
-    uri: str, path: Path, out: Path | None, *, target: str, fdr: float, overwrite: bool
+    uri: str,
+    path: Path,
+    out: Path | None,
+    *,
+    target: str,
+    reference: str,
+    fdr: float,
+    least_ssmd: float,
+    overwrite: bool,
 ) -> Outcome:
     """Answer which compounds change the interaction, and at what concentration.
 
     Raises
     ------
     ConfigError
-        If the false discovery rate is not between 0 and 1.
+        If the false discovery rate is not between 0 and 1, or the SSMD is below 0.
     PlateError
         If the output is no folder, or holds files and may not be overwritten.
     """
@@ -27,9 +35,13 @@ def screen_command(
         raise ConfigError(
             f"the false discovery rate {fdr} is not between 0 and 1; use for example 0.05"
         )
+    if not least_ssmd >= 0:
+        raise ConfigError(f"the smallest SSMD {least_ssmd} is below 0; use for example 2")
     if out is not None:
         require_folder(out, overwrite=overwrite)
     dataset = open_dataset(path)
     from ck19ml.workflows.screening.run import screen_model
 
-    return screen_model(uri, dataset, out, target=target, fdr=fdr)
+    return screen_model(
+        uri, dataset, out, target=target, reference=reference, fdr=fdr, least_ssmd=least_ssmd
+    )

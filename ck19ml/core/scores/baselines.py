@@ -84,10 +84,13 @@ class LogisticRule(Frozen):
 
     def predict(self, measures: NDArray[np.float64]) -> NDArray[np.intp]:
         """Class of each well, (wells,), from its `well_measures`, (wells, measures)."""
-        scaled = (measures - np.asarray(self.mean)) / np.asarray(self.scale)
-        logits = scaled @ np.asarray(self.weights).T + np.asarray(self.biases)
         known = np.asarray(self.classes, dtype=np.intp)
-        return np.asarray(known[logits.argmax(axis=1)])
+        return np.asarray(known[self.logits(measures).argmax(axis=1)])
+
+    def logits(self, measures: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits of each well in the order of `classes`, (wells, classes)."""
+        scaled = (measures - np.asarray(self.mean)) / np.asarray(self.scale)
+        return np.asarray(scaled @ np.asarray(self.weights).T + np.asarray(self.biases))
 
 
 def well_measures(table: pd.DataFrame) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -133,7 +134,86 @@ class Comparison:
     degrees: float
 
 
-def compare_with_controls(values: Floats, group: NDArray[np.integer], groups: int) -> Comparison:
+@dataclass(frozen=True)
+class Beyond:
+    """Variance of groups around the controls that wells of one group do not show.
+
+    Attributes
+    ----------
+    variance : float
+        Of a group's mean minus the controls' mean, in the square of the values' unit.
+    degrees : float
+        Degrees of freedom of the variance.
+    """
+
+    variance: float = 0.0
+    degrees: float = float("inf")
+
+
+def variance_beyond_replicates(
+    values: Floats, group: NDArray[np.integer], groups: int
+) -> Beyond | None:
+    """Estimate how far inert groups lie from the controls for reasons other than the wells' spread.
+
+    Replicates of a compound often share a row, and vehicle wells a few others, so the spread
+    within groups shows nothing of rows, edges or gradients. Where the groups do nothing, as
+    inhibitors without a stimulus, all of their distance from the controls beyond that spread is
+    such an effect: the mean square of the groups around the controls minus what the spread gives.
+    A common offset of the controls counts as much as differences between the groups.
+
+    Parameters
+    ----------
+    values, group, groups
+        As in `compare_with_controls`.
+
+    Returns
+    -------
+    Beyond, or None
+        None with fewer than `FEWEST_CONTROLS` controls or groups, or without replicates.
+    """
+    known = np.isfinite(values)
+    values, group = values[known], group[known]
+    own = group != CONTROL
+    counts = np.bincount(group[own], minlength=groups)
+    used = counts > 0
+    controls = values[~own]
+    means = _divided(np.bincount(group[own], values[own], minlength=groups), counts)
+    sd, degrees = _spread(values, group, means)
+    if min(controls.size, used.sum()) < FEWEST_CONTROLS or not np.isfinite(degrees):
+        return None
+    square = ((means[used] - controls.mean()) ** 2).mean()
+    within = sd**2 * ((1 / counts[used]).mean() + 1 / controls.size)
+    apart = means[used].var(ddof=1) - sd**2 * (1 / counts[used]).mean()
+    return Beyond(max(0.0, square - within, 2 * apart), float(used.sum() - 1))
+
+
+def control_spread(
+    values: Floats, group: NDArray[np.integer], groups: int
+) -> tuple[float, float, int, int]:
+    """Return the sums of squares of control wells and of replicates around their own means.
+
+    Returns
+    -------
+    float, float, int, int
+        Of the controls, of the other groups; degrees of freedom of both.
+    """
+    known = np.isfinite(values)
+    values, group = values[known], group[known]
+    own = group != CONTROL
+    counts = np.bincount(group[own], minlength=groups)
+    means = _divided(np.bincount(group[own], values[own], minlength=groups), counts)
+    controls = values[~own]
+    return (
+        float(controls.var() * controls.size) if controls.size else 0.0,
+        float(((values[own] - means[group[own]]) ** 2).sum()),
+        max(0, controls.size - 1),
+        int((counts[counts > 0] - 1).sum()),
+    )
+
+
+def compare_with_controls(
+    values: Floats, group: NDArray[np.integer], groups: int, beyond: Beyond | None = None
+) -> Comparison:
     """Test each group of wells against the control wells of the same plate and stimulation.
 
     The SD is that of wells which were treated alike, pooled over all groups and the controls
@@ -151,6 +231,8 @@ def compare_with_controls(values: Floats, group: NDArray[np.integer], groups: in
         Index of the well's group, or `CONTROL`.
     groups : int
         Number of groups; those without a value get NaN.
+    beyond : Beyond, optional
+        Variance to add to the squared standard error, with degrees of freedom by Satterthwaite.
 
     References
     ----------
@@ -171,11 +253,15 @@ def compare_with_controls(values: Floats, group: NDArray[np.integer], groups: in
     uncertainty = _divided(1.0 if enough else np.pi / 2, reference.size)
     sd, degrees = _spread(values, group, means)
     effect = means - centre
-    error = sd * np.sqrt(_divided(1.0, counts) + uncertainty)
-    t = _divided(effect, error)
-    medians = np.array(
-        [np.median(values[group == i]) if counts[i] else np.nan for i in range(groups)]
+    more = beyond or Beyond()
+    spread = sd**2 * (_divided(1.0, counts) + uncertainty)
+    t = _divided(effect, np.sqrt(spread + more.variance))
+    each = _divided(
+        (spread + more.variance) ** 2, spread**2 / degrees + more.variance**2 / more.degrees
     )
+    each = np.where(np.isnan(each), degrees, each)
+    middle = pd.Series(values[own]).groupby(group[own]).median()
+    medians = middle.reindex(range(groups)).to_numpy(np.float64)
     return Comparison(
         against="controls" if enough else "all wells",
         wells=counts,
@@ -183,7 +269,7 @@ def compare_with_controls(values: Floats, group: NDArray[np.integer], groups: in
         robust_z=robust_z(medians, reference),
         ssmd=_divided(effect, np.sqrt(2) * sd),
         t=t,
-        p=np.asarray(2 * stats.t.sf(np.abs(t), degrees)),
+        p=np.asarray(2 * stats.t.sf(np.abs(t), each)),
         degrees=degrees,
     )
 

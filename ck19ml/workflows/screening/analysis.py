@@ -7,12 +7,12 @@ import pandas as pd
 
 from ck19ml.core.scores.intervals import Score
 from ck19ml.files.names import safe_name
+from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows, vehicle_spread
 from ck19ml.workflows.screening.score import ScoreMeaning
 from ck19ml.workflows.screening.tables import (
-    MEASURES,
     control_table,
     dose_table,
-    hit_table,
+    measures_in,
     position_table,
     with_residuals,
 )
@@ -28,7 +28,13 @@ class Screen:
     wells, hits, controls, doses, position : DataFrame
         See `workflows.screening.tables`.
     meaning : ScoreMeaning
-    fdr : float
+    fdr, least_ssmd : float
+        Of a hit: its largest false discovery rate and its smallest absolute SSMD.
+    vehicle : dict
+        Plate to the ratio of the variance of the score among vehicle wells to that among
+        replicates, and the F test's p-value.
+    without : dict
+        Rows of vehicle wells, as in ``P``, to the number of hits by the score without them.
     truth : Truth or None
         Of simulated plates.
     judged : list of Judgement
@@ -41,6 +47,9 @@ class Screen:
     position: pd.DataFrame
     meaning: ScoreMeaning
     fdr: float
+    least_ssmd: float
+    vehicle: dict[str, tuple[float, float]]
+    without: dict[str, int]
     truth: Truth | None
     judged: list[Judgement]
 
@@ -53,11 +62,16 @@ class Screen:
 
 
 def analyse(
-    wells: pd.DataFrame, meaning: ScoreMeaning, fdr: float, truth: Truth | None, seed: int
+    wells: pd.DataFrame,
+    meaning: ScoreMeaning,
+    fdr: float,
+    least_ssmd: float,
+    truth: Truth | None,
+    seed: int,
 ) -> Screen:
     """Go from wells to controls, compounds, dose curves and position effects."""
     wells = with_residuals(wells)
-    hits = hit_table(wells, fdr)
+    hits = hit_table(wells, fdr, meaning.reference, least_ssmd)
     doses = dose_table(wells)
     judged = []
     if truth is not None:
@@ -75,6 +89,9 @@ def analyse(
         position=position_table(wells, hits, np.random.default_rng(seed)),
         meaning=meaning,
         fdr=fdr,
+        least_ssmd=least_ssmd,
+        vehicle={str(p): vehicle_spread(own, "score") for p, own in wells.groupby("plate")},
+        without=hits_without_vehicle_rows(wells, fdr, meaning.reference, least_ssmd),
         truth=truth,
         judged=judged,
     )
@@ -92,8 +109,10 @@ def screen_metrics(screen: Screen) -> dict[str, float]:
         for name in ("z_prime", "ssmd"):
             key = f"{name}_{row['stimulation']}{plate}_{row['measure']}"
             found |= {f"{key}{end}": float(row[f"{name}{end}"]) for end in ("", "_low", "_high")}
-    for measure in MEASURES if len(screen.hits) else ():
+    for measure in measures_in(screen.wells) if len(screen.hits) else ():
         found[f"hits_{measure}"] = float(screen.hits[f"{measure}_hit"].sum())
+    if len(screen.hits):
+        found["hits_clean"] = float((screen.hits["score_hit"] & ~screen.hits["toxic"]).sum())
     scores: dict[str, Score] = {}
     for judgement in screen.judged:
         scores |= judgement.scores

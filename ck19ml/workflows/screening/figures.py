@@ -9,7 +9,7 @@ from ck19ml.core.screening.position import at_edge
 from ck19ml.core.wells import plate_format
 from ck19ml.files.names import safe_name
 from ck19ml.workflows.screening.analysis import Screen
-from ck19ml.workflows.screening.tables import places, tested_wells, with_residuals
+from ck19ml.workflows.screening.tables import measures_in, places, tested_wells, with_residuals
 from ck19ml.workflows.screening.truth import NAMES, rows_to_judge, strength
 
 OVERLAP_LABELS = {"overlap": "overlap (IoU, %)", "tcell_overlap": "T-cell area on DCs (%)"}
@@ -85,18 +85,20 @@ def _truth_figures(screen: Screen) -> dict[str, Figure]:
         table = rows_to_judge(screen.hits, screen.meaning.reference)
         figures["known_inhibitors"] = plots.precision_recall(
             table["known_inhibitor"],
-            {measure: strength(table, measure) for measure in NAMES},
+            {measure: strength(table, measure) for measure in measures_in(table)},
             {
-                m: f"{n}: average precision {scores[f'average_precision_{m}']}"
-                for m, n in NAMES.items()
+                m: f"{NAMES[m]}: average precision {scores[f'average_precision_{m}']}"
+                for m in measures_in(table)
             },
         )
     if screen.truth is not None and len(screen.doses):
         stimulated = screen.doses["stimulation"] != screen.meaning.reference
         titles = {}
-        for measure, name in NAMES.items():
+        for measure in dict.fromkeys(screen.doses["measure"]):
             error = scores.get(f"ic50_log10_error_{measure}")
             said = f"\n|log10 error| {error}" if error else "\nno supported fit"
-            titles[measure] = name + (said if error is None or np.isfinite(error.value) else "")
+            titles[measure] = NAMES[measure] + (
+                said if error is None or np.isfinite(error.value) else ""
+            )
         figures["known_ic50"] = plots.ic50_agreement(screen.doses[stimulated], titles)
     return figures

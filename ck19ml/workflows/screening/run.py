@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ck19ml.errors import PlateError
 from ck19ml.files.writing import write_csv
 from ck19ml.plates.dataset.store import Dataset
@@ -11,7 +13,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.screening.analysis import Screen, analyse, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
-from ck19ml.workflows.screening.score import patch_scores, score_meaning
+from ck19ml.workflows.screening.score import logistic_scores, patch_scores, score_meaning
 from ck19ml.workflows.screening.tables import well_table
 from ck19ml.workflows.screening.text import confounding_lines, screen_lines
 from ck19ml.workflows.screening.truth import find_truth
@@ -19,21 +21,30 @@ from ck19ml.workflows.steps.figures import publish
 
 
 def screen_model(
-    uri: str, dataset: Dataset, out: Path | None, *, target: str, fdr: float
+    uri: str,
+    dataset: Dataset,
+    out: Path | None,
+    *,
+    target: str,
+    reference: str,
+    fdr: float,
+    least_ssmd: float,
 ) -> Outcome:
     """Screen the compounds of a dataset, in a tracked run."""
     scorer = registry.load_model(uri)
-    meaning = score_meaning(scorer.card, target)
+    meaning = score_meaning(scorer.card, target, reference)
     if dataset.table["faulty"].all():
         raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
-    config = {"model": uri, "dataset": str(dataset.path), "target": meaning.target, "fdr": fdr}
+    config: dict[str, Any] = {"model": uri, "dataset": str(dataset.path), "target": meaning.target}
+    config |= {"reference": meaning.reference, "fdr": fdr, "least_ssmd": least_ssmd}
     name = f"screen {', '.join(sorted(set(dataset.table['plate'].astype(str))))}"
     with runs.start(name, "screen", config) as run:
         with bar(f"scoring {dataset.name}") as progress:
             scores = patch_scores(scorer, dataset, meaning, progress)
-        wells = well_table(dataset.table, scores)
+        every = dataset.with_counts(np.arange(len(dataset.table)))
+        wells = well_table(every, scores, logistic_scores(scorer.card, dataset, meaning))
         wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
-        screen = analyse(wells, meaning, fdr, find_truth(dataset), scorer.card.seed)
+        screen = analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
         metrics = screen_metrics(screen)
         run.dataset(dataset)
         run.metrics(metrics)

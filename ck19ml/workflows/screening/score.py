@@ -1,11 +1,15 @@
 """The score of a patch in a screen: how strongly the cells interact, according to a model."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.core.scores.baselines import well_measures
 from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY
 from ck19ml.errors import ConfigError
 from ck19ml.networks.card import Card
@@ -13,8 +17,8 @@ from ck19ml.networks.evaluation import require_fitting
 from ck19ml.networks.scorer import Progress, Scorer, in_portions
 from ck19ml.plates.dataset.store import Dataset
 
-UNSTIMULATED = "Unstimulated"
-"""The field's word for wells without a stimulus; few wells' mean overlap may say otherwise."""
+REFERENCES = ("unstimulated", "untreated", "vehicle", "dmso", "control", "medium", "mock", "none")
+"""Words for the class without a stimulus, the most certain first."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,18 @@ class ScoreMeaning:
     percent: bool
 
 
-def score_meaning(card: Card, target: str) -> ScoreMeaning:
+def score_meaning(card: Card, target: str, reference: str = "") -> ScoreMeaning:
     """Choose the stimulations that a score lies between.
 
-    The reference is the class ``Unstimulated``, or without one the class with the lowest mean
-    overlap in the training wells; the target is the one with the highest unless it is given.
+    Unless they are given, the reference is the class whose name is one of `REFERENCES` and the
+    target the one with the highest mean overlap in the training wells.
 
     Raises
     ------
     ConfigError
-        If the model is neither a classifier nor a regressor, or the target is not a class, is the
-        reference or is given to a regressor.
+        If the model is neither a classifier nor a regressor; if no class is clearly the reference,
+        or the given one is no class; if the target is not another class or is given to a
+        regressor.
     """
     if card.kind not in ("classifier", "regressor"):
         raise ConfigError(
@@ -55,22 +60,59 @@ def score_meaning(card: Card, target: str) -> ScoreMeaning:
             "regressor, or write its features with 'ck19ml features'"
         )
     overlap = dict(zip(card.classes, card.rules.class_overlap, strict=True))
-    names = sorted(card.stimulations, key=lambda name: overlap[name])
-    names.sort(key=lambda name: name != UNSTIMULATED)  # the others stay in their order
-    reference, strongest = names[0], target or names[-1]
+    reference = _reference(card.stimulations, reference)
+    names = [n for n in sorted(card.stimulations, key=overlap.__getitem__) if n != reference]
+    strongest = target or (names[-1] if names else reference)
     if card.kind == "regressor":
         if target:
             raise ConfigError(
                 f"a regressor takes no target, but '{target}' was given; its score is the overlap"
             )
         return ScoreMeaning(strongest, reference, "predicted overlap (IoU, %)", True)
-    if strongest not in names[1:]:
+    if strongest not in names:
         raise ConfigError(
-            f"the target '{strongest}' is not one of {', '.join(names[1:]) or 'no class'}; the "
+            f"the target '{strongest}' is not one of {', '.join(names) or 'no class'}; the "
             f"score is its log-odds against {reference}"
         )
     label = f"log-odds of {strongest}\nagainst {reference} (nats)"
     return ScoreMeaning(strongest, reference, label, False)
+
+
+def _reference(names: Sequence[str], given: str) -> str:
+    if given:
+        if given not in names:
+            raise ConfigError(f"the reference '{given}' is not one of {', '.join(names)}")
+        return given
+    for word in REFERENCES:
+        found = [name for name in names if name.casefold().strip() == word]
+        found = found or [name for name in names if word in re.split(r"\W+", name.casefold())]
+        if len(found) == 1:
+            return found[0]
+    raise ConfigError(
+        f"it is not clear which of {', '.join(names)} is the reference without a stimulus; name it "
+        f"by --reference '{names[0]}'"
+    )
+
+
+def logistic_scores(card: Card, dataset: Dataset, meaning: ScoreMeaning) -> "pd.Series[float]":
+    """Return the log-odds of each well by the logistic baseline, indexed by plate and well.
+
+    The difference of the logits of target and reference, in nats; empty where the model has no
+    such baseline or it does not know both classes.
+    """
+    rule = card.rules.logistic
+    known = [card.classes[index] for index in rule.classes] if rule else []
+    if (
+        rule is None
+        or card.kind != "classifier"
+        or not {meaning.target, meaning.reference} <= {*known}
+    ):
+        return pd.Series(dtype=np.float64)
+    table = dataset.with_counts(dataset.usable())
+    logits = rule.logits(well_measures(table))
+    index = table.groupby(["plate", "well"], sort=True).size().index
+    first, second = known.index(meaning.target), known.index(meaning.reference)
+    return pd.Series(logits[:, first] - logits[:, second], index)
 
 
 def patch_scores(

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.core.quality import COUNTS
 from ck19ml.core.scores.intervals import pivotal
 from ck19ml.core.screening.comparison import (
-    CONTROL,
-    compare_with_controls,
     false_discovery_rate,
     ssmd_of_moments,
     z_prime_of_moments,
@@ -20,111 +19,104 @@ from ck19ml.core.screening.position import at_edge, position_effect, residuals
 from ck19ml.core.wells import place as well_place
 from ck19ml.core.wells import plate_format
 
-MEASURES = ("score", "overlap", "tcell_overlap")
-"""Measures that a well is judged by: the model, and two overlaps of the masks alone."""
+MEASURES = ("score", "adjusted", "overlap", "tcell_overlap", "logistic")
+"""Measures that a well is judged by: the model's score, the same adjusted for cell counts, and
+without the model the overlap (IoU), the share of the T-cell area on DCs (M1) and the log-odds of a
+logistic regression on the masks' measures, which a regressor does not have."""
+
+FEWEST_ADJUSTED = 12
+"""Wells of a stimulation from which slopes on two counts are fitted."""
 
 STATISTICS = {"z_prime": z_prime_of_moments, "ssmd": ssmd_of_moments}
 """Measures that the control wells are judged by."""
 
-VEHICLE, UNTREATED, COMPOUND = "vehicle", "untreated", "compound"
+VEHICLE, UNTREATED, COMPOUND, PLAIN = "vehicle", "untreated", "compound", "no compound"
 SOLVENT = "DMSO"
 
 
-def well_table(patches: pd.DataFrame, score: NDArray[np.floating]) -> pd.DataFrame:
+def measures_in(table: pd.DataFrame) -> list[str]:
+    """Return those of `MEASURES` that a table of wells has."""
+    return [measure for measure in MEASURES if measure in table]
+
+
+def well_table(
+    patches: pd.DataFrame,
+    score: NDArray[np.floating],
+    logistic: "pd.Series[float] | None" = None,
+) -> pd.DataFrame:
     """Combine the usable patches of each well.
 
     Parameters
     ----------
     patches : DataFrame, one row a patch
-        The rows of `Dataset.table`.
+        The rows of `Dataset.table` with the counts of their fields, see `Dataset.with_counts`.
     score : ndarray, (n,)
         The model's score of each patch; its mean is that of the well.
+    logistic : Series, optional
+        The logistic baseline's log-odds by plate and well; none without it or where it is empty.
 
     Returns
     -------
     DataFrame, one row a well
         plate, well, stimulation, compound, concentration_um, control, kind (``vehicle``,
-        ``untreated`` or ``compound``), patches, faulty_share, score, overlap (mean IoU),
-        tcell_overlap (share of the T-cell area that lies on DCs). Values are NaN in wells without
-        a usable patch.
+        ``untreated``, ``no compound`` or ``compound``), patches, faulty_share, cells_dc,
+        cells_tcell (mean over the patches' fields), score, overlap (mean IoU), tcell_overlap
+        (share of the T-cell area that lies on DCs), adjusted and, if given, logistic. Values are
+        NaN in wells without a usable patch.
     """
     keys = ["plate", "well"]
     grouped = patches.assign(score=score).groupby(keys, sort=True)
     labels = grouped[["stimulation", "compound", "concentration_um", "control"]].first()
     counts = grouped["faulty"].agg(patches="size", faulty_share="mean")
     usable = patches.assign(score=score)[~patches["faulty"].to_numpy(bool)].groupby(keys)
-    means = usable[["score", "overlap"]].mean()
+    means = usable[[*COUNTS, "score", "overlap"]].mean()
     areas = usable[["overlap_area_px", "tcell_area_px"]].sum()
     means["tcell_overlap"] = areas["overlap_area_px"] / areas["tcell_area_px"].replace(0, np.nan)
+    if logistic is not None and len(logistic):
+        means["logistic"] = logistic
     wells = labels.join(counts).join(means).reset_index()
     for name in ("compound", "control"):
         wells[name] = wells[name].fillna("").astype(str)
     wells.insert(6, "kind", kinds(wells))
+    return with_adjusted(wells)
+
+
+def with_adjusted(wells: pd.DataFrame) -> pd.DataFrame:
+    """Add ``adjusted``: the score at the cell counts of the stimulation's vehicle wells.
+
+    A linear regression of the score on the logarithms of both counts, over all wells of a plate
+    and stimulation; equal to the score where there are too few wells to fit it.
+    """
+    wells = wells.assign(adjusted=wells["score"].astype(np.float64))
+    for _, own in strata(wells):
+        logs = np.log(own[list(COUNTS)].to_numpy(np.float64).clip(1))
+        vehicle = (own["kind"] == VEHICLE).to_numpy()
+        centre = logs[vehicle if vehicle.any() else slice(None)]
+        logs -= np.nanmean(centre, axis=0) if np.isfinite(centre).any() else 0.0
+        known = np.isfinite(own["score"].to_numpy(np.float64)) & np.isfinite(logs).all(axis=1)
+        if known.sum() < FEWEST_ADJUSTED:
+            continue
+        design = np.column_stack([np.ones(known.sum()), logs[known]])
+        slopes = np.linalg.lstsq(design, own["score"].to_numpy(np.float64)[known])[0][1:]
+        wells.loc[own.index[known], "adjusted"] -= logs[known] @ slopes
     return wells
 
 
 def kinds(wells: pd.DataFrame) -> list[str]:
-    """Return the kind of each well: vehicle, untreated or compound, by compound and control."""
-    vehicle = (wells["control"] == VEHICLE) | (wells["compound"].str.upper() == SOLVENT)
-    untreated = (wells["control"] == UNTREATED) | (wells["compound"] == "")
-    return list(np.select([vehicle, untreated], [VEHICLE, UNTREATED], COMPOUND))
+    """Return the kind of each well, by compound and control.
 
-
-def hit_table(wells: pd.DataFrame, fdr: float) -> pd.DataFrame:
-    """Test each compound and concentration against the vehicle wells of its plate and stimulation.
-
-    Parameters
-    ----------
-    wells : DataFrame
-        See `well_table`; with ``seen``.
-    fdr : float
-        False discovery rate of the hits, over all rows of the table.
-
-    Returns
-    -------
-    DataFrame, one row a plate, stimulation, compound and concentration
-        rank (by ``score_p``), plate, stimulation, compound, concentration_um, wells, seen (wells
-        that the model has seen), against; and of each of `MEASURES` its mean and NAME_effect,
-        NAME_z, NAME_ssmd, NAME_t, NAME_p, NAME_q, NAME_hit (see `core.screening.Comparison`).
+    A well without a compound is ``untreated`` only where the layout says so: in an assay whose
+    stimulations are treatments it is treated.
     """
-    parts = [_tested(name, group) for name, group in _strata(wells)]
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame()
-    table = pd.concat(parts, ignore_index=True)
-    for measure in MEASURES:
-        table[f"{measure}_q"] = false_discovery_rate(table[f"{measure}_p"].to_numpy(np.float64))
-        table[f"{measure}_hit"] = table[f"{measure}_q"] <= fdr
-    order = ["score_p", "plate", "stimulation", "compound", "concentration_um"]
-    table = table.sort_values(order, ignore_index=True)
-    table.insert(0, "rank", np.arange(1, len(table) + 1))
-    return table
+    vehicle = (wells["control"] == VEHICLE) | (wells["compound"].str.upper() == SOLVENT)
+    chosen = [vehicle, wells["control"] == UNTREATED, wells["compound"] == ""]
+    return list(np.select(chosen, [VEHICLE, UNTREATED, PLAIN], COMPOUND))
 
 
-def _strata(wells: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+def strata(wells: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """Yield plate and stimulation with their wells."""
     for (plate, stimulation), group in wells.groupby(["plate", "stimulation"], sort=True):
         yield (str(plate), str(stimulation)), group
-
-
-def _tested(stratum: tuple[str, str], wells: pd.DataFrame) -> pd.DataFrame:
-    treated = wells["kind"] == COMPOUND
-    grouped = wells[treated].groupby(["compound", "concentration_um"], dropna=False, sort=True)
-    table = grouped.agg(seen=("seen", "sum"), **{m: (m, "mean") for m in MEASURES}).reset_index()
-    table.insert(0, "plate", stratum[0])
-    table.insert(1, "stimulation", stratum[1])
-    taken = wells[wells["kind"].isin([COMPOUND, VEHICLE])]
-    group = pd.Series(CONTROL, index=wells.index)
-    group[treated] = grouped.ngroup()
-    for measure in MEASURES:
-        found = compare_with_controls(
-            taken[measure].to_numpy(np.float64), group[taken.index].to_numpy(np.intp), len(table)
-        )
-        if measure == MEASURES[0]:
-            table.insert(4, "wells", found.wells)
-            table.insert(6, "against", found.against)
-        for name in ("effect", "robust_z", "ssmd", "t", "p"):
-            table[f"{measure}_{name.removeprefix('robust_')}"] = getattr(found, name)
-    return table
 
 
 def control_table(wells: pd.DataFrame, reference: str, rng: np.random.Generator) -> pd.DataFrame:
@@ -148,7 +140,7 @@ def control_table(wells: pd.DataFrame, reference: str, rng: np.random.Generator)
             kind, chosen = _controls(pair, stimulation, reference)
             if chosen.empty:
                 continue
-            for measure in MEASURES:
+            for measure in measures_in(own):
                 known = chosen[np.isfinite(chosen[measure])]
                 first = known.loc[known["stimulation"] == stimulation, measure].to_numpy(float)
                 second = known.loc[known["stimulation"] == reference, measure].to_numpy(float)
@@ -163,7 +155,7 @@ def control_table(wells: pd.DataFrame, reference: str, rng: np.random.Generator)
 
 def _controls(wells: pd.DataFrame, first: str, second: str) -> tuple[str, pd.DataFrame]:
     """Choose the vehicle wells, else the untreated, else all: at least two on either side."""
-    for kind in (VEHICLE, UNTREATED, "all"):
+    for kind in (VEHICLE, UNTREATED, PLAIN, "all"):
         chosen = wells if kind == "all" else wells[wells["kind"] == kind]
         counts = chosen["stimulation"].value_counts()
         if min(counts.get(first, 0), counts.get(second, 0)) >= 2:
@@ -192,14 +184,14 @@ def dose_table(wells: pd.DataFrame) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     if not has_dose_series(wells):
         return pd.DataFrame()
-    for (plate, stimulation), group in _strata(wells):
+    for (plate, stimulation), group in strata(wells):
         vehicle = group[group["kind"] == VEHICLE]
         for compound, own in group[group["kind"] == COMPOUND].groupby("compound", sort=True):
             if own["concentration_um"].nunique() < 2:
                 continue  # a single dose beside the series of others
             both = pd.concat([own, vehicle])
             dose = both["concentration_um"].where(both["kind"] == COMPOUND, 0.0)
-            for measure in MEASURES:
+            for measure in measures_in(wells):
                 fit = fit_dose_response(dose.to_numpy(np.float64), both[measure].to_numpy(float))
                 rows.append(
                     {
@@ -217,8 +209,8 @@ def dose_table(wells: pd.DataFrame) -> pd.DataFrame:
 def with_residuals(wells: pd.DataFrame) -> pd.DataFrame:
     """Add NAME_residual of each measure: the value minus its plate and stimulation's median."""
     stratum = wells.groupby(["plate", "stimulation"]).ngroup().to_numpy(np.intp)
-    made = {f"{m}_residual": residuals(wells[m].to_numpy(np.float64), stratum) for m in MEASURES}
-    return wells.assign(**made)
+    values = {name: wells[name].to_numpy(np.float64) for name in measures_in(wells)}
+    return wells.assign(**{f"{n}_residual": residuals(v, stratum) for n, v in values.items()})
 
 
 def position_table(
@@ -238,7 +230,7 @@ def position_table(
     rows: list[dict[str, Any]] = []
     for plate, own in wells.groupby("plate", sort=True):
         names = list(own["well"])
-        for measure in MEASURES:
+        for measure in measures_in(own):
             taken = tested_wells(own, hits, measure)
             row, column = places(taken["well"])
             stratum = taken.groupby("stimulation").ngroup().to_numpy(np.intp)

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import Screen
-from ck19ml.workflows.screening.tables import MEASURES
+from ck19ml.workflows.screening.tables import measures_in
 from ck19ml.workflows.screening.truth import NAMES
 from ck19ml.workflows.steps.predict import seen_line
 
@@ -60,17 +61,44 @@ def _hit_lines(screen: Screen) -> list[str]:
             f"{plate}, {stimulation}: fewer than 3 vehicle wells; compounds are compared with the "
             "median of all wells with a compound, which holds where most do nothing"
         )
-    counts = [f"{int(hits[f'{m}_hit'].sum())} by {NAMES[m]}" for m in MEASURES]
+    counts = [f"{int(hits[f'{m}_hit'].sum())} by {NAMES[m]}" for m in measures_in(screen.wells)]
     doses = hits["concentration_um"].nunique()
     what = "compounds and concentrations" if doses > 1 else "compounds"
     lines.append(
-        f"hits at a false discovery rate of {100 * screen.fdr:.3g} % among {len(hits)} tests "
+        f"hits at a {_nominal(hits)}false discovery rate of {100 * screen.fdr:.3g} % and an SSMD "
+        f"of at least {screen.least_ssmd:g} among {len(hits)} tests "
         f"({what} within each stimulation): {', '.join(counts)}"
     )
     called = hits[hits["score_hit"]]
-    named = [f"{row.compound} ({row.stimulation})" for row in called.itertuples()]
-    if named:
-        lines.append(f"by the model: {', '.join(list(dict.fromkeys(named))[:12])}")
+    for toxic, what in ((False, "by the model"), (True, "by the model, but cells are lost")):
+        chosen = called[called["toxic"] == toxic]
+        named = [f"{row.compound} ({row.stimulation})" for row in chosen.itertuples()]
+        if named:
+            lines.append(f"{what}: {', '.join(list(dict.fromkeys(named))[:12])}")
+    return lines + _vehicle_lines(screen)
+
+
+def _nominal(hits: pd.DataFrame) -> str:
+    return "nominal " if hits["nominal"].any() else ""
+
+
+def _vehicle_lines(screen: Screen) -> list[str]:
+    lines = []
+    if screen.hits["nominal"].any():
+        lines.append(
+            f"nominal: too few wells of {screen.meaning.reference} with compounds and vehicle show "
+            "how much positions change the score, so more of the hits may be false"
+        )
+    for plate, (ratio, p) in screen.vehicle.items():
+        if np.isfinite(p):
+            lines.append(
+                f"{plate}: vehicle wells vary {ratio:.1f} times as much as replicates (variance of "
+                f"the score, F test p {p:.2g})"
+            )
+    if screen.without:
+        each = ", ".join(f"{count} without row {name}" for name, count in screen.without.items())
+        total = int(screen.hits["score_hit"].sum())
+        lines.append(f"hits depend on the vehicle wells: {total} with all, {each}")
     return lines
 
 

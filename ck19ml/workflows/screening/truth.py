@@ -1,12 +1,15 @@
 """Comparison of a screen with the truth of a simulated plate."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from ck19ml.core.quality import CHANNELS
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.screening.hit_lists import (
     average_precision_gain,
@@ -16,9 +19,17 @@ from ck19ml.core.screening.hit_lists import (
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.dataset.truth import beside_plates
 from ck19ml.plates.simulation import RECORD
-from ck19ml.workflows.screening.tables import MEASURES
+from ck19ml.workflows.screening.tables import MEASURES, measures_in
 
-NAMES = {"score": "the model", "overlap": "plain overlap", "tcell_overlap": "T-cell overlap"}
+NAMES = {
+    "score": "the model",
+    "adjusted": "the model at equal counts",
+    "overlap": "plain overlap",
+    "tcell_overlap": "T-cell overlap",
+    "logistic": "logistic regression",
+}
+BASELINES = MEASURES[2:]
+"""Measures that need no network."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +40,17 @@ class Truth:
     ----------
     effects : dict
         (plate, compound) to its largest inhibition and its IC50 in uM.
+    toxic : frozenset
+        The (plate, compound) that kill cells.
     """
 
     effects: dict[tuple[str, str], tuple[float, float]]
+    toxic: frozenset[tuple[str, str]] = frozenset()
+
+    def kills(self, table: pd.DataFrame) -> "pd.Series[bool]":
+        """Return which rows (plate, compound) have a compound that kills cells."""
+        keys = zip(table["plate"].astype(str), table["compound"].astype(str), strict=True)
+        return pd.Series([key in self.toxic for key in keys], table.index, dtype=bool)
 
     def inhibits(self, table: pd.DataFrame) -> "pd.Series[bool]":
         """Return which rows (plate, compound) have a compound that inhibits."""
@@ -49,6 +68,7 @@ class Truth:
 def find_truth(dataset: Dataset) -> Truth | None:
     """Find the records of simulated plates; None unless every plate of the dataset has one."""
     effects: dict[tuple[str, str], tuple[float, float]] = {}
+    toxic: set[tuple[str, str]] = set()
     for found in beside_plates(dataset, RECORD):
         if found is None:
             return None
@@ -57,10 +77,13 @@ def find_truth(dataset: Dataset) -> Truth | None:
             for compound, effect in record["effects"].items():
                 key = (str(record["plate"]), str(compound))
                 effects[key] = (float(effect["largest"]), float(effect["ic50_um"]))
+                if any(effect.get(f"{kind}_kill", 0) for kind in CHANNELS):
+                    toxic.add(key)
         except (OSError, ValueError, KeyError, TypeError):
             return None
     plates = {plate for plate, _ in effects}
-    return Truth(effects) if set(dataset.table["plate"].astype(str)) <= plates else None
+    known = set(dataset.table["plate"].astype(str)) <= plates
+    return Truth(effects, frozenset(toxic)) if known else None
 
 
 @dataclass
@@ -97,7 +120,8 @@ def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> J
     if not len(table) or inhibits.all() or not inhibits.any():
         return judgement
     compound = table.groupby(["plate", "compound"]).ngroup().to_numpy(np.intp)
-    for measure in MEASURES:
+    judgement.lines += _toxic_lines(table, truth, inhibits)
+    for measure in measures_in(table):
         called = (table[f"{measure}_hit"] & (table[f"{measure}_t"] < 0)).to_numpy(bool)
         found = hit_list_scores(
             inhibits, strength(table, measure), called, compound, np.random.default_rng(seed)
@@ -109,7 +133,7 @@ def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> J
             f" (chance {inhibits.mean():.3f}); {int(called.sum())} hits downwards{right}, recall "
             f"{found['recall']}"
         )
-    for other in MEASURES[1:]:
+    for other in [name for name in BASELINES if name in table]:
         gain = average_precision_gain(
             inhibits, strength(table, "score"), strength(table, other), compound,
             np.random.default_rng(seed),
@@ -119,10 +143,27 @@ def judge_hits(hits: pd.DataFrame, truth: Truth, reference: str, seed: int) -> J
     return judgement
 
 
+def _toxic_lines(table: pd.DataFrame, truth: Truth, inhibits: NDArray[np.bool_]) -> Iterator[str]:
+    """Compare the hits downwards among compounds that kill cells, by the score and adjusted."""
+    kills = truth.kills(table).to_numpy(bool)
+    if not kills.any():
+        return
+    each = []
+    for measure in ("score", "adjusted"):
+        called = kills & (table[f"{measure}_hit"] & (table[f"{measure}_t"] < 0)).to_numpy(bool)
+        each.append(f"{NAMES[measure]} calls {called.sum()}, {(called & inhibits).sum()} rightly")
+    flagged = table["toxic"].to_numpy(bool)
+    yield (
+        f"{kills.sum()} tests of compounds that kill cells, {(kills & inhibits).sum()} of "
+        f"inhibitors: {', '.join(each)}; flagged as toxic {(kills & flagged).sum()} of them and "
+        f"{(flagged & ~kills).sum()} others"
+    )
+
+
 def _false_discoveries(hits: pd.DataFrame, truth: Truth, reference: str) -> Judgement:
     """Count the hits, up or down and of every stimulation, that have no effect in truth."""
     judgement, said = Judgement(), []
-    for measure in MEASURES:
+    for measure in measures_in(hits):
         called = hits[hits[f"{measure}_hit"]]
         true = int((truth.inhibits(called) & (called["stimulation"] != reference)).sum())
         false = len(called) - true
@@ -154,7 +195,7 @@ def judge_doses(doses: pd.DataFrame, truth: Truth, reference: str, seed: int) ->
         return judgement
     table = doses.assign(true_ic50_um=truth.ic50_um(doses), inhibits=truth.inhibits(doses))
     shown = table["inhibits"] & (table["stimulation"] != reference)
-    for measure in MEASURES:
+    for measure in dict.fromkeys(doses["measure"]):
         own = table[table["measure"] == measure]
         wrong = own[own["supported"] & ~shown[own.index]]
         right = own[own["supported"] & shown[own.index]]

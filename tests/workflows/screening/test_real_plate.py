@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.workflows.screening.hits import hit_table
 from ck19ml.workflows.screening.tables import (
     control_table,
-    hit_table,
     kinds,
     position_table,
     with_residuals,
@@ -35,7 +35,7 @@ def wells() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def hits(wells: pd.DataFrame) -> pd.DataFrame:
-    return hit_table(wells, 0.05)
+    return hit_table(wells, 0.05, "Unstimulated")
 
 
 def test_z_prime_is_what_was_worked_out_before(wells: pd.DataFrame) -> None:

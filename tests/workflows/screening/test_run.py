@@ -21,6 +21,8 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 from ck19ml.workflows.tables import features_command
 from tests.made_models import untrained_classifier
 
+WANTED: dict[str, Any] = {"target": "", "reference": "", "fdr": 0.05, "least_ssmd": 2}
+
 
 @pytest.fixture(scope="module")
 def split(tiny_dataset: Dataset) -> Split:
@@ -38,10 +40,21 @@ def test_the_score_lies_between_the_least_and_the_most_overlap(scorer: Scorer) -
     meaning = score_meaning(scorer.card, "")
     assert (meaning.reference, meaning.target) == ("Unstimulated", "ConA")
     assert score_meaning(scorer.card, "OVA").label.startswith("log-odds of OVA")
-    renamed = scorer.card.changed(classes=["none", "weak", "strong"])
-    assert score_meaning(renamed, "").reference == "weak"  # of the lowest overlap
+    renamed = scorer.card.changed(classes=["DMSO 0.1%", "weak", "strong"])
+    assert score_meaning(renamed, "").reference == "DMSO 0.1%"
+    assert score_meaning(scorer.card, "", "OVA").reference == "OVA"
     regressor = score_meaning(scorer.card.changed(kind="regressor"), "")
     assert regressor.percent
+
+
+def test_an_unclear_reference_is_asked_for(scorer: Scorer) -> None:
+    for classes in (["a", "weak", "strong"], ["control", "other control", "strong"]):
+        renamed = scorer.card.changed(classes=classes)
+        with pytest.raises(ConfigError, match="is the reference without a stimulus; name it by"):
+            score_meaning(renamed, "")
+        assert score_meaning(renamed, "", "strong").reference == "strong"
+    with pytest.raises(ConfigError, match="reference 'no' is not one of"):
+        score_meaning(scorer.card, "", "no")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +93,16 @@ def model(store: Path, scorer: Scorer) -> str:
 @pytest.fixture(scope="module")
 def screened(model: str, tiny_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("screen") / "out"
-    outcome = screen_command(model, tiny_dataset.path, out, target="", fdr=0.05, overwrite=False)
+    outcome = screen_command(
+        model,
+        tiny_dataset.path,
+        out,
+        target="",
+        reference="",
+        fdr=0.05,
+        least_ssmd=2,
+        overwrite=False,
+    )
     return outcome, out
 
 
@@ -119,7 +141,16 @@ def test_a_screen_is_a_tracked_run(screened: Any) -> None:
 def test_nothing_is_overwritten(screened: Any, model: str, tiny_dataset: Dataset) -> None:
     _, out = screened
     with pytest.raises(PlateError, match="use --overwrite"):
-        screen_command(model, tiny_dataset.path, out, target="", fdr=0.05, overwrite=False)
+        screen_command(
+            model,
+            tiny_dataset.path,
+            out,
+            target="",
+            reference="",
+            fdr=0.05,
+            least_ssmd=2,
+            overwrite=False,
+        )
 
 
 def test_cheap_checks_come_first(tiny_dataset: Dataset, tmp_path: Path) -> None:
@@ -131,7 +162,16 @@ def test_cheap_checks_come_first(tiny_dataset: Dataset, tmp_path: Path) -> None:
     ]
     for out, fdr, words in cases:
         with pytest.raises((ConfigError, PlateError), match=words) as caught:
-            screen_command("no model", tiny_dataset.path, out, target="", fdr=fdr, overwrite=False)
+            screen_command(
+                "no model",
+                tiny_dataset.path,
+                out,
+                target="",
+                reference="",
+                fdr=fdr,
+                least_ssmd=2,
+                overwrite=False,
+            )
         assert "\n" not in str(caught.value)
     for name, words in (("x.csv", "parquet"), ("no/x.parquet", "no is not a folder")):
         with pytest.raises((ConfigError, PlateError), match=words):

@@ -22,7 +22,7 @@ def truth(plate: str) -> Truth:
 
 
 def test_a_screen_that_sees_more_than_the_overlap_says_so() -> None:
-    screen = analyse(made_wells("ck19"), MEANING, 0.05, truth("CK19"), seed=1)
+    screen = analyse(made_wells("ck19"), MEANING, 0.05, 0.0, truth("CK19"), seed=1)
     metrics = screen_metrics(screen)
     assert metrics["screen/average_precision_score"] == 1
     assert metrics["screen/recall_score"] == 1
@@ -37,15 +37,15 @@ def test_a_screen_that_sees_more_than_the_overlap_says_so() -> None:
 def test_a_screen_that_adds_nothing_says_so_too() -> None:
     wells = made_wells("ck19")
     swapped = wells.assign(score=wells["overlap"], overlap=wells["score"])
-    lines = "\n".join(screen_lines(analyse(swapped, MEANING, 0.05, truth("CK19"), seed=1)))
+    lines = "\n".join(screen_lines(analyse(swapped, MEANING, 0.05, 0.0, truth("CK19"), seed=1)))
     assert "plain overlap finds more than the model" in lines
     same = wells.assign(overlap=wells["score"])
-    lines = "\n".join(screen_lines(analyse(same, MEANING, 0.05, truth("CK19"), seed=1)))
+    lines = "\n".join(screen_lines(analyse(same, MEANING, 0.05, 0.0, truth("CK19"), seed=1)))
     assert "the model adds nothing to plain overlap" in lines
 
 
 def test_fitted_ic50s_are_judged() -> None:
-    screen = analyse(made_wells("ck21"), MEANING, 0.05, truth("CK21"), seed=1)
+    screen = analyse(made_wells("ck21"), MEANING, 0.05, 0.0, truth("CK21"), seed=1)
     metrics = screen_metrics(screen)
     assert metrics["screen/ic50_supported_share_score"] == 1
     assert metrics["screen/ic50_supported_share_overlap"] == 0
@@ -58,9 +58,9 @@ def test_fitted_ic50s_are_judged() -> None:
 def test_two_plates_are_screened_each_by_its_own_controls() -> None:
     library, doses = made_wells("ck19"), made_wells("ck21")
     both = pd.concat([library, doses.assign(score=doses["score"] + 100)], ignore_index=True)
-    screen = analyse(both, MEANING, 0.05, None, seed=1)
+    screen = analyse(both, MEANING, 0.05, 0.0, None, seed=1)
     assert set(screen.hits["plate"]) == {"CK19", "CK21"}
-    alone = analyse(library, MEANING, 0.05, None, seed=1).hits.set_index(
+    alone = analyse(library, MEANING, 0.05, 0.0, None, seed=1).hits.set_index(
         ["stimulation", "compound"]
     )
     own = screen.hits[screen.hits["plate"] == "CK19"].set_index(["stimulation", "compound"])
@@ -76,7 +76,7 @@ def test_two_plates_are_screened_each_by_its_own_controls() -> None:
 
 def test_seen_wells_are_warned_of() -> None:
     wells = made_wells("ck19")
-    screen = analyse(wells.assign(seen=wells.index < 100), MEANING, 0.05, None, seed=1)
+    screen = analyse(wells.assign(seen=wells.index < 100), MEANING, 0.05, 0.0, None, seed=1)
     lines = "\n".join(screen_lines(screen))
     assert "trained or tuned on 100 of 294 wells" in lines
     assert screen.hits["seen"].sum() > 0
@@ -86,10 +86,10 @@ def test_seen_wells_are_warned_of() -> None:
 def test_missing_vehicles_are_said() -> None:
     wells = made_wells("ck19")
     left = wells[wells["kind"] != "vehicle"]
-    lines = screen_lines(analyse(left, MEANING, 0.05, None, seed=1))
+    lines = screen_lines(analyse(left, MEANING, 0.05, 0.0, None, seed=1))
     assert sum("fewer than 3 vehicle wells" in line for line in lines) == 3
     controls = wells[wells["kind"] != "compound"]
-    lines = screen_lines(analyse(controls, MEANING, 0.05, None, seed=1))
+    lines = screen_lines(analyse(controls, MEANING, 0.05, 0.0, None, seed=1))
     assert "no compounds in the layout: controls and positions only" in lines
 
 

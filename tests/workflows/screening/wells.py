@@ -27,6 +27,7 @@ def made_wells(layout: str, noise: float = 0.3) -> pd.DataFrame:
         for name, dose in zip(wells["compound"], wells["concentration_um"], strict=True)
     ]
     level = wells["stimulation"].map(LEVEL) * (1 - np.array(share))
+    wells = wells.assign(cells_dc=100.0, cells_tcell=300.0)
     for measure in MEASURES:
         wells[measure] = rng.normal(0, noise, len(wells))
     wells["score"] += level
