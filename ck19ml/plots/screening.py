@@ -86,7 +86,8 @@ def ranked_hits(
     ----------
     hits : DataFrame
         In the order of the rank: stimulation, compound, concentration_um, and of ``score`` and
-        ``overlap`` NAME_ssmd and NAME_hit.
+        ``overlap`` NAME_ssmd and NAME_hit; ``toxic`` (bool), if given, marks the rows that lose
+        cells.
     fdr : float
         The false discovery rate of the hits, in [0, 1].
     known : sequence of bool, optional
@@ -116,17 +117,20 @@ def ranked_hits(
     axes.set_xlabel("SSMD against the vehicle wells of the same stimulation")
     if len(hits) > most:
         axes.set_title(f"the first {most} of {len(hits)}", fontsize=style.SMALL + 1)
-    figure.legend(handles=_hit_handles(fdr, known is not None), loc="outside lower center", ncols=2)
+    toxic = "toxic" in head and bool(head["toxic"].any())
+    handles = _hit_handles(fdr, known is not None, toxic)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 
 def _row_name(row: "pd.Series[Any]", star: bool) -> str:
     amount = row["concentration_um"]
     dose = "" if pd.isna(amount) else f", {amount:.3g} µM"
-    return f"{row['stimulation']}: {row['compound']}{dose}{' ★' if star else ''}"
+    marks = f"{' ★' if star else ''}{' †' if row.get('toxic', False) else ''}"
+    return f"{row['stimulation']}: {row['compound']}{dose}{marks}"
 
 
-def _hit_handles(fdr: float, known: bool) -> list[Line2D]:
+def _hit_handles(fdr: float, known: bool, toxic: bool) -> list[Line2D]:
     names = {"score": "model", "overlap": "plain overlap"}
     handles = []
     for measure, (shape, colour) in _MEASURES.items():
@@ -136,7 +140,8 @@ def _hit_handles(fdr: float, known: bool) -> list[Line2D]:
     filled = style.marker("o", f"filled: hit (FDR {100 * fdr:.3g} %)", style.GREY)
     filled.set_markeredgecolor(style.GREY)
     star = Line2D([], [], linestyle="", marker="$★$", color="black", label="known inhibitor")
-    return [*handles, filled, *([star] if known else [])]
+    dagger = Line2D([], [], linestyle="", marker="$†$", color="black", label="cells are lost")
+    return [*handles, filled, *([star] if known else []), *([dagger] if toxic else [])]
 
 
 @style.styled

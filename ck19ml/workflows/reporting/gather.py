@@ -28,6 +28,9 @@ HIT_COLUMNS = {
     "score_effect": "effect on the score",
     "score_ssmd": "SSMD",
     "score_q": "q",
+    "cells_dc_effect": "DCs gained",
+    "cells_tcell_effect": "T cells gained",
+    "toxic": "toxic",
     "overlap_effect": "effect on the overlap",
     "overlap_q": "q of the overlap",
 }
@@ -129,10 +132,18 @@ def _hit_table(run: Run, where: str) -> Hits | None:
         for index, row in enumerate(head.to_dict(orient="records"))
     ]
     note = (
-        f"{where}: {int(called.sum())} hits by the score among {len(table)} tests, in bold; the "
+        f"{where}: {int(called.sum())} hits by the score among {len(table)} tests, in bold"
+        f"{_lost(table, called)}; the "
         f"first {len(rows)} rows of hits.csv. A negative effect lowers the interaction."
     )
     return Hits(note, [HIT_COLUMNS[name] for name in columns], rows)
+
+
+def _lost(table: pd.DataFrame, called: "pd.Series[bool]") -> str:
+    """Return how many hits lose cells, as text; empty for the tables of former versions."""
+    if "toxic" not in table:
+        return ""
+    return f" ({int((called & table['toxic'].astype(bool)).sum())} of them toxic)"
 
 
 def _cell(value: Any) -> str:

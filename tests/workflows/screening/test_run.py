@@ -48,7 +48,7 @@ def test_the_score_lies_between_the_least_and_the_most_overlap(scorer: Scorer) -
 
 
 def test_an_unclear_reference_is_asked_for(scorer: Scorer) -> None:
-    for classes in (["a", "weak", "strong"], ["control", "other control", "strong"]):
+    for classes in (["a", "weak", "strong"], ["control a", "control b", "strong"]):
         renamed = scorer.card.changed(classes=classes)
         with pytest.raises(ConfigError, match="is the reference without a stimulus; name it by"):
             score_meaning(renamed, "")
