@@ -293,9 +293,7 @@ class TestProcess:
     def test_exit_code_1(self, workplace: Path) -> None:
         found = call("prepare", "nosuch", "d.zarr")
         assert (found.returncode, found.stdout) == (1, "")
-        assert found.stderr == (
-            "error: expected a plate folder, found nothing at nosuch; check the path\n"
-        )
+        assert found.stderr == ("error: nosuch is not a plate folder; check the path\n")
 
     def test_exit_code_2(self, workplace: Path) -> None:
         found = call("tune", "-c", "nosuch.yaml")

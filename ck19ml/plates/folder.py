@@ -109,7 +109,7 @@ def find_plate(folder: Path, *, strict: bool = True) -> Plate:
         missing, or there is no such well. All of them are named at once.
     """
     if not folder.is_dir():
-        raise PlateError(f"{folder} is no plate folder; check the path")
+        raise PlateError(f"{folder} is not a plate folder; check the path")
     described = read_description(folder)
     origins = dict.fromkeys(described.model_fields_set, "plate.yaml")
     images, others = image_files(folder)
