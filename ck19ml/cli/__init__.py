@@ -17,6 +17,7 @@ from ck19ml.cli import masks, networks, plates, project, results
 from ck19ml.cli.options import reporting
 from ck19ml.errors import Ck19Error, ConfigError, cannot_write, is_full, printable, without_secrets
 from ck19ml.files import reading
+from ck19ml.files.quiet import quiet
 
 app = typer.Typer(
     name="ck19ml",
@@ -88,7 +89,7 @@ def root(
 
 def main() -> None:
     """Run the command line and exit with the documented code."""
-    _quiet()
+    quiet()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names may hold what the terminal cannot show, or bytes that are no text.
@@ -129,12 +130,6 @@ def _forget_output() -> None:
     """Let the interpreter exit silently: it would report the closed output once more."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _quiet() -> None:
-    # Set before TensorFlow and MLflow are imported; the user's own settings stay.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 def _guard(call: Callable[[], Any], debug: bool) -> int:

@@ -130,6 +130,10 @@ class Run:
         """Save a file."""
         client().log_artifact(self.id, str(path), folder)
 
+    def rename(self, name: str) -> None:
+        """Set the name that the UI lists."""
+        client().update_run(self.id, name=name)
+
     def end(self, state: str) -> None:
         """Set the final state: FINISHED, KILLED or FAILED."""
         dead_runs.let_go(self.id)
@@ -222,7 +226,7 @@ def start(
         state = "FAILED"
         try:
             mark_experiment(active.info.experiment_id)
-            client().update_run(run.id, name=name)
+            run.rename(name)
             run.tags({KIND: kind, "ck19ml.version": __version__} | commit())
             run.params(config)
             run.json("config", config)

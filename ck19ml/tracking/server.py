@@ -18,12 +18,17 @@ import mlflow
 from mlflow import MlflowClient
 
 from ck19ml.errors import TrackingError, without_secrets
+from ck19ml.files.yaml_text import read_yaml
 from ck19ml.tracking import sqlite_store
 
 TIMEOUT_S = 5.0
 KIND_TAG = "mlflow.experimentKind"
 KIND = "custom_model_development"
 """Tag without which MLflow 3 opens an experiment in its view for language models."""
+
+DESCRIPTION = """Runs of ck19ml. Compare classifiers by `test/well_accuracy`, regressors by
+`test/overlap_mse`, autoencoders by `test/bce`, screens by their `screen/z_prime_...`; each run's
+description says how it compares with its baselines."""
 
 
 @cache
@@ -155,20 +160,54 @@ def without_password(uri: str) -> str:
 
 
 def experiment_id() -> str:
-    """Return the id of this process' experiment: the active run's, or MLflow's default."""
+    """Return the id of this process' experiment, which is created if there is none yet.
+
+    The active run's comes first, then the one that MLflow's own variables name, then the
+    project's: see `project_name`.
+
+    Raises
+    ------
+    TrackingError
+        If the experiment was deleted.
+    """
     run = mlflow.active_run()
     if run is not None:
         return str(run.info.experiment_id)
-    known = client()
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
-    if name:
+    known, name = client(), os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    identifier = None if name else os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if identifier:
+        found = known.get_experiment(identifier)
+    else:
+        name = name or project_name()
         found = known.get_experiment_by_name(name)
-        return str(found.experiment_id if found else known.create_experiment(name))
-    return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
+        if found is None:
+            try:
+                known.create_experiment(name)
+            except mlflow.MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was faster
+                    raise
+            found = known.get_experiment_by_name(name)
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"the experiment '{found.name}' was deleted; restore it with 'mlflow experiments "
+            f"restore --experiment-id {found.experiment_id}', or name another with "
+            "MLFLOW_EXPERIMENT_NAME"
+        )
+    return str(found.experiment_id)
+
+
+def project_name() -> str:
+    """Return the name in the working directory's MLproject; ``ck19ml`` where there is none."""
+    try:
+        name = read_yaml(Path("MLproject")).get("name")
+    except (OSError, ValueError, AttributeError):
+        name = None
+    return name.strip() if isinstance(name, str) and name.strip() else "ck19ml"
 
 
 def mark_experiment(identifier: str) -> None:
-    """Make the MLflow UI open the experiment as a list of training runs."""
+    """Describe an experiment, and make the MLflow UI open it as a list of training runs."""
     experiment = client().get_experiment(identifier)
-    if KIND_TAG not in experiment.tags:
-        client().set_experiment_tag(identifier, KIND_TAG, KIND)
+    for key, text in ((KIND_TAG, KIND), ("mlflow.note.content", DESCRIPTION)):
+        if key not in experiment.tags:
+            client().set_experiment_tag(identifier, key, text)

@@ -1,5 +1,6 @@
 """Write a folder to start from: experiments, MLproject, environments, a README."""
 
+import json
 from pathlib import Path
 
 import ck19ml
@@ -62,7 +63,15 @@ def _project(name: str) -> dict[str, str]:
         "python_env.yaml": PYTHON_ENV.format(version=version),
         "conda.yaml": CONDA.format(version=version),
         ".gitignore": IGNORED,
-    } | {str(path.relative_to(place)): path.read_text(encoding="utf-8") for path in shared}
+    } | {str(path.relative_to(place)): _named(path, name) for path in shared}
+
+
+def _named(path: Path, name: str) -> str:
+    """Return a file's text; MLproject carries the project's name, which its experiment takes."""
+    text = path.read_text(encoding="utf-8")
+    if path.name != "MLproject":
+        return text
+    return text.replace("name: ck19ml", f"name: {json.dumps(name, ensure_ascii=False)}", 1)
 
 
 def _place() -> Path:

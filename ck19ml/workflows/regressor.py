@@ -49,6 +49,7 @@ def regressor_step(
     """
     kind = "fine-tuned" if config.fine_tune else "frozen"
     kind = kind if config.has_encoder else "masks"
+    kind += "" if config.target == "overlap" else f", {config.target}"
     with runs.start(
         f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
     ) as run:

@@ -123,6 +123,7 @@ def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: 
             say(f"study: {study.done} trials, the budget is used up; none added")
         result = _result(config, split, study, at.own, encoder_run, places.folder)
         _publish(study, at, result)
+        _rename(at, dataset, study, config.trials)
         state = "FINISHED"
     finally:
         if at.parent != at.own:
@@ -223,6 +224,12 @@ def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
         target.tags({"ck19ml.model": result["model"], "ck19ml.best_trial": str(result["trial"])})
         target.tags(best)
         target.describe(result["description"])
+
+
+def _rename(at: Runs, dataset: Dataset, study: Study, trials: int) -> None:
+    plates = ", ".join(sorted(set(dataset.table["plate"].astype(str))))
+    for target in at.all:
+        target.rename(f"tune {plates}, {study.done} of {trials} trials")
 
 
 def _outcome(study: Study, at: Runs, added: int, result: dict[str, Any]) -> Outcome:

@@ -74,7 +74,7 @@ def test_a_tuning_killed_in_the_middle_ends_whole(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "plate.zarr").content_hash == dataset
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    every = list(client.search_runs(["0"]))
+    every = list(client.search_runs([client.get_experiment_by_name("ck19ml").experiment_id]))
     assert {run.info.status for run in every} <= {"FINISHED", "KILLED", "FAILED"}
     kinds = [run.data.tags["ck19ml.kind"] for run in every]
     assert kinds.count("tune") == kinds.count("autoencoder") == kinds.count("prepare") == 1

@@ -37,7 +37,8 @@ def screen_model(
         raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
     config: dict[str, Any] = {"model": uri, "dataset": str(dataset.path), "target": meaning.target}
     config |= {"reference": meaning.reference, "fdr": fdr, "least_ssmd": least_ssmd}
-    name = f"screen {', '.join(sorted(set(dataset.table['plate'].astype(str))))}"
+    plates = ", ".join(sorted(set(dataset.table["plate"].astype(str))))
+    name = f"screen {plates} by {scorer.card.kind}"
     with runs.start(name, "screen", config) as run:
         with bar(f"scoring {dataset.name}") as progress:
             scores = patch_scores(scorer, dataset, meaning, progress)

@@ -36,7 +36,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mappin
     config = {"model": uri, "dataset": str(path)}
     with (
         bar(f"evaluating {dataset.name}") as progress,
-        runs.start(f"evaluate {scorer.card.kind}", "evaluate", config) as run,
+        runs.start(f"evaluate {scorer.card.kind} on {dataset.name}", "evaluate", config) as run,
     ):
         evaluation = evaluate(scorer, dataset, rows)
         progress(1, 3)
