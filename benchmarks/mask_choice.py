@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core import mask_methods, overlap, quality
+from ck19ml.core.instrument_masks import CellKinds, label_field
 from ck19ml.core.patches import BACKGROUND, cut, grid_shape, raise_background
 from ck19ml.core.simulation.field import simulate_field
 from ck19ml.core.simulation.mask_examples import clear_views
@@ -34,6 +35,7 @@ INSTRUMENT = {
 """T cells, their mean area, DCs, their mean area (um2), % area overlap (DOMAIN.md)."""
 
 COLUMNS = ("T cells", "T-cell um2", "DCs", "DC um2", "% overlap")
+KINDS = CellKinds()
 LEVEL = "above the level"
 TRUTH = "true masks"
 SHARE = (1920 / FULL_SIZE) ** 2
@@ -50,8 +52,8 @@ def instrument(masks: NDArray[np.bool_], pixel_um: float) -> tuple[float, ...]:
     """Measure a field as `instrument.csv` does."""
     whole, row, areas = mosaic(masks), [], {}
     for name, channel in (("tcell", overlap.TCELL), ("dc", overlap.DC)):
-        smallest = quality.MIN_CELL_UM2[name] / pixel_um**2
-        count, area = quality.cells(whole[..., channel], smallest)
+        smallest = getattr(KINDS, name).min_area_um2 / pixel_um**2
+        count, area = quality.cells(mask_methods.label_mask(whole[..., channel], smallest))
         row += [count / SHARE, area * pixel_um**2]
         areas[name] = count * area
     both = np.count_nonzero(whole[..., 0] & whole[..., 1])
@@ -82,8 +84,11 @@ def main() -> None:
         assert grid_shape(FULL_SIZE, FULL_SIZE) == (10, 10)
         true_overlap = overlap.score(true).overlap
         counts.append((row.stimulation, TRUTH, *instrument(true, parameters.pixel_um)))
-        for name, method in methods.items():
-            masks = method(raised.astype(np.uint16), BACKGROUND)
+        image = np.stack([view.dc, view.tcell], axis=-1)
+        cells = label_field(image, KINDS, parameters.pixel_um) > 0
+        found = {"instrument": cut(np.moveaxis(cells, 0, -1)).astype(bool)}
+        found |= {n: method(raised.astype(np.uint16), BACKGROUND) for n, method in methods.items()}
+        for name, masks in found.items():
             both, either = (np.count_nonzero(m, axis=(1, 2)) for m in (masks & true, masks | true))
             quality_rows.append(
                 (name, (both / np.maximum(either, 1))[either > 0].mean(),

@@ -56,7 +56,7 @@ def test_a_store_that_mlflow_did_not_finish_is_named_with_what_to_do(workplace: 
         store.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         store.execute("CREATE TABLE experiments (experiment_id INTEGER)")
     said = start(workplace).communicate(timeout=120)[1].splitlines()[-1]
-    assert "MLflow did not finish creating the tracking store" in said
+    assert "is incomplete and has no runs: MLflow did not finish creating it" in said
     assert "remove mlflow.db" in said
 
 
