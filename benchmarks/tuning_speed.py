@@ -1,9 +1,10 @@
 """Trials of ours against trials of the loop that everybody writes, in one run.
 
 The plain loop is Optuna + Keras with the encoder inside every trial's network: the same patches,
-the same search space, the same sampler and seed, at most as many epochs a trial. Both start from
-the same trained encoder. Ours trains a head on stored features, prunes, and where the encoder is
-trained too does so for few epochs, after the head: that is what is compared.
+the same search space of softmax heads, the same sampler and seed, at most as many epochs a trial.
+Both start from the same trained encoder. Ours trains a head on stored features, prunes, and where
+the encoder is trained too does so for few epochs, after the head: that is what is compared. Ours
+scores heads on five inner folds, the plain loop on one set of validation wells.
 
     python benchmarks/tuning_speed.py            30 against 30 trials; hours
     python benchmarks/tuning_speed.py --short    a small plate, 3 against 1 trial, to see that it
@@ -55,7 +56,7 @@ def compare(options: argparse.Namespace, plain_trials: int) -> dict[str, Any]:
 
     trials = options.trials
     config = TuneConfig(
-        space=SpaceConfig(fine_tune=[False] if options.frozen else [False, True]),
+        space=SpaceConfig(head=["softmax"], fine_tune=[False] if options.frozen else [False, True]),
         autoencoder=AutoencoderSettings(fit=FitSettings(epochs=3, batch_size=32)),
         trials=trials,
         **PARAMETERS,
@@ -120,6 +121,7 @@ class Clock:
 def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str, float]:
     """Run trials as `tune` does, features and tracking included."""
     from ck19ml import tuning
+    from ck19ml.config.tune import WHEN
     from ck19ml.tracking.server import client
     from ck19ml.workflows.tuning.features import load_material
     from ck19ml.workflows.tuning.trials import Trials
@@ -128,13 +130,16 @@ def run_ours(config: Any, split: Any, parent: Any, encoder_run: Any) -> dict[str
     for name in ("create_run", "log_batch", "get_run", "set_terminated"):
         setattr(known, name, clock.timed(getattr(known, name)))
     started, worked = time.perf_counter(), time.process_time()
-    material = load_material(split, masked=False, encoder_run=encoder_run, folder=Path("study"))
+    material = load_material(config, split, encoder_run, Path("study"))
     encoded = time.perf_counter() - started
     clock.seconds = 0.0
     with tuning.open_study(Path("study/journal"), "ours", seed=config.seed, first={}) as study:
         trials = Trials(config, material, parent)
-        study.run(config.trials, trials.objective, dict(config.space), trials, failures=0)
-        best, pruned = study.best.value, int((study.table()["state"] == "pruned").sum())
+        study.run(
+            config.trials, trials.objective, dict(config.space), trials, failures=0, when=WHEN
+        )
+        best = min(trial.value for trial in study.complete)
+        pruned = int((study.table()["state"] == "pruned").sum())
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
     return {
         "seconds": seconds,
@@ -152,10 +157,12 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
     import keras
     import optuna
 
+    from ck19ml.config.tune import WHEN
     from ck19ml.networks import architectures, training
     from ck19ml.networks.batches import load_patches
     from ck19ml.tracking import registry
-    from ck19ml.workflows.tuning.trials import settings_of
+    from ck19ml.tuning.sampling import draw
+    from ck19ml.workflows.tuning.candidates import settings_of
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
@@ -166,7 +173,7 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
         data[role] = patches.batch(np.arange(len(rows))), split.labels(rows)
 
     def objective(trial: optuna.Trial) -> float:
-        drawn = {name: draw(trial, name, choice) for name, choice in config.space}
+        drawn = draw(trial, dict(config.space), WHEN)
         settings = settings_of(config, drawn)
         # One stage of all epochs: who writes the plain loop does not train the head first.
         fit = settings.fit.changed(epochs=config.epochs, learning_rate=drawn["learning_rate"])
@@ -202,13 +209,6 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
     study.optimize(objective, n_trials=config.trials)
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
     return {"seconds": seconds, "processor_seconds": worked, "best": study.best_value}
-
-
-def draw(trial: Any, name: str, choice: Any) -> Any:
-    """Draw a parameter of the same search space."""
-    if isinstance(choice, list):
-        return trial.suggest_categorical(name, choice)
-    return trial.suggest_float(name, choice.low, choice.high, log=choice.log)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,15 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from ck19ml.config.base import SEED, Address, Classes, Named, Seed
 from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.core.settings import Frozen, Range
-from ck19ml.networks.settings import AutoencoderSettings, FitSettings, RegressorSettings
+from ck19ml.networks.settings import AutoencoderSettings, FitSettings, RegressorSettings, Source
 
 Choices = Annotated[list[float | int | bool], Field(min_length=1)]
+HeadKind = Literal["lda", "logistic", "softmax"]
+EncoderKind = Literal["autoencoder", "untrained"]
+Heads = Annotated[list[HeadKind], Field(min_length=1)]
+Sources = Annotated[list[Source], Field(min_length=1)]
+Encoders = Annotated[list[EncoderKind], Field(min_length=1)]
+Drawn = float | int | bool | HeadKind | EncoderKind | Source
 
 
 def _choices_or_range(value: Any) -> str:
@@ -30,7 +36,29 @@ TRIAL_LIMITS: dict[str, tuple[float, float]] = {
     "dropout": (0, 1),
     "learning_rate": (1e-12, 1e3),
     "batch_size": (1, 65_537),
+    "strength": (1e-12, 1e12),
 }
+
+CLOSED = ("lda", "logistic")
+
+WHEN: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "source": ("head", CLOSED),
+    "encoder": ("source", ("encoder", "both")),
+    "strength": ("head", ("logistic",)),
+    **dict.fromkeys(
+        ("units", "depth", "dropout", "normalise", "pooled", "learning_rate", "batch_size",
+         "fine_tune"),
+        ("head", ("softmax",)),
+    ),
+}  # fmt: skip
+"""For parameters that not all trials have: which other one must have which of these values."""
+
+FIRST: dict[str, Drawn] = {
+    "head": "lda",
+    "source": "measurements",
+    "class_weights": False,
+}
+"""Nothing in it is tuned, and where wells are few little is better."""
 
 
 class SpaceConfig(Frozen):
@@ -38,16 +66,30 @@ class SpaceConfig(Frozen):
 
     Attributes
     ----------
-    units, depth, dropout, normalise, pooled
-        Layers of the head, see `HeadSettings`.
-    learning_rate, batch_size
-        Training of the head, see `FitSettings`.
+    head
+        ``lda`` and ``logistic`` are computed on wells, see `ClosedFormHead`; ``softmax`` is trained
+        on patches.
+    source
+        What a computed head sees: general measurements, an encoder's pooled features, or both.
+    encoder
+        The encoder that it sees: the autoencoder's, or one with random weights.
+    strength
+        C of the logistic regression.
     class_weights
         Whether all classes have the same total weight.
+    units, depth, dropout, normalise, pooled
+        Layers of a softmax head, see `HeadSettings`.
+    learning_rate, batch_size
+        Its training, see `FitSettings`.
     fine_tune
-        Whether the encoder is trained too.
+        Whether the encoder is trained with it.
     """
 
+    head: Heads = ["lda", "logistic", "softmax"]
+    source: Sources = ["measurements", "encoder", "both"]
+    encoder: Encoders = ["autoencoder", "untrained"]
+    strength: ChoicesOrRange = Range(low=1e-3, high=0.3, log=True)
+    class_weights: Choices = [False, True]
     units: ChoicesOrRange = [32, 64, 128, 256]
     depth: ChoicesOrRange = [1, 2]
     dropout: ChoicesOrRange = Range(low=0.0, high=0.6)
@@ -55,7 +97,6 @@ class SpaceConfig(Frozen):
     pooled: Choices = [False, True]
     learning_rate: ChoicesOrRange = Range(low=1e-4, high=1e-2, log=True)
     batch_size: ChoicesOrRange = [32, 64, 128]
-    class_weights: Choices = [False, True]
     fine_tune: Choices = [False, True]
 
     @model_validator(mode="after")
@@ -98,7 +139,8 @@ class TuneConfig(Frozen):
     pruner : {'median', 'hyperband', 'none'}
         Rule that stops unpromising trials early.
     first : dict
-        Parameters of the first trial, such as those of the slides' classifier.
+        Parameters of the first trial, the default that stays champion unless another one is better
+        by more than a standard error; {} to draw it.
     epochs, fine_tune_epochs : int
         Largest number of epochs of a trial on stored features, and of one that trains the encoder
         too.
@@ -130,10 +172,19 @@ class TuneConfig(Frozen):
     heartbeat: int = Field(default=15, ge=1)
     pruner: Literal["median", "hyperband", "none"] = "median"
     space: SpaceConfig = SpaceConfig()
-    first: dict[str, float | int | bool] = {}
+    first: dict[str, Drawn] = FIRST
     epochs: int = Field(default=30, ge=1)
     fine_tune_epochs: int = Field(default=4, ge=1)
     patience: int = Field(default=5, ge=1)
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     promote: Literal["better", "always"] = "better"
     seed: Seed = SEED
+
+    @model_validator(mode="before")
+    @classmethod
+    def first_trials_had_one_kind_of_head(cls, content: Any) -> Any:
+        """Read a first trial without a head as earlier versions did: a softmax head."""
+        first = content.get("first") if isinstance(content, dict) else None
+        if isinstance(first, dict) and "units" in first and "head" not in first:
+            return {**content, "first": {"head": "softmax", **first}}
+        return content

@@ -2,6 +2,7 @@
 
 from ck19ml.tuning.sampling import STARTUP_TRIALS as STARTUP_TRIALS
 from ck19ml.tuning.sampling import WARMUP_EPOCHS as WARMUP_EPOCHS
+from ck19ml.tuning.sampling import applies as applies
 from ck19ml.tuning.storage import has_password as has_password
 from ck19ml.tuning.storage import lost_in_one_line as lost_in_one_line
 from ck19ml.tuning.storage import require_answer as require_answer
@@ -17,3 +18,4 @@ from ck19ml.tuning.types import Report as Report
 from ck19ml.tuning.types import Space as Space
 from ck19ml.tuning.types import Trial as Trial
 from ck19ml.tuning.types import Watcher as Watcher
+from ck19ml.tuning.types import When as When

@@ -32,7 +32,8 @@ def study_figures(study: Study, label: str) -> dict[str, Figure]:
     dict of Figure
         ``optuna_history``, ``param_importances``, ``parallel_coordinate``.
     """
-    values = [trial.value for trial in study.inner.get_trials(states=[TrialState.COMPLETE])]
+    complete = study.inner.get_trials(states=[TrialState.COMPLETE])
+    values = [trial.value for trial in complete]
     figures = {}
     if values:
         figures["optuna_history"] = _draw(
@@ -43,8 +44,10 @@ def study_figures(study: Study, label: str) -> dict[str, Figure]:
         figures["param_importances"] = _draw(
             lambda: drawn.plot_param_importances(study.inner, target_name=label), 8, 4.5
         )
+        # A line goes through parameters that all trials have.
+        shared = sorted(set.intersection(*(set(trial.params) for trial in complete)))
         figures["parallel_coordinate"] = _draw(
-            lambda: drawn.plot_parallel_coordinate(study.inner, target_name=label), 13, 4.5
+            lambda: drawn.plot_parallel_coordinate(study.inner, shared, target_name=label), 13, 4.5
         )
     return figures
 
@@ -54,6 +57,7 @@ def _draw(plot: Callable[[], Any], width: float, height: float) -> Figure:
         warnings.simplefilter("ignore", ExperimentalWarning)
         # Optuna draws an axis for a parameter that has one value only.
         warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)
+        warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
         plt.rcParams.update({"axes.axisbelow": True})
         axes = plot()
         figure = axes.figure

@@ -7,6 +7,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 
 from ck19ml.core.settings import Range
+from ck19ml.tuning.types import Parameters, Space, When
 
 STARTUP_TRIALS = 5
 """Trials before the sampler models and the pruner compares."""
@@ -31,8 +32,24 @@ def sampler_of(seed: int) -> optuna.samplers.TPESampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
-        )
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True,
+            constant_liar=True,
+        )  # fmt: skip
+
+
+def draw(trial: optuna.Trial, space: Space, when: When) -> Parameters:
+    """Draw the parameters of a trial, one after the other."""
+    parameters: Parameters = {}
+    for name, choice in space.items():
+        if applies(name, parameters, when):
+            parameters[name] = suggest(trial, name, choice)
+    return parameters
+
+
+def applies(name: str, parameters: Parameters, when: When) -> bool:
+    """Return whether a trial with these parameters has the parameter of this name."""
+    other, values = when.get(name, ("", (None,)))
+    return parameters.get(other) in values
 
 
 def suggest(trial: optuna.Trial, name: str, choice: list[Any] | Range) -> Any:

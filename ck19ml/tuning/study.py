@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 from ck19ml.errors import Ck19Error, TrialFailed
 from ck19ml.tuning.claims import COUNTED, ERROR, INTERRUPTED, NOTES, Claims
 from ck19ml.tuning.locks import held_back
-from ck19ml.tuning.sampling import pruner_of, suggest
+from ck19ml.tuning.sampling import draw, pruner_of
 from ck19ml.tuning.storage import open_storage
-from ck19ml.tuning.types import Ended, Notes, Objective, Parameters, Space, Trial, Watcher
+from ck19ml.tuning.types import Ended, Notes, Objective, Parameters, Space, Trial, Watcher, When
 
 POLL_S = 0.5
 """Seconds between two looks at a study whose last trials run elsewhere."""
@@ -66,21 +66,23 @@ class Study:
         )
 
     @property
-    def best(self) -> Trial:
-        """The complete trial with the smallest value.
+    def complete(self) -> list[Trial]:
+        """The complete trials.
 
         Raises
         ------
         Ck19Error
-            If no trial is complete.
+            If there is none.
         """
-        complete = self.claims.trials(TrialState.COMPLETE)
-        if not complete:
+        found = [
+            Trial(trial.number, trial.params, float(trial.value or 0.0), trial.user_attrs[NOTES])
+            for trial in self.claims.trials(TrialState.COMPLETE)
+        ]
+        if not found:
             raise Ck19Error(
                 "no trial was completed; look at the failed trials' runs, or raise --trials"
             )
-        best = min(complete, key=lambda trial: (float(trial.value or 0.0), trial.number))
-        return Trial(best.number, best.params, float(best.value or 0.0), best.user_attrs[NOTES])
+        return found
 
     def table(self) -> pd.DataFrame:
         """One row a trial: trial, state, value (of a pruned one: its best so far), parameters.
@@ -137,6 +139,7 @@ class Study:
         failed_before: int | None = None,
         until: float = math.inf,
         go_on: Callable[[], bool] = lambda: True,
+        when: When | None = None,
     ) -> int:
         """Run trials until the study has its budget.
 
@@ -160,6 +163,8 @@ class Study:
         go_on : callable
             Asked between trials and after each epoch; once it says no, the trial at work is
             given up and queued again.
+        when : mapping, optional
+            Which trials have a parameter; by default all have all.
 
         Returns
         -------
@@ -179,7 +184,7 @@ class Study:
             if trial is None:
                 time.sleep(POLL_S)
             else:
-                added += self._run_one(trial, objective, space, watcher, go_on)
+                added += self._run_one(trial, objective, (space, when or {}), watcher, go_on)
         return added
 
     def require_few_failures(self, failures: int, before: int) -> None:
@@ -199,7 +204,7 @@ class Study:
         self,
         trial: optuna.Trial,
         objective: Objective,
-        space: Space,
+        drawn: tuple[Space, When],
         watcher: Watcher,
         go_on: Callable[[], bool],
     ) -> bool:
@@ -216,7 +221,7 @@ class Study:
 
         try:
             with held_back():
-                parameters = {name: suggest(trial, name, each) for name, each in space.items()}
+                parameters = draw(trial, *drawn)
             watcher.started(trial.number, parameters)
             with self.claims.opened.life.beating(trial._trial_id):
                 state, error = self._conclude(trial, lambda: objective(

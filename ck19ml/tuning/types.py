@@ -23,6 +23,8 @@ class Watcher(Protocol):
 
 
 Space = Mapping[str, list[Any] | Range]
+When = Mapping[str, tuple[str, tuple[Any, ...]]]
+"""For parameters that not all trials have: which other one must have which of these values."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ck19ml import tuning
 from ck19ml.config import TuneConfig
+from ck19ml.config.tune import WHEN
 from ck19ml.errors import ConfigError
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.dataset.store import Dataset
@@ -20,6 +21,7 @@ from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.steps.resume import repair_runs
 from ck19ml.workflows.steps.split import Split, split_dataset
+from ck19ml.workflows.tuning.selection import chosen
 from ck19ml.workflows.tuning.study import (
     Places,
     Runs,
@@ -140,8 +142,7 @@ def _run_trials(
     from ck19ml.workflows.tuning.trials import Trials
     from ck19ml.workflows.tuning.worker import Task
 
-    masked = config.autoencoder.masked
-    material = load_material(split, masked=masked, encoder_run=encoder_run, folder=places.folder)
+    material = load_material(config, split, encoder_run, places.folder)
     done, failed = study.done, study.failed
     until = math.inf if config.timeout is None else time.time() + config.timeout
     with bar("trials") as progress:
@@ -153,7 +154,7 @@ def _run_trials(
             trials = Trials(config, material, parent, progress=look)
             added = study.run(
                 config.trials, trials.objective, dict(config.space), trials,
-                failures=config.failures, failed_before=failed, until=until,
+                failures=config.failures, failed_before=failed, until=until, when=WHEN,
             )  # fmt: skip
         else:
             task = Task(
@@ -188,15 +189,17 @@ def _result(
         if not free:
             say("champion: another 'tune' is finalising this study; waiting")
     with study.alone("result"):
-        best = study.best
+        best, why = chosen(study.complete, config.first)
         known = study.recall(RESULT)
         if known and known["trial"] == best.number and runs.open_run(known["run"]) is not None:
             say(f"champion: reusing run {known['run']}, which refitted trial {best.number}")
             return dict(known)
         from ck19ml.workflows.tuning.champion import refit
 
+        say(f"champion: {why}")
         result = refit(config, split, run, encoder_run, best, folder)
-        kept = {"trial": best.number, "value": best.value, "parameters": best.parameters, **result}
+        kept = {"trial": best.number, "value": best.value, "why": why,
+                "parameters": best.parameters, **result}  # fmt: skip
         study.remember(RESULT, kept)
         return kept
 
@@ -207,7 +210,7 @@ def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
     from ck19ml.tuning.figures import study_figures
 
     table = study.table()
-    label = "validation log loss of a patch (nats)"
+    label = "log loss of a well in inner folds (nats)"
     figures = {"study_history": plots.study_history(
         table["value"].to_numpy(float), list(table["state"]), "minimize", label=label,
     )}  # fmt: skip
@@ -221,7 +224,8 @@ def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
         target.table("trials", table)
         target.note("champion.yaml", result["champion"])
         target.metrics(counts | result["metrics"], step=study.done)
-        target.tags({"ck19ml.model": result["model"], "ck19ml.best_trial": str(result["trial"])})
+        target.tags({"ck19ml.model": result["model"], "ck19ml.best_trial": str(result["trial"]),
+                     "ck19ml.choice": result["why"]})  # fmt: skip
         target.tags(best)
         target.describe(result["description"])
 
@@ -236,6 +240,7 @@ def _outcome(study: Study, at: Runs, added: int, result: dict[str, Any]) -> Outc
     lines = [
         f"study: {study.done} trials (complete or pruned), {added} of them added now, "
         f"{study.failed} failed; best is trial {result['trial']}",
+        result["why"],
         *result["description"].splitlines(),
         f"model {result['model']}; run {at.parent.id}; look at it with: ck19ml ui",
     ]
@@ -270,11 +275,18 @@ def _require_first_in_space(config: TuneConfig) -> None:
             raise ConfigError(
                 f"first: '{name}' is not a parameter of the space ({', '.join(space)}); correct it"
             )
-        inside = value in choice if isinstance(choice, list) else choice.low <= value <= choice.high
+        if isinstance(choice, list):
+            inside = value in choice
+        else:
+            inside = not isinstance(value, str) and choice.low <= value <= choice.high
         if not inside:
             raise ConfigError(
                 f"first.{name}: {value} is not in the space; change it or widen space.{name}"
             )
-    missing = set(space) - set(config.first)
+    needed = {name for name in space if tuning.applies(name, dict(config.first), WHEN)}
+    missing = needed - set(config.first)
     if config.first and missing:
-        raise ConfigError(f"first: {min(missing)} is missing; give all parameters or none")
+        raise ConfigError(f"first: {min(missing)} is missing; give all that its head has, or none")
+    more = set(config.first) - needed
+    if more:
+        raise ConfigError(f"first: its head has no {min(more)}; leave it out")

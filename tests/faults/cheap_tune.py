@@ -23,6 +23,7 @@ from ck19ml.workflows.tuning import worker
 from ck19ml.workflows.tuning.study import become_parent, joined, parent_of, reconcile, repair
 from ck19ml.workflows.tuning.worker import Task
 from ck19ml.workflows.tuning.workers import run_here
+from tests.tuning.stored import best_of
 
 NAME = "cheap"
 SPACE = {
@@ -115,10 +116,11 @@ def tune(folder: Path, storage: str, budget: int, workers: int) -> dict[str, Any
             study.recover()
             reconcile(study, parent)
             with study.alone("result"):
-                if study.recall("result") != study.best.number:
-                    parent.note("champion.yaml", f"trial: {study.best.number}\n")
-                    study.remember("result", study.best.number)
-            return {"done": study.done, "failed": study.failed, "best": study.best.number}
+                best = best_of(study).number
+                if study.recall("result") != best:
+                    parent.note("champion.yaml", f"trial: {best}\n")
+                    study.remember("result", best)
+            return {"done": study.done, "failed": study.failed, "best": best}
 
 
 def main() -> None:

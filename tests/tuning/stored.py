@@ -8,7 +8,7 @@ import pandas as pd
 from ck19ml import tuning
 from ck19ml.core.settings import Range
 from ck19ml.errors import TrialFailed
-from ck19ml.tuning import Notes, Parameters, Report
+from ck19ml.tuning import Notes, Parameters, Report, Study, Trial
 
 SPACE = {
     "units": [32, 64, 128],
@@ -86,3 +86,8 @@ def interrupted_in(number: int, error: type[BaseException] = KeyboardInterrupt) 
 def drawn(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The parameters of each trial."""
     return table[list(SPACE)].to_dict(orient="records")
+
+
+def best_of(study: Study) -> Trial:
+    """The complete trial with the smallest value."""
+    return min(study.complete, key=lambda trial: (trial.value, trial.number))

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from ck19ml import tuning
+from ck19ml.core.settings import Range
 from ck19ml.errors import Ck19Error
 from ck19ml.tuning import Notes, Parameters, Report
-from tests.tuning.stored import FIRST, SPACE, Log, Stored, drawn, interrupted_in, objective
+from tests.tuning.stored import FIRST, SPACE, Log, Stored, best_of, drawn, interrupted_in, objective
 
 
 def test_a_study_runs_its_budget_and_no_more_when_run_again(study: Stored) -> None:
@@ -52,7 +53,7 @@ def test_parameters_lie_in_the_space(study: Stored) -> None:
 def test_the_best_trial_is_the_smallest_and_keeps_its_notes(study: Stored) -> None:
     study.run(6)
     with study.open() as opened:
-        best = opened.best
+        best = best_of(opened)
         table = opened.table().set_index("trial")
     assert best.value == table["value"].min()
     assert best.number == table["value"].idxmin()
@@ -60,9 +61,9 @@ def test_the_best_trial_is_the_smallest_and_keeps_its_notes(study: Stored) -> No
     assert best.value == pytest.approx(best.parameters["rate"] * best.parameters["units"])
 
 
-def test_a_study_without_a_complete_trial_has_no_best(study: Stored) -> None:
+def test_a_study_without_a_complete_trial_has_none(study: Stored) -> None:
     with study.open() as opened, pytest.raises(Ck19Error, match="no trial was completed"):
-        _ = opened.best
+        best_of(opened)
 
 
 def test_values_are_remembered(study: Stored) -> None:
@@ -94,7 +95,7 @@ def test_hopeless_trials_are_pruned_and_count(study: Stored) -> None:
     assert table["value"].iloc[-1] == pytest.approx(9.0 - last / 100), "its best value so far"
     with study.open() as opened:
         assert (opened.done, opened.failed) == (budget, 0)
-        assert opened.best.value == 1.0
+        assert best_of(opened).value == 1.0
 
 
 def test_the_same_seed_draws_the_same_trials(tmp_path: Path) -> None:
@@ -176,3 +177,21 @@ def test_optuna_s_figures_are_drawn_where_there_is_enough_to_draw(study: Stored)
     assert set(figures) == {"optuna_history", "param_importances", "parallel_coordinate"}
     for figure in figures.values():
         assert to_bytes(figure)[:4] == b"\x89PNG"
+
+
+def test_a_parameter_is_drawn_only_where_it_applies(tmp_path: Path) -> None:
+    from ck19ml.tuning.figures import study_figures
+
+    space = {"kind": ["a", "b"], "rate": Range(low=0.0, high=1.0), "more": [1, 2]}
+    when = {"rate": ("kind", ("a",)), "more": ("rate", (None,))}
+    log = Log()
+    with Stored(tmp_path, first={}).open() as study:
+        study.run(
+            20, lambda number, parameters, _: (parameters.get("rate", 0.5), {}), space, log,
+            failures=0, when=when,
+        )  # fmt: skip
+        assert len(study_figures(study, "loss")) == 3
+    kinds = [parameters["kind"] for _, parameters in log.begun]
+    assert set(kinds) == {"a", "b"}
+    for _, parameters in log.begun:
+        assert set(parameters) == {"kind", "rate" if parameters["kind"] == "a" else "more"}

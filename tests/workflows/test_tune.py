@@ -13,7 +13,7 @@ from ck19ml.tracking.runs import Run
 from ck19ml.workflows.evaluate import evaluate_command
 from ck19ml.workflows.steps.split import split_dataset
 from ck19ml.workflows.tune import tune_command
-from ck19ml.workflows.tuning import trials
+from ck19ml.workflows.tuning import inner_folds
 from tests.conftest import tracking_store
 from tests.workflows.told_tuning import (
     CHAMPION,
@@ -37,7 +37,7 @@ def story(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
     story = Story()
     with tracking_store(folder):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(trials, "train_classifier", interrupt_at(2))
+            patch.setattr(inner_folds, "train_classifier", interrupt_at(2))
             with pytest.raises(KeyboardInterrupt):
                 tune_command(two, None)
         story.chapters["interrupted"] = look({})
@@ -108,11 +108,11 @@ def test_the_first_trial_is_the_one_asked_for(story: Story) -> None:
     assert story.chapters["done"].parameters[0] == wanted
 
 
-def test_the_best_trial_is_the_one_with_the_smallest_loss(story: Story) -> None:
+def test_the_default_is_replaced_by_a_trial_with_a_smaller_loss_only(story: Story) -> None:
     chapter = story.chapters["done"]
     losses = {i: value for i, value in enumerate(chapter.values) if value is not None}
     assert sorted(losses) == [0, 2]
-    assert chapter.outcome["best_trial"] == min(losses, key=lambda i: losses[i])
+    assert chapter.outcome["best_trial"] in (0, min(losses, key=lambda i: losses[i]))
 
 
 def test_run_again_it_adds_nothing(story: Story) -> None:

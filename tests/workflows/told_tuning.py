@@ -14,12 +14,12 @@ from ck19ml.networks.settings import AutoencoderSettings, FitSettings
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.classifier import classifier_command
-from ck19ml.workflows.tuning import trials
+from ck19ml.workflows.tuning import inner_folds
 
 CHAMPION = "models:/ck19-classifier@champion"
 KINDS = ("tune", "prepare", "autoencoder", "regressor", "trial")
 FIRST = {
-    "units": 32, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False,
+    "head": "softmax", "units": 32, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False,
     "learning_rate": 0.001, "batch_size": 32, "class_weights": False, "fine_tune": True,
 }  # fmt: skip
 
@@ -33,7 +33,7 @@ def config_of(plate: Path, folder: Path, number: int) -> TuneConfig:
         trials=number,
         # The first trial trains the encoder too, the others are heads on stored features.
         first=FIRST,
-        space=SpaceConfig(fine_tune=[True, False], units=[16, 32], depth=[1]),
+        space=SpaceConfig(head=["softmax"], fine_tune=[True, False], units=[16, 32], depth=[1]),
         epochs=2,
         fine_tune_epochs=1,
     )
@@ -118,7 +118,7 @@ def train_again(story: Story, parent: Run, folder: Path) -> None:
 
 def interrupt_at(call: int) -> Any:
     """Train as always, but be interrupted in one call."""
-    real, calls = trials.train_classifier, [0]
+    real, calls = inner_folds.train_classifier, [0]
 
     def train(*arguments: Any, **named: Any) -> Any:
         calls[0] += 1

@@ -115,6 +115,37 @@ def _fit(
     )
 
 
+def fold_of(
+    labels: NDArray[np.integer], groups: NDArray[np.integer], *, folds: int = FOLDS, seed: int = 0
+) -> NDArray[np.intp]:
+    """Draw the fold of each well, (wells,): groups stay whole, and folds alike in their classes.
+
+    Parameters
+    ----------
+    labels, groups : ndarray of int, (wells,)
+        See `Wells`.
+    folds : int
+        As many as there are groups at most.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two groups.
+    """
+    count = np.unique(groups).size
+    if count < 2:
+        raise ValueError("folds need two groups of wells or more")
+    splits = max(2, min(folds, count, int(np.bincount(labels).max())))
+    splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
+    found = np.zeros(len(labels), np.intp)
+    with warnings.catch_warnings():
+        # Of classes with fewer wells than folds: the others are still stratified.
+        warnings.simplefilter("ignore", UserWarning)
+        for index, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+            found[held_out] = index
+    return found
+
+
 def cross_fitted(
     fit: FitHead, wells: Wells, *, folds: int = FOLDS, seed: int = 0
 ) -> tuple[Floats, Floats]:
@@ -136,21 +167,13 @@ def cross_fitted(
     ValueError
         If there are fewer than two groups.
     """
-    count = np.unique(wells.groups).size
-    if count < 2:
-        raise ValueError("cross-fitting needs two groups or more")
+    fold = fold_of(wells.labels, wells.groups, folds=folds, seed=seed)
     pooled = pool_wells(wells.features, wells.well)
     labels, classes = wells.labels, int(wells.labels.max()) + 1
     of_wells = np.full((len(labels), classes), np.nan)
     of_patches = np.full((len(wells.features), classes), np.nan)
-    splitter = StratifiedGroupKFold(
-        min(folds, count, int(np.bincount(labels).max())), shuffle=True, random_state=seed
-    )
-    with warnings.catch_warnings():
-        # Of classes with fewer wells than folds: the others are still stratified.
-        warnings.simplefilter("ignore", UserWarning)
-        parts = list(splitter.split(pooled, labels, wells.groups))
-    for train, held_out in parts:
+    for index in range(int(fold.max()) + 1):
+        train, held_out = np.flatnonzero(fold != index), np.flatnonzero(fold == index)
         known, own = np.unique(labels[train], return_inverse=True)
         if known.size < 2:
             continue

@@ -48,7 +48,7 @@ def closed_form_of(
     Parameters
     ----------
     encoder : keras.Model, optional
-        Trained or not; pooled features of it are seen where the source says so.
+        Trained or not; its pooled features are seen where the source says so.
     refit : bool
         Whether to train on all wells but the test wells.
 
@@ -61,19 +61,28 @@ def closed_form_of(
     assert settings is not None  # noqa: S101 (the caller has looked)
     rows = split.rows(*(split.fitted if refit else ("train",)))
     pooled = None if config.source == "measurements" else build_pooled_encoder(encoder)
-    sources = features_of(split, rows, config.source, pooled, masked=masked)
-    wells = wells_of(split, rows, sources)
-    fit = fit_of(settings)
-    try:
-        head = fit_wells(fit, wells)
-    except ValueError as error:
-        raise ConfigError(f"{split.dataset.path}: {error}; take another split") from error
-    first, second = temperatures(fit, wells, seed)
+    wells = wells_of(split, rows, features_of(split, rows, config.source, pooled, masked=masked))
+    head = fit_closed_form(settings, wells)
+    first, second = temperatures(fit_of(settings), wells, seed)
     known = card("classifier", split, masked=masked, seed=seed, threshold=threshold, refit=refit)
     known = known.changed(
         source=config.source, head=settings.kind, temperature=first, well_temperature=second
     )
-    return Scorer(build_head(head), known, mask_network_of(split.dataset), pooled)
+    return Scorer(head, known, mask_network_of(split.dataset), pooled)
+
+
+def fit_closed_form(settings: ClosedFormHead, wells: Wells) -> Network:
+    """Fit a head on wells, as a network from pooled features to class probabilities.
+
+    Raises
+    ------
+    ConfigError
+        If a class has no well.
+    """
+    try:
+        return build_head(fit_wells(fit_of(settings), wells))
+    except ValueError as error:
+        raise ConfigError(f"{error} to train on; take more wells or another split") from error
 
 
 def features_of(

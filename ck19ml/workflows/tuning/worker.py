@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.config import TuneConfig
+from ck19ml.config.tune import WHEN
 from ck19ml.errors import Ck19Error
 from ck19ml.files.quiet import quiet
 
@@ -71,14 +72,12 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
 
     config = TuneConfig.model_validate(task.config)
     split = split_dataset(open_dataset(config.dataset), config.split, config.classes)
-    encoder_run, masked = Run(task.encoder_run), config.autoencoder.masked
+    encoder_run = Run(task.encoder_run)
     if task.features is None:
-        material = load_material(
-            split, masked=masked, encoder_run=encoder_run, folder=Path(task.folder)
-        )
+        material = load_material(config, split, encoder_run, Path(task.folder))
     else:
         encoder = registry.load_model(registry.model_uri(encoder_run)).encoder
-        material = Material(split, masked, encoder, task.features)
+        material = Material(config, split, encoder, task.features)
     with (
         server.lost_in_one_line(),
         tuning.open_study(
@@ -100,6 +99,7 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
             failed_before=task.failed_before,
             until=math.inf if task.until is None else task.until,
             go_on=go_on,
+            when=WHEN,
         )
 
 

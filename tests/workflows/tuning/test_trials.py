@@ -9,10 +9,11 @@ import pytest
 from ck19ml.config import TuneConfig
 from ck19ml.errors import PlateError, TrialFailed
 from ck19ml.workflows.tuning import trials
-from ck19ml.workflows.tuning.trials import Trials, settings_of
+from ck19ml.workflows.tuning.candidates import settings_of
+from ck19ml.workflows.tuning.trials import Trials
 
 PARAMETERS = {
-    "units": 32, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False,
+    "head": "softmax", "units": 32, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False,
     "learning_rate": 0.001, "batch_size": 32, "class_weights": False, "fine_tune": False,
 }  # fmt: skip
 
@@ -25,13 +26,11 @@ def train(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(trials, "train_classifier", fails)
+    monkeypatch.setattr(trials, "score_trained", fails)
     config = TuneConfig()
-    material: Any = SimpleNamespace(
-        encoder=None, part=lambda role, pixels: None, split=SimpleNamespace(classes=["a", "b"])
-    )
+    material: Any = SimpleNamespace()
     made = Trials(config, material, parent=None)  # type: ignore[arg-type]
-    made._train(settings_of(config, PARAMETERS), lambda *_: None)
+    made._score(settings_of(config, PARAMETERS), untrained=False, watch=lambda *_: None)
 
 
 @pytest.mark.parametrize(
