@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.scores.intervals import Score, interval
+from ck19ml.core.scores.metrics import log_losses
 from ck19ml.core.scores.verdict import GATE_LEVEL, sign_flip_test
 from ck19ml.core.splits import GATE_UNITS
 from ck19ml.networks.evaluation import Evaluation, evaluate
@@ -20,7 +21,7 @@ from ck19ml.workflows.progress import say
 
 LOSS = {
     "autoencoder": "bce",
-    "classifier": "log loss",
+    "classifier": "log loss of wells",
     "regressor": "squared error",
     "unet": "1 - mask IoU",
 }
@@ -82,7 +83,9 @@ class Decision:
 
 
 def well_losses(kind: str, evaluation: Evaluation, wells: pd.DataFrame) -> dict[str, float]:
-    """Mean loss of each well's patches, by the well's fingerprint.
+    """Loss of a classifier's answer to each well, or of others the mean of the well's patches.
+
+    A classifier is judged by its answers to wells, as a head on whole wells says little of a patch.
 
     Parameters
     ----------
@@ -90,18 +93,22 @@ def well_losses(kind: str, evaluation: Evaluation, wells: pd.DataFrame) -> dict[
         Of the model: a key of `LOSS`.
     wells : DataFrame
         plate, well and sha256.
+
+    Returns
+    -------
+    dict of float
+        By the well's fingerprint.
     """
-    patches = evaluation.patches
+    table = evaluation.wells if kind == "classifier" else evaluation.patches
     if kind == "autoencoder":
-        losses = patches["bce"]
+        losses = table["bce"]
     elif kind == "regressor":
-        losses = (patches["predicted_overlap"] - patches["overlap"]) ** 2
+        losses = (table["predicted_overlap"] - table["overlap"]) ** 2
     else:
-        names = [name for name in patches if str(name).startswith("probability_")]
-        chosen = np.array([names.index(f"probability_{label}") for label in patches["label"]])
-        given = patches[names].to_numpy(np.float64)[np.arange(len(patches)), chosen]
-        losses = -np.log(np.clip(given, 1e-7, 1.0))
-    means = patches.assign(loss=losses).groupby(["plate", "well"])["loss"].mean()
+        names = [name for name in table if str(name).startswith("probability_")]
+        labels = np.array([names.index(f"probability_{name}") for name in table["stimulation"]])
+        losses = log_losses(table[names].to_numpy(np.float64), labels)
+    means = table.assign(loss=losses).groupby(["plate", "well"])["loss"].mean()
     hashes = wells.set_index(["plate", "well"])["sha256"]
     return {str(hashes.loc[key]): float(value) for key, value in means.items()}
 
@@ -238,7 +245,9 @@ class _Gate:
                 f"{stays}: its target is {targets[0]}, that of the other {targets[1]}; {REPLACE} "
                 "it",
             )
-        losses, units = self.own if rival.number == self.version.number else _recorded(rival)
+        losses, units = (
+            self.own if rival.number == self.version.number else _recorded(rival, self.kind)
+        )
         if not losses:
             return Decision(
                 False,
@@ -256,7 +265,7 @@ class _Gate:
 
     def _losses_of(self, champion: Version, wells: list[str]) -> tuple[Losses, str]:
         """Losses of the champion on these wells; where there are none, the reason."""
-        known, _ = _recorded(champion)
+        known, _ = _recorded(champion, self.kind)
         if set(wells) <= set(known):
             return {well: known[well] for well in wells}, ""
         return self.measure(champion, wells)
@@ -305,9 +314,11 @@ def _publish(version: Version, kind: str, decision: Decision) -> None:
         version.run.figure("gate", figure)
 
 
-def _recorded(version: Version) -> tuple[Losses, Mapping[str, str]]:
+def _recorded(version: Version, kind: str) -> tuple[Losses, Mapping[str, str]]:
     text = version.run.text(f"{_record(version)}.json")
     record = {} if text is None else json.loads(text)
+    if record.get("loss") != LOSS[kind]:  # 0.2.0 recorded the log loss of a classifier's patches
+        return {}, {}
     return record.get("wells", {}), record.get("units", {})
 
 

@@ -113,7 +113,9 @@ def test_a_version_replaces_the_champion_only_if_it_is_better(
     decision = decide(second, "classifier", losses_of(split, loss), dataset)
     assert decision.promoted is promoted
     sign = "below" if promoted else "not below"
-    reason = f"log loss {loss:.4f} on 18 units of the gate is {sign} the 1.0000 of version 1"
+    reason = (
+        f"log loss of wells {loss:.4f} on 18 units of the gate is {sign} the 1.0000 of version 1"
+    )
     by = f" by {1 - loss:.4f} [{1 - loss:.4f}, {1 - loss:.4f}], one-sided p 0.00024"
     assert decision.reason.startswith(reason + (by if promoted else ""))
     assert shelf.champion == (second if promoted else first).number

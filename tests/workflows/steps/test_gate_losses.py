@@ -19,16 +19,13 @@ def patches(**columns: list[Any]) -> Evaluation:
     return Evaluation({}, {}, table, WELLS)
 
 
-def test_a_classifier_s_loss_of_a_well_is_the_mean_log_loss_of_its_patches() -> None:
-    evaluation = patches(
-        label=["ConA", "ConA", "OVA"],
-        probability_OVA=[0.5, 0.75, 0.1],
-        probability_ConA=[0.5, 0.25, 0.9],
-    )
-    losses = well_losses("classifier", evaluation, WELLS)
-    assert losses == pytest.approx(
-        {"hash of A01": -(np.log(0.5) + np.log(0.25)) / 2, "hash of A02": -np.log(0.1)}
-    )
+def test_a_classifier_s_loss_of_a_well_is_the_log_loss_of_its_answer() -> None:
+    wells = pd.DataFrame(
+        {"plate": "P", "well": ["A01", "A02"], "stimulation": ["ConA", "OVA"],
+         "probability_OVA": [0.75, 0.1], "probability_ConA": [0.25, 0.9]}
+    )  # fmt: skip
+    losses = well_losses("classifier", Evaluation({}, {}, pd.DataFrame(), wells), WELLS)
+    assert losses == pytest.approx({"hash of A01": -np.log(0.25), "hash of A02": -np.log(0.1)})
 
 
 def test_a_regressor_s_loss_of_a_well_is_its_mean_squared_error() -> None:
