@@ -88,7 +88,7 @@ def test_a_lost_database_stops_the_study_with_one_line_and_loses_nothing(tmp_pat
         _, err = tuner.communicate(timeout=120)
         last = err.strip().splitlines()[-1]
         assert tuner.returncode != 0
-        assert "the study's database postgresql+psycopg2://127.0.0.1" in last
+        assert "the study's database at postgresql+psycopg2://127.0.0.1" in last
         assert "not+to/be@seen" not in err
         assert "not%2Bto" not in err
         server.start()
