@@ -17,8 +17,11 @@ def samples(classes: int, features: int = 12, each: int = 15) -> tuple[np.ndarra
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize("balanced", [False, True])
-def test_the_arrays_give_scikit_learn_s_probabilities(classes: int, balanced: bool) -> None:
-    values, labels = samples(classes)
+@pytest.mark.parametrize("features", [12, 200])
+def test_the_arrays_give_scikit_learn_s_probabilities(
+    classes: int, balanced: bool, features: int
+) -> None:
+    values, labels = samples(classes, features)
     scaled = StandardScaler().fit_transform(values)
     priors = [1 / classes] * classes if balanced else None
     lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
