@@ -166,7 +166,7 @@ def precision_recall(
         return style.empty_figure("no known inhibitor on this plate")
     figure = style.new_figure(5.6, 4.6)
     axes = figure.subplots()
-    colours = (style.BLUE, style.SKY, style.VERMILLION, style.PURPLE, style.GREEN)
+    colours = (style.BLUE, style.SKY, style.VERMILLION, style.PURPLE, style.ORANGE, style.GREEN)
     for (measure, strength), colour in zip(rankings.items(), colours, strict=False):
         precision, recall, _ = precision_recall_curve(true, np.asarray(strength, float))
         axes.step(recall, precision, where="post", color=colour, label=titles[measure])

@@ -19,10 +19,11 @@ from ck19ml.core.screening.position import at_edge, position_effect, residuals
 from ck19ml.core.wells import place as well_place
 from ck19ml.core.wells import plate_format
 
-MEASURES = ("score", "adjusted", "overlap", "tcell_overlap", "logistic")
+MEASURES = ("score", "adjusted", "overlap", "tcell_overlap", "contact", "logistic")
 """Measures that a well is judged by: the model's score, the same adjusted for cell counts, and
-without the model the overlap (IoU), the share of the T-cell area on DCs (M1) and the log-odds of a
-logistic regression on the masks' measures, which a regressor does not have."""
+without the model the overlap (IoU), the share of the T-cell area on DCs (M1), the share of T cells
+in contact and the log-odds of a logistic regression on the masks' measures. Datasets of former
+versions have no contacts, and a regressor has no logistic regression."""
 
 FEWEST_ADJUSTED = 12
 """Wells of a stimulation from which slopes on two counts are fitted."""
@@ -61,8 +62,9 @@ def well_table(
         plate, well, stimulation, compound, concentration_um, control, kind (``vehicle``,
         ``untreated``, ``no compound`` or ``compound``), patches, faulty_share, cells_dc,
         cells_tcell (mean over the patches' fields), score, overlap (mean IoU), tcell_overlap
-        (share of the T-cell area that lies on DCs), adjusted and, if given, logistic. Values are
-        NaN in wells without a usable patch.
+        (share of the T-cell area that lies on DCs), adjusted and, where they are known, contact
+        (share of T cells that touch a DC) and logistic. Values are NaN in wells without a usable
+        patch.
     """
     keys = ["plate", "well"]
     grouped = patches.assign(score=score).groupby(keys, sort=True)
@@ -72,6 +74,9 @@ def well_table(
     means = usable[[*COUNTS, "score", "overlap"]].mean()
     areas = usable[["overlap_area_px", "tcell_area_px"]].sum()
     means["tcell_overlap"] = areas["overlap_area_px"] / areas["tcell_area_px"].replace(0, np.nan)
+    if {"tcell_count", "tcells_in_contact"} <= set(patches):
+        cells = usable[["tcells_in_contact", "tcell_count"]].sum()
+        means["contact"] = cells["tcells_in_contact"] / cells["tcell_count"].replace(0, np.nan)
     if logistic is not None and len(logistic):
         means["logistic"] = logistic
     wells = labels.join(counts).join(means).reset_index()

@@ -26,6 +26,7 @@ NAMES = {
     "adjusted": "the model at equal counts",
     "overlap": "plain overlap",
     "tcell_overlap": "T-cell overlap",
+    "contact": "T cells in contact",
     "logistic": "logistic regression",
 }
 BASELINES = MEASURES[2:]

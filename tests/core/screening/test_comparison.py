@@ -7,11 +7,14 @@ from scipy import stats
 from ck19ml.core.scores.intervals import pivotal
 from ck19ml.core.screening.comparison import (
     CONTROL,
+    Beyond,
     compare_with_controls,
+    control_spread,
     false_discovery_rate,
     robust_z,
     ssmd,
     ssmd_of_moments,
+    variance_beyond_replicates,
     z_prime,
     z_prime_of_moments,
 )
@@ -151,3 +154,51 @@ def test_false_discovery_rate_by_hand() -> None:
     assert q[[0, 1, 3, 4]] == pytest.approx([0.5, 0.04, 0.04, 0.04])
     assert np.isnan(q[2])
     assert np.isnan(false_discovery_rate(np.array([np.nan]))).all()
+
+
+def test_the_variance_beyond_replicates_by_hand() -> None:
+    # Controls 0, 2, 1 (mean 1, squares 2); groups 4 and 6 (mean 5), -1 and 1 (mean 0), 3 and 3.
+    values = np.array([0.0, 2.0, 1.0, 4.0, 6.0, -1.0, 1.0, 3.0, 3.0])
+    group = np.array([CONTROL] * 3 + [0, 0, 1, 1, 2, 2])
+    found = variance_beyond_replicates(values, group, 3)
+    assert found is not None
+    within = (2 + 2 + 2 + 0) / (9 - 4)  # the pooled variance
+    about_controls = (16 + 1 + 4) / 3 - within * (1 / 2 + 1 / 3)
+    between = np.var([5, 0, 3], ddof=1) - within / 2
+    assert found.variance == pytest.approx(max(about_controls, 2 * between))
+    assert found.degrees == 2
+
+
+def test_groups_that_differ_no_more_than_their_wells_have_no_variance_beyond() -> None:
+    values = np.array([0.0, 2.0, 1.0, 0.0, 2.0, 0.0, 2.0, 0.0, 2.0])
+    group = np.array([CONTROL] * 3 + [0, 0, 1, 1, 2, 2])
+    found = variance_beyond_replicates(values, group, 3)
+    assert found is not None
+    assert found.variance == 0
+
+
+def test_too_few_controls_or_groups_leave_the_variance_beyond_unknown() -> None:
+    values = np.array([0.0, 2.0, 1.0, 0.0, 2.0, 0.0, 2.0, 0.0, 2.0])
+    group = np.array([CONTROL] * 3 + [0, 0, 1, 1, 2, 2])
+    assert variance_beyond_replicates(values[1:], group[1:], 3) is None
+    assert variance_beyond_replicates(values[:7], group[:7], 3) is None
+    single = np.array([CONTROL] * 3 + [0, 1, 2, 3, 4, 5])
+    assert variance_beyond_replicates(values[[0, 3, 5, 7, 8]], single[[0, 3, 5, 7, 8]], 6) is None
+
+
+def test_the_variance_beyond_joins_the_error_by_satterthwaite() -> None:
+    values = np.array([0.0, 2.0, 1.0, 1.0, 4.0, 6.0])
+    group = np.array([CONTROL] * 4 + [0, 0])
+    plain = compare_with_controls(values, group, 1)
+    wider = compare_with_controls(values, group, 1, Beyond(3.0, 2.0))
+    spread = (plain.effect / plain.t) ** 2
+    assert wider.t == pytest.approx(plain.effect / np.sqrt(spread + 3))
+    degrees = (spread + 3) ** 2 / (spread**2 / 4 + 9 / 2)
+    assert wider.p == pytest.approx(2 * stats.t.sf(np.abs(wider.t), degrees))
+    assert compare_with_controls(values, group, 1, Beyond()).p == pytest.approx(plain.p)
+
+
+def test_the_spreads_of_controls_and_replicates_by_hand() -> None:
+    values = np.array([0.0, 2.0, 1.0, 4.0, 6.0, 7.0, np.nan])
+    group = np.array([CONTROL] * 3 + [0, 0, 1, 1])
+    assert control_spread(values, group, 2) == pytest.approx((2.0, 2.0, 2, 1))

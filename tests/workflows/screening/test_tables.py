@@ -25,6 +25,8 @@ PATCHES = pd.DataFrame(
         "overlap": [0.1, 0.3, 0.0, 0.0, 0.0],
         "overlap_area_px": [10, 20, 0, 0, 0],
         "tcell_area_px": [100, 50, 0, 0, 0],
+        "tcell_count": [6, 4, 9, 0, 0],
+        "tcells_in_contact": [3, 1, 9, 0, 0],
         "cells_dc": [4, 4, 8, 1, 1],
         "cells_tcell": [10, 10, 40, 1, 1],
     }
@@ -36,6 +38,7 @@ def test_a_well_is_the_mean_of_its_usable_patches() -> None:
     first = wells.iloc[0]
     assert (first["score"], first["overlap"]) == pytest.approx((2.0, 0.2))
     assert first["tcell_overlap"] == pytest.approx(30 / 150)  # areas, not the mean of shares
+    assert first["contact"] == pytest.approx(4 / 10)
     assert (first["patches"], first["faulty_share"]) == (3, pytest.approx(1 / 3))
     assert wells["kind"].tolist() == ["compound", "vehicle"]
     assert wells.loc[1, ["score", "overlap", "tcell_overlap"]].isna().all()
