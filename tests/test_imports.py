@@ -20,7 +20,7 @@ USED = {
     "--help": set(),
     "simulate plate --wells 3 --size 256": {"pandas", "scipy.stats"},
     "layout plate": {"pandas"},
-    "layout plate --figure plate.png": {"pandas", "matplotlib.figure"},
+    "layout plate --figure plate.png": {"pandas", "scipy.stats", "matplotlib.figure"},
     "export plate plate.ome.zarr": {"pandas", "zarr", "ome_zarr", "distributed"},
     "prepare plate plate.zarr": {
         "pandas", "scipy.stats", "zarr", "matplotlib.figure", "mlflow", "sqlalchemy", "fastapi",

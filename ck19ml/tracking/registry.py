@@ -43,12 +43,15 @@ class Version:
     run : Run
         Run that logged it.
     tags : dict of str
+    model_id : str, optional
+        MLflow's id of the logged model, where it is known.
     """
 
     name: str
     number: str
     run: Run
     tags: dict[str, str]
+    model_id: str | None = None
 
     @property
     def uri(self) -> str:
@@ -96,7 +99,7 @@ def log_model(
     _log_network(scorer, pins)
     registered = mlflow.register_model(logged.model_uri, name, tags=tags)
     client().update_model_version(name, registered.version, description)
-    return Version(name, str(registered.version), run, tags)
+    return Version(name, str(registered.version), run, tags, logged.model_id)
 
 
 def _columns(scorer: Scorer) -> Schema | None:
@@ -159,8 +162,15 @@ def load_model(uri: str) -> Scorer:
     TrackingError
         If no such model exists, or it was not registered by this project.
     """
+    return open_model(uri)[0]
+
+
+def open_model(uri: str) -> tuple[Scorer, str | None]:
+    """Load a model as `load_model` does; returns MLflow's id of it too, if it has one."""
     with tempfile.TemporaryDirectory() as place:
-        return load_scorer(_fetch(uri, Path(place), LOADERS, "train one with 'ck19ml tune'"))
+        data = _fetch(uri, Path(place), LOADERS, "train one with 'ck19ml tune'")
+        noted = next(folder for folder in data.parents if (folder / MLMODEL_FILE_NAME).is_file())
+        return load_scorer(data), Model.load(noted).model_id
 
 
 def fetch_masks(uri: str, place: Path) -> StoredMasks:

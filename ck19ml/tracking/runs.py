@@ -15,7 +15,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 from matplotlib.figure import Figure
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 
 from ck19ml import __version__
 from ck19ml.errors import TrackingError, without_secrets
@@ -54,25 +54,43 @@ class Run:
         new = {key: str(value) for key, value in flatten(values).items() if key not in known}
         client().log_batch(self.id, params=[Param(k, without_secrets(v)) for k, v in new.items()])
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics.
+    def metrics(
+        self,
+        values: Mapping[str, float],
+        step: int = 0,
+        *,
+        model: str | None = None,
+        dataset: Dataset | None = None,
+    ) -> None:
+        """Log metrics, also as those of a logged model on a dataset.
+
+        Parameters
+        ----------
+        model : str, optional
+            MLflow's id of the model.
+        dataset : Dataset, optional
+            Its wells were scored by the model.
 
         Raises
         ------
         TrackingError
             If a value is not finite: MLflow would take it and hide it.
         """
-        self.curve([(step, values)])
+        of = {} if model is None else {"model_id": model}
+        if model is not None and dataset is not None:
+            of |= {"dataset_name": dataset.name, "dataset_digest": dataset.content_hash}
+        self.curve([(step, values)], of=of)
 
     def curve(
         self,
         points: Sequence[tuple[int, Mapping[str, float]]],
         tags: Mapping[str, str] | None = None,
+        of: Mapping[str, str] | None = None,
     ) -> None:
-        """Log metrics of many steps at once, and tags with them."""
+        """Log metrics of many steps at once, tags with them, and what the metrics are of."""
         now = int(time.time() * 1000)
         metrics = [
-            Metric(key, _finite(key, value), now, step)
+            Metric(key, _finite(key, value), now, step, **(of or {}))
             for step, values in points
             for key, value in values.items()
         ]
@@ -116,15 +134,16 @@ class Run:
         """Save a text as an artifact of this name."""
         client().log_text(self.id, text, name)
 
-    def dataset(self, made: Dataset) -> None:
-        """Log the dataset that the active run was made from."""
+    def dataset(self, made: Dataset, context: str = "training", model: str | None = None) -> None:
+        """Log the dataset that the active run was made from, or on which it tested a model."""
         with warnings.catch_warnings():
             # Hints on schema inference, which say nothing about a stored dataset.
             warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
             found = mlflow.data.from_pandas(
                 made.table, source=str(made.path), name=made.name, digest=made.content_hash
             )
-            mlflow.log_input(found, context="training")
+            tested = None if model is None else LoggedModelInput(model)
+            mlflow.log_input(found, context=context, model=tested)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Save a file."""

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ck19ml import plots
 from ck19ml.config import AutoencoderConfig
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks import architectures
@@ -20,7 +19,7 @@ from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar, say
-from ck19ml.workflows.steps.figures import reconstruction_figure
+from ck19ml.workflows.steps.figures import learning_figure, reconstruction_figure
 from ck19ml.workflows.steps.finish import Trained, card, finish, log_fit
 from ck19ml.workflows.steps.resume import checkpoint_of, repair_runs
 from ck19ml.workflows.steps.split import Split, split_dataset
@@ -72,7 +71,7 @@ def _train_autoencoder(
     log_fit(run, result, config.fit.epochs)
     evaluations = {r: evaluate(scorer, dataset, split.rows(r)) for r in split.roles}
     figures = reconstruction_figure(scorer, dataset, split.rows("test"))
-    figures |= {"learning_curves": plots.learning_curves(result.history)}
+    figures |= learning_figure(result)
     return finish(run, scorer, split, evaluations, figures)
 
 

@@ -14,6 +14,7 @@ from ck19ml.workflows.autoencoder import fit_autoencoder
 from ck19ml.workflows.classifier import classifier_of
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
+from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.figures import classifier_figures, publish
 from ck19ml.workflows.steps.finish import describe, log_fit
 from ck19ml.workflows.steps.fit import find_encoder
@@ -50,11 +51,12 @@ def folds_command(config: ClassifierConfig) -> Outcome:
                     log_fit(child, result, config.fit.epochs)
                 rows = split.rows("test", faulty=split.faulty_class)
                 found.append(evaluate(scorer, dataset, rows))
-                child.metrics(found[-1].metrics("test"))
+                child.metrics(key_figures(found[-1].metrics("test")))
         whole = joined(found, split.classes, config)
         metrics = whole.metrics("test")
         run.dataset(dataset)
-        run.metrics(metrics | _spread(found))
+        run.metrics(key_figures(metrics) | _spread(found))
+        run.table("scores", score_rows(metrics))
         run.table("out_of_fold_wells", whole.wells)
         run.table("out_of_fold_patches", whole.patches)
         publish(classifier_figures(whole, split.classes), run, None)

@@ -19,6 +19,7 @@ from ck19ml.tuning import Study
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
 from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.reporting.scores import key_figures
 from ck19ml.workflows.steps.resume import repair_runs
 from ck19ml.workflows.steps.split import Split, split_dataset
 from ck19ml.workflows.tuning.selection import chosen
@@ -223,7 +224,7 @@ def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
             target.figure(name, figure)
         target.table("trials", table)
         target.note("champion.yaml", result["champion"])
-        target.metrics(counts | result["metrics"], step=study.done)
+        target.metrics(counts | key_figures(result["metrics"]), step=study.done)
         target.tags({"ck19ml.model": result["model"], "ck19ml.best_trial": str(result["trial"]),
                      "ck19ml.choice": result["why"]})  # fmt: skip
         target.tags(best)

@@ -27,6 +27,7 @@ from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.steps.figures import learning_figure, publish
 from ck19ml.workflows.steps.finish import log_fit
 from ck19ml.workflows.steps.gate import Losses, Measure, decide
 
@@ -65,7 +66,7 @@ def unet_command(config: UnetConfig) -> Outcome:
         version = _register(run, masks, scores, table)
         run.table("validation_wells", table)
         run.metrics({f"validation/{key}": value for key, value in _flat(scores).items()})
-        run.figure("learning_curves", plots.learning_curves(result.history))
+        publish(learning_figure(result), run, None)
         run.figure("masks", _figure(masks, parts["validation"], config))
         losses = _losses(masks, parts[GATE], config.background)
         decision = decide(version, "unet", losses, _measure(parts[GATE], config.background))

@@ -11,6 +11,7 @@ from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.plates.folder import find_plate
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.evaluate import evaluate_command
+from ck19ml.workflows.reporting.scores import MOST_METRICS
 from ck19ml.workflows.steps.split import split_dataset
 from ck19ml.workflows.tune import tune_command
 from ck19ml.workflows.tuning import inner_folds
@@ -151,6 +152,11 @@ def test_the_logged_test_metrics_are_those_of_the_registered_champion(story: Sto
     for name, value in logged.items():
         assert again[name] == pytest.approx(value, abs=1e-6), name
     assert story.evaluated["wells"] == sorted(story.split["test names"])
+
+
+def test_no_run_lists_more_than_twenty_metrics(story: Story) -> None:
+    assert len(story.metrics) > 5
+    assert {name: each for name, each in story.metrics.items() if len(each) > MOST_METRICS} == {}
 
 
 def test_the_champion_s_config_trains_the_same_model_again(story: Story) -> None:

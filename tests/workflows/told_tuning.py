@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ from ck19ml.networks.settings import AutoencoderSettings, FitSettings
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.classifier import classifier_command
+from ck19ml.workflows.reporting.scores import from_rows
 from ck19ml.workflows.tuning import inner_folds
 
 CHAMPION = "models:/ck19-classifier@champion"
@@ -62,6 +64,7 @@ class Story:
     champion: list[NDArray[Any]] = field(default_factory=list)
     cards: dict[str, Card] = field(default_factory=dict)
     logged: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, list[str]] = field(default_factory=dict)
     evaluated: dict[str, Any] = field(default_factory=dict)
     split: dict[str, list[str]] = field(default_factory=dict)
     again: dict[str, Any] = field(default_factory=dict)
@@ -102,7 +105,14 @@ def remember_models(story: Story, parent: Run) -> None:
     story.encoder = autoencoder.encoder.get_weights()
     story.champion = champion.network.get_weights()
     story.cards = {scorer.card.kind: scorer.card for scorer in (autoencoder, regressor, champion)}
-    story.logged = parent.logged
+    story.logged = parent.logged | from_rows(pd.read_csv(parent.download("scores.csv")))
+    every = MlflowClient().search_runs(["0"])
+    story.metrics = {
+        f"{run.info.run_name} {run.info.run_id[:6]}": sorted(
+            name for name in run.data.metrics if not name.startswith("system/")
+        )
+        for run in every
+    }
 
 
 def train_again(story: Story, parent: Run, folder: Path) -> None:

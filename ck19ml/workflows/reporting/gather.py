@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,9 +16,10 @@ from ck19ml.tracking.server import lost_in_one_line
 from ck19ml.workflows.reporting.captions import caption, in_order
 from ck19ml.workflows.reporting.caveats import caveats, dataset_info
 from ck19ml.workflows.reporting.page import HitRow, Hits, Page, Pairs, Picture, render
-from ck19ml.workflows.reporting.scores import number, score_tables
+from ck19ml.workflows.reporting.scores import from_rows, number, score_tables
 
 MOST_HITS = 25
+SCORES = "scores.csv"
 HIT_COLUMNS = {
     "rank": "rank",
     "plate": "plate",
@@ -45,7 +47,7 @@ def report(identifier: str) -> str:
     TrackingError
         If the store has no such run, or is lost.
     """
-    record = read_record(identifier)
+    record = _with_scores(read_record(identifier))
     info = dataset_info(record)
     took = "" if record.seconds is None else f", took {_duration(record.seconds)}"
     page = Page(
@@ -61,6 +63,14 @@ def report(identifier: str) -> str:
         settings=_settings(record),
     )
     return render(page)
+
+
+def _with_scores(record: Record) -> Record:
+    """Add the scores that are not metrics; runs of 0.2.0 and before have them all there."""
+    if SCORES not in record.artifacts:
+        return record
+    scores = from_rows(read_csv(record.run.text(SCORES) or "", ["name"]))
+    return replace(record, metrics=record.metrics | scores)
 
 
 def _plain(markdown: str) -> str:
@@ -165,7 +175,7 @@ def _settings(record: Record) -> list[tuple[str, Pairs]]:
     named = (
         ("Config", sorted(record.params.items())),
         ("Package versions", versions),
-        ("All metrics", metrics),
+        ("All scores and metrics", metrics),
         ("Other files of the run", [(path, "") for path in record.artifacts]),
     )
     return [(title, values) for title, values in named if values]

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
 BASELINE = "baseline_"
 ROLES = {
     "test": "Scores on unseen wells",
@@ -19,6 +22,32 @@ OTHERS = {
     "baseline_mean_": "baseline: predict the mean",
 }
 """Prefixes of the scores that are not the model's own."""
+
+KEY = {
+    "train": ("accuracy", "well_accuracy", "overlap_mse", "bce"),
+    "validation": ("accuracy", "well_accuracy", "overlap_mse", "bce"),
+    "test": (
+        "well_accuracy", "well_accuracy_gain", "bce", "accuracy", "log_loss", "overlap_mse",
+        "overlap_mse_gain", "overlap_r2", "field_overlap_r2", "truth_overlap_r2",
+        "interaction_average_precision",
+    ),
+    "screen": ("average_precision_score", "average_precision_gain", "hits_score", "hits_clean",
+               "hits_overlap", "wells", "seen_wells"),
+}  # fmt: skip
+"""Scores that MLflow lists as metrics, by role; all are in ``scores.csv`` and in the report."""
+
+COMPARED = ("well_accuracy", "well_accuracy_gain", "bce", "overlap_mse", "overlap_mse_gain",
+            "average_precision_score")  # fmt: skip
+"""Those of test wells and screens that are listed with their bounds."""
+
+ASIDE = {"overlap_mse": ("train", "validation"), "interaction_average_precision": ("test",)}
+"""Scores of a classifier without bounds, and the roles for which they are not listed at all."""
+
+COLUMNS = {"value": "", "low": "_low", "high": "_high"}
+"""Columns of ``scores.csv`` beside the name, and how metrics' names end."""
+
+MOST_METRICS = 20
+"""Metrics of a run in the UI, where each is a chart."""
 
 MODEL = "_score"
 PLAIN = {
@@ -63,6 +92,50 @@ class Table:
 
     title: str
     rows: list[Row]
+
+
+def key_figures(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Choose the metrics by which runs are compared, under their own names.
+
+    Of a screen Z' of its score is kept for each stimulation, as far as there is room.
+
+    Examples
+    --------
+    >>> key_figures({"test/bce": 0.1, "test/bce_low": 0.05, "test/f1": 0.9, "train/loss_sd": 2.0})
+    {'test/bce': 0.1, 'test/bce_low': 0.05}
+    """
+    kept: dict[str, float] = {}
+    for role, names in KEY.items():
+        # A classifier predicts the overlap too, but is not compared by it.
+        aside = ASIDE if f"{role}/well_accuracy" in metrics else {}
+        for name in names:
+            if role in aside.get(name, ()):
+                continue
+            bounds = name in COMPARED and role in ("test", "screen") and name not in aside
+            keys = [f"{role}/{name}{end}" for end in (("", "_low", "_high") if bounds else ("",))]
+            kept |= {key: metrics[key] for key in keys if key in metrics}
+    rest = [name for name in metrics if name.startswith("screen/z_prime") and name.endswith(MODEL)]
+    return kept | {name: metrics[name] for name in rest[: max(0, MOST_METRICS - len(kept))]}
+
+
+def score_rows(metrics: Mapping[str, float]) -> pd.DataFrame:
+    """Return all scores as a table: name, value, low and high, NaN without an interval."""
+    rows = [
+        {"name": name} | {key: metrics.get(f"{name}{end}", np.nan) for key, end in COLUMNS.items()}
+        for name in metrics
+        if not _is_bound(name, metrics)
+    ]
+    return pd.DataFrame(rows, columns=["name", *COLUMNS])
+
+
+def from_rows(table: pd.DataFrame) -> dict[str, float]:
+    """Return the metrics that `score_rows` made a table of."""
+    return {
+        f"{row['name']}{end}": float(row[key])
+        for row in table.to_dict(orient="records")
+        for key, end in COLUMNS.items()
+        if np.isfinite(row[key])
+    }
 
 
 def score_tables(metrics: Mapping[str, float]) -> list[Table]:

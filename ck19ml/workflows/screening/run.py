@@ -11,6 +11,7 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.screening.analysis import Screen, analyse, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
 from ck19ml.workflows.screening.score import logistic_scores, patch_scores, score_meaning
@@ -31,7 +32,7 @@ def screen_model(
     least_ssmd: float,
 ) -> Outcome:
     """Screen the compounds of a dataset, in a tracked run."""
-    scorer = registry.load_model(uri)
+    scorer, model = registry.open_model(uri)
     meaning = score_meaning(scorer.card, target, reference)
     if dataset.table["faulty"].all():
         raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
@@ -47,8 +48,9 @@ def screen_model(
         wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
         screen = analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
         metrics = screen_metrics(screen)
-        run.dataset(dataset)
-        run.metrics(metrics)
+        run.dataset(dataset, "testing", model)
+        run.metrics(key_figures(metrics), model=model, dataset=dataset)
+        run.table("scores", score_rows(metrics))
         for table_name, table in screen.tables.items():
             run.table(table_name, table)
         written = publish(screen_figures(screen), run, out)

@@ -13,6 +13,7 @@ from ck19ml.tracking import registry, runs
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.gather import report
+from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.figures import (
     Figures,
     classifier_figures,
@@ -27,7 +28,7 @@ from ck19ml.workflows.steps.maps import maps
 def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mapping) -> Outcome:
     """Evaluate a model on the held-out wells of a dataset, in a tracked run."""
     path = dataset.path
-    scorer = registry.load_model(uri)
+    scorer, model = registry.open_model(uri)
     rows = unseen_rows(dataset, scorer.card)
     if FAULTY not in scorer.card.classes:
         rows = dataset.usable(rows)
@@ -40,9 +41,10 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mappin
     ):
         evaluation = evaluate(scorer, dataset, rows)
         progress(1, 3)
-        run.dataset(dataset)
+        run.dataset(dataset, "testing", model)
         metrics = evaluation.metrics("test")
-        run.metrics(metrics)
+        run.metrics(key_figures(metrics), model=model, dataset=dataset)
+        run.table("scores", score_rows(metrics))
         run.table("test_wells", evaluation.wells)
         run.table("test_patches", evaluation.patches)
         drawn = _figures(scorer, dataset, rows, evaluation)

@@ -15,6 +15,7 @@ from ck19ml.files.writing import make_folder, replacing
 from ck19ml.networks.card import stimulations
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.scorer import Scorer
+from ck19ml.networks.training import Fit
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking.runs import Run
 
@@ -92,6 +93,13 @@ def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.int
         pixel_size_um=dataset.info["pixel_size_um"],
     )
     return {"reconstructions": figure}
+
+
+def learning_figure(result: Fit) -> Figures:
+    """Draw the training's curves; one epoch has none."""
+    if len(result.history) < 2:
+        return {}
+    return {"learning_curves": plots.learning_curves(result.history)}
 
 
 def publish(figures: Figures, run: Run | None, folder: Path | None) -> list[str]:

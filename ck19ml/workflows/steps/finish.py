@@ -24,6 +24,7 @@ from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
+from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.figures import Figures, publish
 from ck19ml.workflows.steps.gate import Losses, dataset_losses, decide, on_dataset
 from ck19ml.workflows.steps.leakage_audit import audit_figure, audit_line, audit_table
@@ -91,7 +92,7 @@ def finish(
     metrics: dict[str, float] = {}
     for role, evaluation in evaluations.items():
         metrics |= evaluation.metrics(role)
-    run.metrics(metrics)
+    run.table("scores", score_rows(metrics))
     run.table("wells", split.wells)
     run.table("test_wells", evaluations["test"].wells)
     run.table("test_patches", evaluations["test"].patches)
@@ -108,6 +109,10 @@ def finish(
     if kind == "classifier":
         tags |= {"recipe": scorer.card.recipe}
     version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
+    shown = key_figures(metrics)
+    tested = {key: value for key, value in shown.items() if key.startswith("test/")}
+    run.metrics({key: value for key, value in shown.items() if key not in tested})
+    run.metrics(tested, model=version.model_id, dataset=dataset)
     measure = on_dataset(kind, dataset)
     decision = decide(version, kind, losses, measure, units=split.units, always=always)
     run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
@@ -239,9 +244,8 @@ def card(
 def log_fit(run: Run, result: Fit, planned: int) -> None:
     """Log the learning curves and how the training ended; say it if nothing was learned."""
     run.history(result.history)
-    run.metrics({"epochs_run": len(result.history), "epochs_planned": planned,
-                 "best_epoch": result.best_epoch})  # fmt: skip
-    run.tags({"stop_reason": result.stop_reason})
+    run.metrics({"epochs_run": len(result.history), "best_epoch": result.best_epoch})
+    run.tags({"stop_reason": result.stop_reason, "epochs_planned": str(planned)})
     if result.constant_loss is not None:
         run.metrics({"validation/constant_loss": result.constant_loss})
     if result.shortcoming:

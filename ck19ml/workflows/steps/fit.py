@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from ck19ml import plots
 from ck19ml.config import ClassifierConfig, RegressorConfig
 from ck19ml.errors import ConfigError
 from ck19ml.networks import architectures
@@ -23,6 +22,7 @@ from ck19ml.workflows.steps.attention import with_attention
 from ck19ml.workflows.steps.figures import (
     classifier_figures,
     curve_of,
+    learning_figure,
     regressor_figures,
 )
 from ck19ml.workflows.steps.finish import Trained, finish, log_fit
@@ -112,7 +112,7 @@ def finish_supervised(
     else:
         figures = classifier_figures(test, split.classes)
     if result is not None:
-        figures |= {"learning_curves": plots.learning_curves(result.history)}
+        figures |= learning_figure(result)
     figures |= map_figure(scorer, split.dataset, split.rows("test"), seed)
     return finish(run, scorer, split, evaluations, figures, losses=losses, always=always)
 

@@ -297,11 +297,8 @@ def _publish(version: Version, kind: str, decision: Decision) -> None:
         score = found.difference
         version.run.metrics(
             {
-                "gate/units": len(found.mine),
-                "gate/loss": float(np.mean(found.mine)),
-                "gate/champion_loss": float(np.mean(found.theirs)),
+                "gate/difference": score.value,
                 "gate/p": found.p,
-                **{k: v for k, v in score.flat("gate/difference").items() if np.isfinite(v)},
             }
         )
         figure = paired_losses(
