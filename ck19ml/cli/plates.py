@@ -169,12 +169,12 @@ def check(
 def export(
     plate: Annotated[Path, typer.Argument(help="Plate folder.")],
     out: Annotated[Path, typer.Argument(help="Folder to write, NAME.ome.zarr.")],
-    labels: Annotated[
-        bool, typer.Option(help="Write the cells as label images beside each image.")
-    ] = True,
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", help="Omit the label images of the cells.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Export a plate as OME-Zarr, for napari and other viewers."""
     from ck19ml.workflows import export as workflow
 
-    return workflow.export_command(plate, out, labels, overwrite)
+    return workflow.export_command(plate, out, not no_labels, overwrite)

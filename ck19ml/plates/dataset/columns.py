@@ -128,9 +128,10 @@ INSTRUMENT = {
     "well": PLACE["well"],
     "stimulation": LAYOUT["stimulation"],
     "tcell_area_mean_um2": "mean area of a T cell in square micrometres",
-    "tcell_count": "number of T cells in the part of the fields that is cut into patches",
+    "tcell_count": "number of T cells: of whole fields by the mask methods `instrument` and "
+    "`labels`, by others of the part that is cut into patches",
     "dc_area_mean_um2": "mean area of a DC in square micrometres",
-    "dc_count": "number of DCs in the same part",
+    "dc_count": "number of DCs, likewise",
     "overlap_percent": "share of the T-cell area that lies on DCs, in percent",
     "overlap_area_sum_um2": "area of the overlap in square micrometres",
     "overlap_over_tcell_area": "`overlap_percent` as a fraction",
