@@ -21,7 +21,12 @@ from mlflow.entities import RunTag
 
 from ck19ml.tracking.server import client, experiment_id
 
-PROCESS = "ck19ml.process."
+PROCESS = "mlflow.ck19ml.process."
+"""Beginning of the tags that name processes; the UI lists no tag that begins with ``mlflow.``."""
+
+FORMER = "ck19ml.process."
+"""The same in runs of 0.2.0 and before."""
+
 REPAIRED = "ck19ml.repaired"
 BEAT_S = 60.0
 SILENCE_S = 300.0
@@ -115,7 +120,9 @@ def is_dead(tags: Mapping[str, str]) -> bool:
 
     Of a run without such tags (of another program) nothing is known: it is left alone.
     """
-    processes = [json.loads(value) for key, value in tags.items() if key.startswith(PROCESS)]
+    processes = [
+        json.loads(value) for key, value in tags.items() if key.startswith((PROCESS, FORMER))
+    ]
     return bool(processes) and not any(_lives(process) for process in processes)
 
 
@@ -140,7 +147,7 @@ def _last_sign(run: Any) -> int:
     seen = [
         int(json.loads(value)["seen"] * 1000)
         for key, value in run.data.tags.items()
-        if key.startswith(PROCESS)
+        if key.startswith((PROCESS, FORMER))
     ]
     logged = [metric.timestamp for metric in run.data._metric_objs]
     return int(max([run.info.start_time, *seen, *logged]))

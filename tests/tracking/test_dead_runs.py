@@ -83,6 +83,8 @@ def elsewhere(seconds_ago: float) -> dict[str, str]:
 def test_a_process_elsewhere_is_dead_when_it_was_silent_for_long() -> None:
     assert not dead_runs.is_dead(elsewhere(10))
     assert dead_runs.is_dead(elsewhere(dead_runs.SILENCE_S + 1))
+    (value,) = elsewhere(dead_runs.SILENCE_S + 1).values()
+    assert dead_runs.is_dead({f"{dead_runs.FORMER}x": value})
     living = {"mine": "x"} | {f"{dead_runs.PROCESS}y": elsewhere(0)[f"{dead_runs.PROCESS}x"]}
     assert not dead_runs.is_dead(elsewhere(10_000) | living)
 

@@ -1,5 +1,7 @@
 """Captions: how to read each figure, in a sentence or two."""
 
+from collections.abc import Iterable
+
 CAPTIONS = {
     "scores": (
         "Each score with its 95 % interval over wells, beside the baselines that it must beat."
@@ -80,6 +82,18 @@ def caption(name: str) -> str:
     'The wells on the pla'
     """
     return CAPTIONS.get(name) or FAMILIES.get(name.partition("-")[0], "")
+
+
+def first_look(names: Iterable[str]) -> str:
+    """Name the two figures of a run that say most, for its description; "" without any.
+
+    Examples
+    --------
+    >>> first_look(["umap", "scores", "confusion"])
+    'Look first at the figures scores.png and confusion.png.'
+    """
+    first = [f"{name}.png" for name in in_order(list(names))[:2]]
+    return f"Look first at the figures {' and '.join(first)}." if first else ""
 
 
 def in_order(names: list[str]) -> list[str]:

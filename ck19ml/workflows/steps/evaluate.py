@@ -12,6 +12,7 @@ from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.reporting.gather import report
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.figures import (
@@ -59,7 +60,7 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mappin
         left_out = int(dataset.wells["sha256"].isin(scorer.card.seen).sum())
         if left_out:
             description += f"\n\nleft out {left_out} wells that the model was trained or tuned on"
-        run.describe(description)
+        run.describe(f"{description}\n\n{first_look(drawn)}")
     # Written once the run has ended, so that the page says how.
     run.note("report.html", report(run.id))
     lines = [line for line in description.splitlines() if line]

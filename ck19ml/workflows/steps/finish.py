@@ -24,6 +24,7 @@ from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
+from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.figures import Figures, publish
 from ck19ml.workflows.steps.gate import Losses, dataset_losses, decide, on_dataset
@@ -117,7 +118,7 @@ def finish(
     decision = decide(version, kind, losses, measure, units=split.units, always=always)
     run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
     description += f"\n\n{version.name} version {version.number}: {decision.reason}."
-    run.describe(description)
+    run.describe(f"{description}\n\n{first_look(figures)}")
     return Trained(scorer, version, run, evaluations, decision.promoted, description, figures)
 
 
