@@ -181,7 +181,7 @@ def run_plain(config: Any, split: Any, encoder_run: Any) -> dict[str, float]:
         head = architectures.build_classifier_head(
             architectures.feature_shape(encoder),
             classes=len(split.classes),
-            **settings.head.model_dump(),
+            **settings.head.model_dump(exclude={"kind"}),
         )
         body = architectures.copy(encoder)
         body.trainable = settings.fine_tune
