@@ -10,6 +10,7 @@ active tests that are found.
 """
 
 import argparse
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -47,6 +48,7 @@ def main() -> None:
     names = ["layout", "position"]
     names += ["inert: false", "pooled SD alone", "active: false", "pooled", "power", "pooled"]
     print("| " + " | ".join(names) + " |\n" + "| --- " * len(names) + "|")
+    rows = []
     for layout in ("ck19", "ck21", "scattered"):
         for name, effect in EFFECTS.items():
             cells = []
@@ -62,6 +64,11 @@ def main() -> None:
             print(
                 f"| {layout} | {name} | " + " | ".join(f"{x:.3f}" for x in cells) + " |", flush=True
             )
+            true, peer = 1 - cells[2], 1 - cells[3]
+            subject = f"share of hits that are true, {layout}, {name}"
+            row = {"unit": "share", "limit": 1.0, "higher": True}
+            rows.append(row | {"subject": subject, "ours": true, "peer": peer})
+    print(json.dumps({"rows": rows}))
 
 
 def _plate(

@@ -39,6 +39,7 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     "interval_coverage": (["--short"], []),
     "instrument_masks": (["--wells", "3"], []),
     "gate_errors": (["--short"], []),
+    "screening_calibration": (["--plates", "2"], ["--plates", "60"]),
     "single_cells": ([], []),
 }
 """Arguments of the short form and of the long one, which a processor must get through too."""
