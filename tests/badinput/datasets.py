@@ -140,6 +140,17 @@ MADE_FOR_OTHERS = {
     "is faulty as a whole, for a screen": Case(
         f"screen models/classifier {DATASET}", (DATASET, "faulty"), spoil=set_to(faulty=True)
     ),
+    "holds no cells": Case(
+        f"cells {DATASET} --out new.csv", (DATASET, "cells", "prepare the plate again"),
+        spoil=both(gone("cells.parquet"), without_hashes),
+    ),
+    "has cells that are text": Case(
+        f"cells {DATASET} --out new.csv", (DATASET,),
+        spoil=both(write(f"{DATASET}/cells.parquet", "plate,well\n"), without_hashes),
+    ),
+    "is to be drawn as a movie": Case(
+        f"cells {DATASET} --out new.csv --figure new.gif", ("new.gif", ".png"), 2
+    ),
     "is of one well": Case(
         f"autoencoder -c c.yaml -s dataset={DATASET}", (DATASET,), 2,
         both(table(one_well), table(one_well, "fields")),

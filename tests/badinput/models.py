@@ -129,6 +129,12 @@ ASKED = {
     "screen: a target that the model does not know": Case(
         "screen models/classifier wells.zarr --target LPS", ("LPS", "OVA, ConA"), 2
     ),
+    "screen: a reference that the model does not know": Case(
+        "screen models/classifier wells.zarr --reference LPS", ("'LPS'", "OVA"), 2
+    ),
+    "screen: an SSMD below 0": Case(
+        "screen models/classifier wells.zarr --ssmd=-1", ("SSMD", "-1"), 2
+    ),
     "screen: a target for a regressor": Case(
         "screen models/regressor wells.zarr --target ConA", ("target",), 2
     ),

@@ -33,7 +33,7 @@ def second_plate(change: Callable[[Path], object]) -> Spoil:
 NAMES = {
     "the plate folder is missing": Case("prepare nosuch new.zarr", ("nosuch", "check the path")),
     "the plate folder is empty": Case("prepare empty new.zarr", ("empty: found no images",)),
-    "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml", "no plate folder")),
+    "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml is not a plate folder",)),
     "the plate is a dataset": Case("prepare d.zarr new.zarr", ("d.zarr: found no images",)),
     "the plate is the folder above": Case(
         "prepare . new.zarr", ("192 x 192",)

@@ -83,7 +83,9 @@ class TestPrepare:
         fill(small_disk)
         ended = ck19ml("prepare", tiny_plate, small_disk / "d.zarr")
         assert ended.code == 1
-        in_one_line(ended, FULL, str(small_disk / "d.zarr"), "run the same command again")
+        in_one_line(
+            ended, FULL, str(small_disk / "d.zarr"), "free some space and rerun the command"
+        )
 
 
 FOLDERS = {

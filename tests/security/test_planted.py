@@ -192,7 +192,7 @@ def test_labels_that_are_paths_formulas_and_pages(
     labelled.loc[1, ["stimulation", "compound"]] = ["=cmd|' /C calc'!A0", "<script>x</script>"]
     folder = tmp_path / "plate"
     for well in ("A01", "A02"):
-        write_well(folder, "A", int(well[1:]), plate="..%2f=1")
+        write_well(folder, "A", int(well[1:]), plate="=1..%2f")
     labelled.to_csv(folder / "layout.csv", index=False)
     ended = ck19ml("prepare", folder, tmp_path / "d.zarr", "--patch-size", 16)
     assert (ended.code, ended.err) == (0, ended.err)

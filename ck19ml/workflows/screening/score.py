@@ -81,7 +81,9 @@ def score_meaning(card: Card, target: str, reference: str = "") -> ScoreMeaning:
 def _reference(names: Sequence[str], given: str) -> str:
     if given:
         if given not in names:
-            raise ConfigError(f"the reference '{given}' is not one of {', '.join(names)}")
+            raise ConfigError(
+                f"the model does not know the reference '{given}'; choose one of {', '.join(names)}"
+            )
         return given
     for word in REFERENCES:
         found = [name for name in names if name.casefold().strip() == word]

@@ -53,7 +53,7 @@ def test_an_unclear_reference_is_asked_for(scorer: Scorer) -> None:
         with pytest.raises(ConfigError, match="is the reference without a stimulus; name it by"):
             score_meaning(renamed, "")
         assert score_meaning(renamed, "", "strong").reference == "strong"
-    with pytest.raises(ConfigError, match="reference 'no' is not one of"):
+    with pytest.raises(ConfigError, match="does not know the reference 'no'; choose one of"):
         score_meaning(scorer.card, "", "no")
 
 
