@@ -24,7 +24,7 @@ from scipy.stats import ks_2samp
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
 
-from ck19ml.core import masks, overlap, patches
+from ck19ml.core import overlap, patch_masks, patches
 from ck19ml.core.instrument_masks import CellKinds, label_field
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.parameters import Parameters
@@ -135,7 +135,7 @@ def measure_patches(view: SimulatedField) -> pd.DataFrame:
     """Overlap of each patch by the project's own masks; 0 where a patch is faulty."""
     cut = patches.cut(np.stack([view.dc, view.tcell], axis=-1))
     faulty = patches.is_faulty(cut)
-    masked = masks.otsu(patches.raise_background(cut), patches.BACKGROUND)
+    masked = patch_masks.otsu(patches.raise_background(cut), patches.BACKGROUND)
     iou = np.where(faulty, 0.0, overlap.score(masked).overlap)
     return pd.DataFrame({"patch": np.arange(len(iou)), "overlap": iou, "faulty": faulty})
 

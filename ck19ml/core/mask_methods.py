@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core import masks
+from ck19ml.core import patch_masks
 from ck19ml.core.cells import separate
 from ck19ml.core.instrument_masks import CellKinds, label_field
 from ck19ml.core.patches import PATCH_SIZE, cut, grid_shape, raise_background
@@ -38,8 +38,8 @@ def kmeans(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.
     """Mask the brighter cluster of each patch and channel, as the study did.
 
     OpenCV's k-means of the grey values, scaled to [0, 1] by their own minimum and maximum, with the
-    study's parameters. `core.masks.otsu` finds the best split of the same kind; this one, stopped
-    early, comes near it.
+    study's parameters. `core.patch_masks.otsu` finds the best split of the same kind; this one,
+    stopped early, comes near it.
 
     Parameters
     ----------
@@ -82,18 +82,22 @@ def per_field(patch_method: Method) -> Method:
 
 
 def without_noise(any_method: Method) -> Method:
-    """Let a method give an empty mask where it finds no cell but noise, see `masks.is_noise`."""
+    """Empty a method's mask where it finds no cell but noise, see `patch_masks.is_noise`."""
 
     def cells(patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
         found = any_method(patches, background)
-        for index, channel in np.argwhere(masks.is_noise(found)):
+        for index, channel in np.argwhere(patch_masks.is_noise(found)):
             found[index, :, :, channel] = False
         return found
 
     return cells
 
 
-PLAIN: dict[str, Method] = {"otsu": masks.otsu, "kmeans": kmeans, "threshold": masks.threshold}
+PLAIN: dict[str, Method] = {
+    "otsu": patch_masks.otsu,
+    "kmeans": kmeans,
+    "threshold": patch_masks.threshold,
+}
 
 PATCH_METHODS: dict[str, Method] = {name: without_noise(each) for name, each in PLAIN.items()}
 """Methods that look at each patch and channel alone."""

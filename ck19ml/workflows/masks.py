@@ -25,7 +25,7 @@ from ck19ml.core.mask_methods import (
 )
 from ck19ml.core.patches import crowded, cut, raise_background
 from ck19ml.core.scores.intervals import Score
-from ck19ml.core.scores.masks import score_masks
+from ck19ml.core.scores.mask_quality import score_masks
 from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.errors import ConfigError

@@ -15,7 +15,7 @@ from ck19ml.config import UnetConfig
 from ck19ml.core import mask_methods
 from ck19ml.core.patches import PATCH_SIZE, raise_background, rescale
 from ck19ml.core.scores.intervals import Score
-from ck19ml.core.scores.masks import score_masks
+from ck19ml.core.scores.mask_quality import score_masks
 from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.simulation.mask_examples import MaskWell, crops, simulate_well
 from ck19ml.core.splits import GATE, GATE_UNITS

@@ -23,7 +23,7 @@ from ck19ml.core.mask_methods import (
     segment,
     shortcoming,
 )
-from ck19ml.core.masks import otsu
+from ck19ml.core.patch_masks import otsu
 from ck19ml.core.patches import raise_background
 from ck19ml.errors import ConfigError
 from ck19ml.networks.mask_model import MaskCard, MaskNetwork, StoredMasks

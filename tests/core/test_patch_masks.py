@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.filters import threshold_otsu
 from sklearn.cluster import KMeans
 
-from ck19ml.core.masks import is_noise, otsu, otsu_threshold, threshold
+from ck19ml.core.patch_masks import is_noise, otsu, otsu_threshold, threshold
 
 LEVEL = 255
 STUDY_CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from ck19ml.core.scores.masks import score_masks
+from ck19ml.core.scores.mask_quality import score_masks
 
 MASKS = hnp.arrays(bool, (2, 3, 4, 2))
 
