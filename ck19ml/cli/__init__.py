@@ -30,6 +30,7 @@ INTERRUPTED = 130
 """Exit code that Typer makes of a Ctrl-C."""
 
 CLASSIFIER = "models:/ck19-classifier@champion"
+ENCODER = "models:/ck19-autoencoder@champion"
 
 COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
     "Plates": {
@@ -57,7 +58,7 @@ COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
         results.evaluate: f"evaluate {CLASSIFIER} data/plate.zarr --figures figures",
         results.predict: f"predict {CLASSIFIER} data/plate --out scores.csv",
         results.screen: f"screen {CLASSIFIER} data/plate.zarr --out screen",
-        results.features: f"features {CLASSIFIER} data/plate.zarr --out profiles.parquet",
+        results.features: f"features {ENCODER} data/plate.zarr --out profiles.parquet",
         results.cells: "cells data/plate.zarr --out cells.csv --figure contacts.png",
         results.report: "report RUN_ID --out report.html",
         results.ui: "ui --port 5001",

@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import mlflow
 import numpy as np
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import Model, ModelSignature
 from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
@@ -44,14 +45,14 @@ class Version:
         Run that logged it.
     tags : dict of str
     model_id : str, optional
-        MLflow's id of the logged model, where it is known.
+        MLflow's id of the logged model, where it is known: the SQL store does not keep it.
     """
 
     name: str
     number: str
     run: Run
     tags: dict[str, str]
-    model_id: str | None = None
+    model_id: str | None = field(default=None, compare=False)
 
     @property
     def uri(self) -> str:
@@ -136,7 +137,12 @@ def champion(name: str) -> Version | None:
         if not says_absent(error):
             raise
         return None
-    return Version(name, str(found.version), Run(found.run_id), dict(found.tags))
+    return _stored(name, found)
+
+
+def _stored(name: str, found: ModelVersion) -> Version:
+    tags = dict(found.tags)
+    return Version(name, str(found.version), Run(found.run_id), tags, found.model_id)
 
 
 def promote(version: Version) -> None:
@@ -222,7 +228,7 @@ BETTER, ALWAYS, PROMOTED, KEPT = "if better", "always", "promoted", "not promote
 def mark(version: Version, word: str) -> Version:
     """Tag a version with its position at the gate."""
     client().set_model_version_tag(version.name, version.number, GATE, word)
-    return Version(version.name, version.number, version.run, version.tags | {GATE: word})
+    return replace(version, tags=version.tags | {GATE: word})
 
 
 def describe(version: Version, sentence: str) -> None:
@@ -236,7 +242,7 @@ def at_gate(name: str, marks: Iterable[str] = (BETTER, ALWAYS, PROMOTED)) -> lis
     """Return the versions of a model with one of these marks, the oldest first."""
     wanted = set(marks)
     found = [
-        Version(name, str(each.version), Run(each.run_id), dict(each.tags))
+        _stored(name, each)
         for each in client().search_model_versions(f"name = '{name}'")
         if each.tags.get(GATE) in wanted
     ]
