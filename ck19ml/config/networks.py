@@ -54,7 +54,7 @@ class Supervised(OnEncoder):
 
     @property
     def may_be_untrained(self) -> bool:
-        """Whether an encoder with random weights makes sense."""
+        """True if an encoder with random weights makes sense."""
         return self.fine_tune
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class ClassifierConfig(ClassifierSettings, Supervised):
 
     @property
     def may_be_untrained(self) -> bool:
-        """Whether an encoder with random weights makes sense: its pooled features say a lot."""
+        """True if an encoder with random weights makes sense: its pooled features say a lot."""
         return self.fine_tune or self.closed_form is not None
 
     @model_validator(mode="after")

@@ -165,12 +165,12 @@ class Card(BaseCard):
 
     @property
     def closed_form(self) -> bool:
-        """Whether the head is computed on wells, and not trained on patches."""
+        """True if the head is computed on wells, and not trained on patches."""
         return self.head != "softmax"
 
     @property
     def recipe(self) -> str:
-        """What a classifier is made of, in words."""
+        """The parts of a classifier, in words."""
         seen = {
             "encoder": "pooled features of an encoder" if self.closed_form else "an encoder",
             "measurements": "general measurements",

@@ -198,7 +198,7 @@ class ClassifierSettings(OnEncoder):
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the network has an encoder."""
+        """True if the network has an encoder."""
         return self.source != "measurements"
 
     @property

@@ -29,7 +29,7 @@ _PAGE, _LEFT, _BESIDE, _ABOVE, _LEGEND = 11.0, 0.3, 0.95, 0.62, 0.5
 
 @dataclass(frozen=True)
 class Measure:
-    """What one panel of `plate_heatmaps` shows.
+    """The values and the label of one panel of `plate_heatmaps`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a trial's parameters stand for: a head, what it sees, and its training."""
+"""The meaning of a trial's parameters: a head, its input, and its training."""
 
 from ck19ml.config import TuneConfig
 from ck19ml.networks.settings import (

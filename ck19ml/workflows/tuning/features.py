@@ -50,7 +50,7 @@ class Material:
 
     @property
     def masked(self) -> bool:
-        """Whether the networks see images that are 0 outside the masks."""
+        """True if the networks see images that are 0 outside the masks."""
         return self.config.autoencoder.masked
 
     def rows(self, roles: tuple[str, ...]) -> NDArray[np.intp]:

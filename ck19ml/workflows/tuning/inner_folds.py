@@ -29,7 +29,7 @@ ROLES = ("train", "validation")
 
 @dataclass(frozen=True)
 class Scored:
-    """What a trial's inner folds say of it.
+    """The scores of a trial in its inner folds.
 
     Attributes
     ----------
