@@ -36,6 +36,17 @@ def loaded_by(names: list[str]) -> list[str]:
     return list(ast.literal_eval(found.stdout.splitlines()[-1]))
 
 
+def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
+    question = re.compile(r'^\s*"""(What|Tell|How|Which|Whether)\b', re.MULTILINE)
+    found = [path for path in PACKAGE.rglob("*.py") if question.search(path.read_text("utf-8"))]
+    assert found == []
+
+
+def test_no_name_stands_for_five_files() -> None:
+    names = [path.name for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert {name for name in names if names.count(name) >= 5} == set()
+
+
 @pytest.mark.parametrize("layer", ["core", "plates", "plots"])
 def test_a_lower_layer_loads_neither_networks_nor_tracking_nor_tuning(layer: str) -> None:
     names = modules(PACKAGE / layer)
