@@ -23,10 +23,10 @@ from ck19ml.core.instrument_masks import CellKinds, TCells
 from ck19ml.core.mask_methods import INSTRUMENT, METHODS, MaskSettings, segment
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.mask_examples import clear_views
-from ck19ml.core.simulation.parameters import FULL_SIZE
+from ck19ml.core.simulation.rendering import FULL_SIZE
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import choose_wells
-from ck19ml.plates.simulated_wells import inhibitions, normalise, true_effects, well_generator
+from ck19ml.plates.simulated_wells import influences, normalise, true_effects, well_generator
 
 ANNOTATED = Path(__file__).parents[2] / "shared" / "reference" / "annotated"
 NUCLEUS_PX = 24.0
@@ -36,7 +36,9 @@ NUCLEUS_PX = 24.0
 def wells(number: int, seed: int) -> list[tuple[str, SimulatedField]]:
     """Simulate wells of CK19's layout without droplets."""
     layout = normalise(choose_wells(builtin_layout("ck19"), number))
-    shares = inhibitions(layout, true_effects(layout, seed))
+    acting = influences(
+        layout, true_effects(layout, seed), clear_views(), plate="no odd wells", seed=seed
+    )
     return [
         (
             row.stimulation,
@@ -45,10 +47,10 @@ def wells(number: int, seed: int) -> list[tuple[str, SimulatedField]]:
                 clear_views(),
                 FULL_SIZE,
                 well_generator(row.well, seed),
-                inhibition=share,
+                influence,
             ),
         )
-        for row, share in zip(layout.itertuples(), shares, strict=True)
+        for row, influence in zip(layout.itertuples(), acting, strict=True)
     ]
 
 

@@ -36,7 +36,8 @@ def embed(features: NDArray[np.floating], seed: int, how: Mapping = "pca") -> ND
         from sklearn.decomposition import PCA
 
         principal = PCA(2, svd_solver="randomized", random_state=seed)
-        return np.asarray(principal.fit_transform(features), dtype=np.float32)
+        with np.errstate(invalid="ignore"):  # the share that a direction explains of no variance
+            return np.asarray(principal.fit_transform(features), dtype=np.float32)
     from sklearn.neighbors import NearestNeighbors
     from umap import UMAP  # takes seconds to import, and few runs need it
 

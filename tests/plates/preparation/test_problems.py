@@ -100,7 +100,8 @@ def test_with_skip_bad_all_others_are_prepared_and_the_rest_is_listed(
     dataset = prepare_plates([source], tmp_path / "d.zarr", SMALL, skip_bad=True)
     skipped = pd.read_csv(dataset.path / "skipped.csv", keep_default_na=False)
     assert dict(zip(skipped["well"], skipped["kind"], strict=True)) == kinds
-    assert set(skipped["kind"]) == set(KINDS) - {"wrong axes", "wrong pixel size"}
+    others = {"wrong axes", "wrong pixel size", "missing labels", "wrong labels"}
+    assert set(skipped["kind"]) == set(KINDS) - others
     assert list(skipped.columns) == ["plate", "well", "field", "file", "kind", "message"]
     assert dataset.wells["well"].tolist() == GOOD
     assert dataset.info["skipped"] == len(kinds)
