@@ -163,7 +163,8 @@ def variance_beyond_replicates(
 
     Parameters
     ----------
-    values, group, groups
+    values : ndarray, (n,), any unit
+    group, groups
         As in `compare_with_controls`.
 
     Returns
@@ -191,6 +192,12 @@ def control_spread(
     values: Floats, group: NDArray[np.integer], groups: int
 ) -> tuple[float, float, int, int]:
     """Return the sums of squares of control wells and of replicates around their own means.
+
+    Parameters
+    ----------
+    values : ndarray, (n,), any unit
+    group, groups
+        As in `compare_with_controls`.
 
     Returns
     -------
