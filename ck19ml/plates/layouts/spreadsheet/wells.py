@@ -161,7 +161,7 @@ def _refuse_unclear_controls(
     if unclear:
         word = texts[unclear[0]]
         raise UndecidedError(
-            f"cannot tell what {word!r} means in {listed(_addresses(sheet, unclear))}: write "
+            f"cannot tell what {word!r} means in {listed(_addresses(sheet, unclear))}; write "
             f"'{word} = no treatment' or '{word} = vehicle' into a cell under the grid"
         )
 
@@ -187,7 +187,7 @@ def _refuse_letter_marks(
         mark = texts[marks[0]]
         raise UndecidedError(
             f"cannot tell whether {mark!r} means empty or is a compound such as "
-            f"{min(letters)!r}, in {listed(_addresses(sheet, marks))}: write '{mark} = empty well' "
+            f"{min(letters)!r}, in {listed(_addresses(sheet, marks))}; write '{mark} = empty well' "
             f"or '{mark} = compound' into a cell under the grid"
         )
 
