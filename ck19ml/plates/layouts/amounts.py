@@ -70,7 +70,7 @@ def parse_number(text: str, *, dot_is_decimal: bool = False) -> float:
         plain = text.replace(",", "").replace(".", "")
         one = re.sub(r"[.,]", ".", text, count=1).rstrip("0").rstrip(".")
         raise ValueError(
-            f"cannot tell whether the {grouped} of {text!r} groups thousands: write {plain} or "
+            f"cannot tell whether the {grouped} of {text!r} groups thousands; write {plain} or "
             f"{one}"
         )
     number = float(text.replace(",", ".") if text.count(",") == 1 else text)

@@ -298,7 +298,7 @@ def test_a_dot_that_may_group_thousands_is_asked_for(
     tmp_path: Path, text: str, numbers: list[float] | None
 ) -> None:
     if numbers is None:
-        assert "groups thousands: write 1" in error_of(csv_file(tmp_path, text))
+        assert "groups thousands; write 1" in error_of(csv_file(tmp_path, text))
     else:
         assert rows(tmp_path, text)["concentration_um"].tolist() == numbers
 

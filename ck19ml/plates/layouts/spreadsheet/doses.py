@@ -146,7 +146,7 @@ def _refuse_numbers_without_unit(sheet: Sheet, grid: Grid, line: Line) -> None:
         numbers = sheet.address(line.entries[0].place, line.entries[-1].place)
         beside = sheet.address(sheet.free_cell(line.index, max(1, grid.left - 1), grid.right + 1))
         raise UndecidedError(
-            f"cannot tell the unit of the numbers in {numbers}: write 'Compound conc. uM' (or nM, "
+            f"cannot tell the unit of the numbers in {numbers}; write 'Compound conc. uM' (or nM, "
             f"or 'Stimulus ug/mL') into {beside}, or remove them"
         )
 

@@ -90,7 +90,7 @@ def _choose_lines(lines: list[LabelLine], used: Collection[Place]) -> list[Label
     if not spoken and len(several) > 1:
         which = " or ".join(_line_address(line) for line in several)
         raise UndecidedError(
-            f"cannot tell which line names the stimulation, {which}: write 'Stimulation' into a "
+            f"cannot tell which line names the stimulation, {which}; write 'Stimulation' into a "
             "cell of the right one beside the grid"
         )
     if not several:
