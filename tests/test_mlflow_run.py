@@ -125,15 +125,11 @@ def test_the_parent_shows_the_result(project):
     figures = {
         Path(item.path).name for item in client.list_artifacts(parent.info.run_id, "figures")
     }
-    assert {
-        "confusion.png",
-        "learning_curves.png",
-        "overlap_histograms.png",
-        "scores.png",
-        "study_history.png",
-        "pca.png",
-    } <= figures
+    expected = {"confusion.png", "overlap_histograms.png", "scores.png", "study_history.png"}
     champion = client.get_model_version_by_alias("ck19-classifier", "champion")
+    if "softmax" in champion.tags["recipe"]:  # other heads have no epochs
+        expected |= {"learning_curves.png", "pca.png"}
+    assert expected <= figures
     assert champion.run_id in {r.info.run_id for r in of_kind(all_runs(project), "tune")}
     assert parent.data.metrics["trials/done"] == 8
 
@@ -149,7 +145,8 @@ def test_evaluate_repeats_what_the_tuning_logged(project):
     scores = {key: value for key, value in found.items() if key.startswith("test/")}
     assert scores["test/well_accuracy"] == pytest.approx(logged["test/well_accuracy"], abs=1e-6)
     assert scores == {key: pytest.approx(logged[key], abs=1e-6) for key in scores}
-    assert {path.name for path in (project / "pictures").iterdir()} >= {"confusion.png", "pca.png"}
+    expected = {"confusion.png"} | ({"pca.png"} if "encoder" in version.tags["recipe"] else set())
+    assert {path.name for path in (project / "pictures").iterdir()} >= expected
 
 
 def test_predict_writes_a_row_a_well(project):
