@@ -160,10 +160,10 @@ def test_the_command_says_where_it_found_no_scheduler(source: Source, tmp_path: 
         "from ck19ml.cli import _guard\n"
         "from ck19ml.config import PrepareConfig\n"
         "from ck19ml.plates.folder import find_plate\n"
-        "from ck19ml.workflows import data\n"
+        "from ck19ml.workflows.prepare import prepare\n"
         f"config = PrepareConfig(patch_size=16, scheduler={address!r})\n"
         "plate = find_plate(Path('plate'))\n"
-        "raise SystemExit(_guard(lambda: data.prepare(plate, Path('d.zarr'), config), False))\n"
+        "raise SystemExit(_guard(lambda: prepare([plate], Path('d.zarr'), config), False))\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
