@@ -117,8 +117,9 @@ def report(
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
     debug: Debug = False,
-) -> int:
+) -> None:
     """Serve the MLflow UI on the project's own store until it is interrupted."""
     from ck19ml.tracking.ui import serve_ui
 
-    return serve_ui(port)
+    # Not returned: 130 is how it ends, and not an interrupted command that can resume.
+    raise SystemExit(serve_ui(port))
