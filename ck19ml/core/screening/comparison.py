@@ -174,18 +174,28 @@ def variance_beyond_replicates(
     """
     known = np.isfinite(values)
     values, group = values[known], group[known]
-    own = group != CONTROL
-    counts = np.bincount(group[own], minlength=groups)
+    counts, means, controls = _means(values, group, groups)
     used = counts > 0
-    controls = values[~own]
-    means = _divided(np.bincount(group[own], values[own], minlength=groups), counts)
-    sd, degrees = _spread(values, group, means)
+    sd, degrees = _spread(values, group, groups)
     if min(controls.size, used.sum()) < FEWEST_CONTROLS or not np.isfinite(degrees):
         return None
     square = ((means[used] - controls.mean()) ** 2).mean()
     within = sd**2 * ((1 / counts[used]).mean() + 1 / controls.size)
     apart = means[used].var(ddof=1) - sd**2 * (1 / counts[used]).mean()
     return Beyond(max(0.0, square - within, 2 * apart), float(used.sum() - 1))
+
+
+def _means(
+    values: Floats, group: NDArray[np.integer], groups: int
+) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Return the size and mean of each group, NaN without a well, and the controls' values."""
+    own = group != CONTROL
+    counts = np.bincount(group[own], minlength=groups)
+    return (
+        counts,
+        _divided(np.bincount(group[own], values[own], minlength=groups), counts),
+        values[~own],
+    )
 
 
 def control_spread(
@@ -206,10 +216,8 @@ def control_spread(
     """
     known = np.isfinite(values)
     values, group = values[known], group[known]
+    counts, means, controls = _means(values, group, groups)
     own = group != CONTROL
-    counts = np.bincount(group[own], minlength=groups)
-    means = _divided(np.bincount(group[own], values[own], minlength=groups), counts)
-    controls = values[~own]
     return (
         float(controls.var() * controls.size) if controls.size else 0.0,
         float(((values[own] - means[group[own]]) ** 2).sum()),
@@ -249,16 +257,13 @@ def compare_with_controls(
     known = np.isfinite(values)
     values, group = values[known], group[known]
     own = group != CONTROL
-    controls = values[~own]
-    counts = np.bincount(group[own], minlength=groups)
-    sums = np.bincount(group[own], values[own], minlength=groups)
-    means = _divided(sums, counts)
+    counts, means, controls = _means(values, group, groups)
     enough = controls.size >= FEWEST_CONTROLS
     reference = controls if enough else values[own]
     centre = controls.mean() if enough else np.median(reference) if own.any() else np.nan
     # The variance of a normal sample's median is pi/2 times that of its mean.
     uncertainty = _divided(1.0 if enough else np.pi / 2, reference.size)
-    sd, degrees = _spread(values, group, means)
+    sd, degrees = _spread(values, group, groups)
     effect = means - centre
     more = beyond or Beyond()
     spread = sd**2 * (_divided(1.0, counts) + uncertainty)
@@ -281,15 +286,11 @@ def compare_with_controls(
     )
 
 
-def _spread(values: Floats, group: NDArray[np.integer], means: Floats) -> tuple[float, float]:
+def _spread(values: Floats, group: NDArray[np.integer], groups: int) -> tuple[float, float]:
     """SD of wells that were treated alike, and its degrees of freedom."""
-    expected = np.where(group == CONTROL, 0.0, means[np.maximum(group, 0)]) if means.size else 0.0
-    controls = group == CONTROL
-    if controls.any():
-        expected = np.where(controls, values[controls].mean(), expected)
-    degrees = values.size - np.unique(group).size
-    if degrees >= FEWEST_DEGREES:
-        return float(np.sqrt(((values - expected) ** 2).sum() / degrees)), float(degrees)
+    of_controls, of_replicates, *degrees = control_spread(values, group, groups)
+    if sum(degrees) >= FEWEST_DEGREES:
+        return float(np.sqrt((of_controls + of_replicates) / sum(degrees))), float(sum(degrees))
     if not values.size:
         return float("nan"), float("nan")
     return float(stats.median_abs_deviation(values, scale="normal")), float("inf")
