@@ -15,8 +15,7 @@ from ck19ml.plots import style
 MOST_ROWS = 25
 """Rows of a hit list on half a page."""
 
-KINDS = ("vehicle", "untreated", "compound")
-_SHAPES = {"vehicle": "o", "untreated": "s", "compound": "."}
+_SHAPES = {"vehicle": "o", "untreated": "s", "no compound": "D", "compound": "."}
 _MEASURES = {"score": ("o", style.BLUE), "overlap": ("D", style.VERMILLION)}
 
 
@@ -32,8 +31,8 @@ def control_strips(
     Parameters
     ----------
     wells : DataFrame
-        One row a well: stimulation, kind (``vehicle``, ``untreated``, ``compound``) and the
-        measures (float; NaN is left out).
+        One row a well: stimulation, kind (``vehicle``, ``untreated``, ``no compound``,
+        ``compound``) and the measures (float; NaN is left out).
     measures : dict
         Column to axis label, with the unit.
     quality : dict, optional
@@ -45,20 +44,21 @@ def control_strips(
         return style.empty_figure("no wells")
     names = style.stimulation_order(style.as_names(wells["stimulation"]))
     colours = style.stimulation_colours(names)
+    present = [kind for kind in _SHAPES if (wells["kind"] == kind).any()]
     figure = style.new_figure(1.2 + 3.3 * len(measures), 4.4)
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     for axes, (measure, label) in zip(panels, measures.items(), strict=True):
         for place, name in enumerate(names):
-            for turn, kind in enumerate(KINDS):
+            for turn, kind in enumerate(present):
                 chosen = (wells["stimulation"] == name) & (wells["kind"] == kind)
                 values = wells.loc[chosen, measure].to_numpy(float)
-                _strip(axes, place + (turn - 1) * 0.27, values, kind, colours[name])
+                where = place + (turn - (len(present) - 1) / 2) * 0.27
+                _strip(axes, where, values, kind, colours[name])
         axes.set_xticks(range(len(names)), names)
         axes.set_ylabel(label)
         axes.set_title((quality or {}).get(measure, ""), fontsize=style.SMALL + 1)
         if measure in percent:
             style.percent_axis(axes.yaxis)
-    present = [kind for kind in KINDS if (wells["kind"] == kind).any()]
     handles = [style.marker(_SHAPES[kind], kind, style.GREY) for kind in present]
     handles.append(style.line("-", "median", style.BLACK))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

@@ -84,3 +84,14 @@ def test_nothing_to_show_is_said() -> None:
     ):
         assert figure.axes[0].texts[0].get_text().startswith("no ")
         style.to_bytes(figure)
+
+
+def test_wells_without_a_compound_are_drawn() -> None:
+    wells = pd.DataFrame(
+        {"stimulation": "OVA", "kind": ["no compound", "vehicle"] * 4, "score": np.arange(8.0)}
+    )
+    figure = screening.control_strips(wells, {"score": "score"})
+    assert sum(len(drawn.get_offsets()) for drawn in figure.axes[0].collections) == 8
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "vehicle", "no compound", "median",
+    ]  # fmt: skip

@@ -9,7 +9,14 @@ from ck19ml.core.screening.position import at_edge
 from ck19ml.core.wells import plate_format
 from ck19ml.files.names import safe_name
 from ck19ml.workflows.screening.analysis import Screen
-from ck19ml.workflows.screening.tables import measures_in, places, tested_wells, with_residuals
+from ck19ml.workflows.screening.tables import (
+    UNTREATED,
+    VEHICLE,
+    measures_in,
+    places,
+    tested_wells,
+    with_residuals,
+)
 from ck19ml.workflows.screening.truth import NAMES, rows_to_judge, strength
 
 OVERLAP_LABELS = {"overlap": "overlap (IoU, %)", "tcell_overlap": "T-cell area on DCs (%)"}
@@ -74,7 +81,7 @@ def _on_plate(wells: pd.DataFrame, labels: dict[str, str], percent: list[str]) -
         names,
         [*measures, plots.Measure(wells["faulty_share"], "faulty patches (%)", percent=True)],
         plate_format=plate_format(names),
-        control=[kind if kind != "compound" else "" for kind in wells["kind"]],
+        control=[kind if kind in (VEHICLE, UNTREATED) else "" for kind in wells["kind"]],
     )
 
 
