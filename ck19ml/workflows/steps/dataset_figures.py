@@ -103,7 +103,7 @@ def quality_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
             Measure(
                 wells[name],
                 QUALITY_LABELS[name],
-                name.startswith(("saturated", "faulty", "covered")),
+                name.startswith(SHARES),
             )
             for name in MEASURES
         ]
