@@ -145,6 +145,9 @@ def hits_without_vehicle_rows(
     names = sorted(set(row[vehicle]))
     if not 1 < len(names) <= MOST_ROWS:
         return {}
+    # Only the score's hits count, and each measure is tested for itself.
+    others = {*measures_in(wells), *COUNTS} - {MEASURES[0]}
+    wells = wells.drop(columns=others & set(wells))
     found = {}
     for name in names:
         table = hit_table(wells[~(vehicle & (row == name))], fdr, reference, least_ssmd)

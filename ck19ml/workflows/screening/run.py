@@ -44,7 +44,7 @@ def screen_model(
         with bar(f"scoring {dataset.name}") as progress:
             scores = patch_scores(scorer, dataset, meaning, progress)
         every = dataset.with_counts(np.arange(len(dataset.table)))
-        wells = well_table(every, scores, logistic_scores(scorer.card, dataset, meaning))
+        wells = well_table(every, scores, logistic_scores(scorer.card, every, meaning))
         wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
         screen = analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
         metrics = screen_metrics(screen)

@@ -96,7 +96,7 @@ def _reference(names: Sequence[str], given: str) -> str:
     )
 
 
-def logistic_scores(card: Card, dataset: Dataset, meaning: ScoreMeaning) -> "pd.Series[float]":
+def logistic_scores(card: Card, patches: pd.DataFrame, meaning: ScoreMeaning) -> "pd.Series[float]":
     """Return the log-odds of each well by the logistic baseline, indexed by plate and well.
 
     The difference of the logits of target and reference, in nats; empty where the model has no
@@ -110,7 +110,7 @@ def logistic_scores(card: Card, dataset: Dataset, meaning: ScoreMeaning) -> "pd.
         or not {meaning.target, meaning.reference} <= {*known}
     ):
         return pd.Series(dtype=np.float64)
-    table = dataset.with_counts(dataset.usable())
+    table = patches[~patches["faulty"].to_numpy(bool)]
     logits = rule.logits(well_measures(table))
     index = table.groupby(["plate", "well"], sort=True).size().index
     first, second = known.index(meaning.target), known.index(meaning.reference)
