@@ -90,7 +90,7 @@ def ended(trials: list[mlflow.entities.Run]) -> int:
 
 
 def test_a_budget_is_the_studys_total(project):
-    run(project, 5)
+    whole = run(project, 5)
     first = all_runs(project)
     trials = of_kind(first, "trial")
     parents = {trial.data.tags["mlflow.parentRunId"] for trial in trials}
@@ -103,7 +103,7 @@ def test_a_budget_is_the_studys_total(project):
     seconds = run(project, 5)
     second = all_runs(project)
     [again] = [r for r in of_kind(second, "tune") if r.info.run_id != parent.info.run_id]
-    assert seconds < 60
+    assert seconds < whole / 2, "it did again what was done"
     assert len(second) == len(first) + 1
     assert again.data.tags["ck19ml.study_run"] == parent.info.run_id
     assert again.data.metrics["test/well_accuracy"] == parent.data.metrics["test/well_accuracy"]

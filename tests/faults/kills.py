@@ -22,9 +22,10 @@ from typing import Any
 import mlflow
 import optuna
 import psutil
-from optuna.storages import JournalStorage
+from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from sqlalchemy.pool import NullPool
 
 from ck19ml.tracking import server
 from tests.faults import cheap_tune
@@ -119,8 +120,8 @@ class Case:
 
     @cached_property
     def _optuna(self) -> Any:
-        if self.kind == "PostgreSQL":
-            return self.storage
+        if self.kind == "PostgreSQL":  # one, asked ten times a second, and no connection left open
+            return RDBStorage(self.storage, engine_kwargs={"poolclass": NullPool})
         self.folder.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(self.storage))
 
