@@ -19,7 +19,7 @@ from ck19ml.networks.settings import ClassifierSettings
 from ck19ml.networks.training import Fit, predict, predict_features
 from ck19ml.workflows.steps.closed_form import fit_of
 from ck19ml.workflows.tuning.features import Material
-from ck19ml.workflows.tuning.selection import LOSSES
+from ck19ml.workflows.tuning.selection import LOSSES, gain_of
 
 Floats = NDArray[np.float64]
 
@@ -60,16 +60,21 @@ def score_closed_form(
     return _scored(material, rows, np.exp(of_patches), np.exp(of_wells), {})
 
 
-def score_trained(material: Material, settings: ClassifierSettings, report: Report) -> Scored:
+def score_trained(
+    material: Material, settings: ClassifierSettings, report: Report, reference: Scored
+) -> Scored:
     """Score a head that is trained step by step.
 
     A fold is answered by a network of the others; the epoch to stop at is chosen on one of these,
-    which is not trained on. A fine-tuned network takes long: it answers the first fold only.
+    which is not trained on. A fine-tuned network takes long: it answers the first fold only. Other
+    heads answer no more folds once they are hopeless on the wells answered so far.
 
     Parameters
     ----------
     report : callable
         Told the epochs of the first fold.
+    reference : Scored
+        The default's losses.
     """
     split, seed = material.split, material.config.seed
     rows = material.rows(ROLES)
@@ -90,9 +95,20 @@ def score_trained(material: Material, settings: ClassifierSettings, report: Repo
         )  # fmt: skip
         fits.append(fit)
         answers[held_out] = answers_of(network, parts[2], settings)
-    done = ~np.isnan(answers[:, 0])
-    notes = epochs_of(fits)
-    return _scored(material, rows[done], answers[done], None, notes)
+        done = ~np.isnan(answers[:, 0])
+        scored = _scored(material, rows[done], answers[done], None, epochs_of(fits))
+        if is_hopeless(scored, reference):
+            break
+    return scored
+
+
+def is_hopeless(scored: Scored, reference: Scored) -> bool:
+    """Return whether a trial is worse than the reference by more than a standard error.
+
+    Over the wells that both have answered.
+    """
+    gain, error = gain_of(reference.losses, scored.losses)
+    return gain < -error
 
 
 def epochs_of(fits: list[Fit]) -> dict[str, float]:

@@ -85,7 +85,7 @@ class Trials:
         try:
             if settings.closed_form:
                 return score_closed_form(self.material, settings, untrained)
-            return score_trained(self.material, settings, watch)
+            return score_trained(self.material, settings, watch, self.reference)
         except Ck19Error:
             raise
         except (ValueError, ArithmeticError) as error:

@@ -30,6 +30,7 @@ def train(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     config = TuneConfig()
     material: Any = SimpleNamespace()
     made = Trials(config, material, parent=None)  # type: ignore[arg-type]
+    vars(made)["reference"] = None
     made._score(settings_of(config, PARAMETERS), untrained=False, watch=lambda *_: None)
 
 
