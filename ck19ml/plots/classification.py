@@ -33,8 +33,8 @@ def confusion(counts: ArrayLike, class_names: Sequence[str], *, title: str = "")
     ValueError
         If the counts are not square or do not fit the names.
     """
-    side = 1.15
-    size = 2.4 + side * len(class_names)
+    side = _cell_side(class_names)
+    size = _matrix_size(class_names)
     figure = style.new_figure(size + 0.8, size)
     axes = figure.subplots()
     _matrix(axes, counts, class_names, title, side)
@@ -42,11 +42,22 @@ def confusion(counts: ArrayLike, class_names: Sequence[str], *, title: str = "")
     return figure
 
 
+def _cell_side(class_names: Sequence[str]) -> float:
+    """Side in inches of a cell: matrices of many classes would be too wide to read on a page."""
+    return 1.15 if len(class_names) <= 3 else 0.9 if len(class_names) <= 6 else 0.7
+
+
+def _matrix_size(class_names: Sequence[str]) -> float:
+    """Return the side in inches of a matrix with its labels; a title needs 2.4."""
+    labels = style.LETTER * min(20, max(map(len, class_names), default=0))
+    return 1.8 + labels + max(2.4, _cell_side(class_names) * len(class_names))
+
+
 @style.styled
 def confusions(
     patch_counts: ArrayLike, well_counts: ArrayLike, class_names: Sequence[str]
 ) -> Figure:
-    """Draw the confusion of patches and, beside it, of wells.
+    """Draw the confusion of patches and, beside or below it, of wells.
 
     Parameters
     ----------
@@ -59,15 +70,16 @@ def confusions(
     ValueError
         If the counts are not square or do not fit the names.
     """
-    # Two matrices of many classes would else be too wide to read on a page.
-    side = 1.15 if len(class_names) <= 3 else 0.9
-    size = 2.4 + side * len(class_names)
-    figure = style.new_figure(2 * size - 1, size)
-    grid = figure.subplots(1, 2)
+    side, size = _cell_side(class_names), _matrix_size(class_names)
+    below = len(class_names) > 6
+    figure = style.new_figure(size + 0.8, 2 * size) if below else style.new_figure(2 * size, size)
+    figure.set_layout_engine("compressed")  # keeps the matrices square and their texts inside
+    grid = figure.subplots(2, 1) if below else figure.subplots(1, 2)
     _matrix(grid[0], patch_counts, class_names, "patches", side)
     _matrix(grid[1], well_counts, class_names, "wells", side)
-    grid[1].set_ylabel("")
-    grid[1].set_yticklabels([])
+    if not below:
+        grid[1].set_ylabel("")
+        grid[1].set_yticklabels([])
     _share_bar(figure, list(grid))
     return figure
 
@@ -86,14 +98,11 @@ def _matrix(
         background = to_hex(image.to_rgba(shares[row, column]))
         colour = style.text_colour(background if totals[row, 0] else "#FFFFFF")
         axes.text(
-            column, row, _cell(table, shares, row, column), ha="center", va="center", color=colour
-        )
-    # A letter of these labels is about 0.085 inches wide.
-    long = max((len(name) for name in class_names), default=0) * 0.085 > side
-    axes.set_xticks(
-        range(k), class_names, rotation=35 if long else 0, ha="right" if long else "center"
-    )
-    axes.set_yticks(range(k), class_names)
+            column, row, _cell(table, shares, row, column), ha="center", va="center", color=colour,
+            fontsize=style.SMALL if side < 0.9 else None,
+        )  # fmt: skip
+    style.name_classes(axes, class_names, side * k)
+    axes.set_yticks(range(k), [style.wrapped(name, 20) for name in class_names])
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_facecolor("#EEEEEE")
     axes.spines[:].set_visible(False)
@@ -217,7 +226,8 @@ def well_probabilities(table: pd.DataFrame, *, chance: float | None = None) -> F
         return style.empty_figure("no wells")
     names = style.as_names(table["stimulation"].to_numpy())
     order = style.stimulation_order(names)
-    figure = style.new_figure(3.4 + 1.6 * len(order), 4.5)
+    width = min(1.6 * len(order), 9)
+    figure = style.new_figure(3.4 + width, 4.5)
     axes = figure.subplots()
     given = table["probability"].to_numpy(float)
     right = _correct(table)
@@ -227,7 +237,8 @@ def well_probabilities(table: pd.DataFrame, *, chance: float | None = None) -> F
         _well_points(axes, given[rows], wrong[rows], place, colour)
     if chance is not None:
         axes.axhline(chance, color=style.BLACK, linestyle=":", linewidth=1.2)
-    axes.set_xticks(range(len(order)), [_well_label(name, names, given, right) for name in order])
+    notes = [_well_note(name, names, given, right) for name in order]
+    style.name_classes(axes, order, width, notes)
     axes.set(xlim=(-0.5, len(order) - 0.5), ylim=(-0.03, 1.03))
     axes.set_ylabel("probability of the well's\ntrue stimulation (%)")
     style.percent_axis(axes.yaxis)
@@ -240,14 +251,14 @@ def _correct(table: pd.DataFrame) -> NDArray[np.bool_] | None:
     return table["correct"].to_numpy(bool) if "correct" in table.columns else None
 
 
-def _well_label(
+def _well_note(
     name: str, names: NDArray[np.str_], given: NDArray[np.float64], right: NDArray[np.bool_] | None
 ) -> str:
     rows = (names == name) & np.isfinite(given)
     total = np.count_nonzero(rows)
     if right is None:
-        return f"{name}\nn = {total}"
-    return f"{name}\n{np.count_nonzero(right & rows)} of {total} right"
+        return f"n = {total}"
+    return f"{np.count_nonzero(right & rows)} of {total} right"
 
 
 def _well_points(

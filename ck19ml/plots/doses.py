@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ck19ml.core.screening.dose_response import logistic
@@ -33,14 +34,15 @@ def dose_curves(
     percent : bool
         Values are fractions, and the axis shows percent.
     """
-    compounds = sorted(fits["compound"].unique(), key=_natural) if len(fits) else []
+    compounds = sorted(fits["compound"].unique(), key=style.natural) if len(fits) else []
     if not compounds:
         return style.empty_figure("no dose series")
     names = style.stimulation_order(style.as_names(fits["stimulation"]))
     colours = style.stimulation_colours(names)
     columns = min(4, len(compounds))
     rows = -(-len(compounds) // columns)
-    figure = style.new_figure(1.0 + 2.6 * columns, 1.1 + 2.7 * rows)
+    fitted = fits.groupby("compound").size().max()
+    figure = style.new_figure(1.0 + 2.6 * columns, 1.1 + (2.3 + 0.28 * fitted) * rows)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     treated = wells[wells["kind"] == "compound"]
     for axes, compound in zip(panels, compounds, strict=False):
@@ -57,7 +59,7 @@ def dose_curves(
             if vehicle.notna().any():
                 axes.axhline(vehicle.median(), color=colours[name], ls=":", lw=1.2)
             for _, row in fit.iterrows():
-                titles.append(f"{name}: {_fit_text(row)}")
+                titles.append(style.wrapped(f"{name}: {_fit_text(row)}", 32))
                 _curve(axes, row, colours[name], treated["concentration_um"], turn)
         axes.set_xscale("log")
         axes.set_title("\n".join(titles), fontsize=style.SMALL)
@@ -76,13 +78,13 @@ def dose_curves(
         style.line("--", "not supported", style.BLACK),
         style.line(":", "vehicle", style.BLACK),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    columns = max(1, int((figure.get_figwidth() - 1) / (0.7 + style.LETTER * _longest(handles))))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)))
     return figure
 
 
-def _natural(name: object) -> tuple[float, str]:
-    text = str(name)
-    return (float(text) if text.replace(".", "", 1).isdigit() else np.inf), text
+def _longest(handles: list[Line2D]) -> int:
+    return max(len(str(handle.get_label())) for handle in handles)
 
 
 def _fit_text(row: "pd.Series[Any]") -> str:

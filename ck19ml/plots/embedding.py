@@ -11,8 +11,6 @@ from ck19ml.plots import style
 SIZE_OF_ZERO, SIZE_OF_ONE = 6.0, 400.0
 """Area in square points of the marker of a patch without overlap and of complete overlap."""
 
-LEGEND_OVERLAPS = (0.0, 0.05, 0.2, 0.4)
-
 
 @style.styled
 def feature_map(
@@ -53,7 +51,7 @@ def feature_map(
         return style.empty_figure("no patches")
     colours = style.stimulation_colours(style.stimulation_order(names))
     order = np.random.default_rng(seed).permutation(np.flatnonzero(finite))
-    figure = style.new_figure(8.5, 6)
+    figure = style.new_figure(8.5, max(6, 2.6 + 0.36 * len(colours)))
     axes = figure.subplots()
     axes.scatter(
         points[order, 0],
@@ -67,7 +65,7 @@ def feature_map(
     )
     axes.set(xlabel=f"{method} 1", ylabel=f"{method} 2")
     axes.set_aspect("equal", adjustable="datalim")
-    _legends(axes, colours, names[finite])
+    _legends(axes, colours, names[finite], float(share[finite].max()))
     style.note(figure, int(np.count_nonzero(~finite)), "patches")
     return figure
 
@@ -77,12 +75,19 @@ def _size(share: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(SIZE_OF_ZERO + (SIZE_OF_ONE - SIZE_OF_ZERO) * fraction)
 
 
-def _legends(axes: Axes, colours: dict[str, str], names: NDArray[np.str_]) -> None:
+def legend_overlaps(highest: float) -> tuple[float, ...]:
+    """Return the overlaps that a legend of sizes shows, of patches whose highest is given."""
+    return (0.0, 0.05, 0.2, 0.4) if highest <= 0.6 else (0.0, 0.25, 0.5, 1.0)
+
+
+def _legends(axes: Axes, colours: dict[str, str], names: NDArray[np.str_], highest: float) -> None:
     stimulations = [
-        style.marker("o", f"{name}, n = {np.count_nonzero(names == name):,}", colour)
+        style.marker(
+            "o", style.wrapped(f"{name}, n = {np.count_nonzero(names == name):,}", 24), colour
+        )
         for name, colour in colours.items()
     ]
-    sizes = [_size_handle(share) for share in LEGEND_OVERLAPS]
+    sizes = [_size_handle(share) for share in legend_overlaps(highest)]
     first = axes.legend(
         handles=stimulations, title="stimulation", loc="upper left", bbox_to_anchor=(1.0, 1.0)
     )

@@ -15,6 +15,9 @@ BIN_WIDTH = 0.01
 TAIL = 0.1
 """Overlap from which the inset of a linear histogram starts: 6 % of CK19's patches."""
 
+MOST_IN_INSET = 0.4
+"""Share of the patches from `TAIL` on up to which they are drawn enlarged."""
+
 
 @style.styled
 def overlap_histograms(
@@ -24,7 +27,7 @@ def overlap_histograms(
 
     Most patches have an overlap of exactly 0; these stand in a bar of their own, left of the
     bins (predictions below 0 are counted there too). With linear counts an inset magnifies
-    the patches from `TAIL` on.
+    the patches from `TAIL` on where they are few.
 
     Parameters
     ----------
@@ -49,9 +52,11 @@ def overlap_histograms(
     edges = _bin_edges(pairs)
     colours = style.stimulation_colours(pairs.order)
     insets = []
+    # Where many patches overlap they are seen without being enlarged.
+    rare = 0 < np.mean(pairs.true > TAIL) < MOST_IN_INSET
     for axes, name in zip(grid[:, 0], pairs.order, strict=True):
         _histogram_panel(axes, pairs.of(name), edges, name, colours[name])
-        if not log_counts and edges[-1] > TAIL + BIN_WIDTH / 2:
+        if rare and not log_counts:
             insets.append(_tail_inset(axes, pairs.of(name), edges, colours[name]))
     for inset in insets:
         inset.set_ylim(0, max(other.get_ylim()[1] for other in insets))

@@ -38,18 +38,17 @@ def against_instrument(sums: ArrayLike, percent: ArrayLike, stimulation: ArrayLi
     pairs = pairs_of(sums, percent, stimulation)
     if not pairs.order:
         return style.empty_figure("no wells")
-    figure = style.new_figure(11, 4.2)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
+    # The strips of many classes take a row each.
+    many = len(pairs.order) > 4
+    figure = style.new_figure(11, 11 if many else 4.2)
+    rows, columns = (3, 1) if many else (1, 3)
+    left, middle, right = figure.subplots(rows, columns)
     colours = style.stimulation_colours(pairs.order)
     labels = ("sum of overlap (IoU)\nover a well's patches", "instrument's overlap (%)")
     for axes, label, column in ((left, labels[0], 0), (middle, labels[1], 1)):
         for place, name in enumerate(pairs.order):
             _strip(axes, pairs.of(name)[column], place, colours[name])
-        turned = len(pairs.order) > 2
-        axes.set_xticks(
-            range(len(pairs.order)), pairs.order, rotation=25 if turned else 0,
-            ha="right" if turned else "center",
-        )  # fmt: skip
+        style.name_classes(axes, pairs.order, 8 if many else 2.1)
         axes.set_ylabel(label)
         axes.set_ylim(0, None)
     _scatter(right, pairs, colours)
@@ -77,6 +76,8 @@ def _scatter(axes: Axes, pairs: Pairs, colours: dict[str, str]) -> None:
 
         rank = float(spearmanr(pairs.true, pairs.predicted).statistic)
         axes.set_title(f"rank correlation {style.signed(f'{rank:.2f}')}")
-    handles = [style.marker("o", f"{n}, n = {pairs.of(n)[0].size}", colours[n])
-               for n in pairs.order]  # fmt: skip
+    handles = [
+        style.marker("o", style.wrapped(f"{n}, n = {pairs.of(n)[0].size}", 20), colours[n])
+        for n in pairs.order
+    ]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from ck19ml.plots import style
-from ck19ml.plots.embedding import LEGEND_OVERLAPS
+from ck19ml.plots.embedding import legend_overlaps
 from ck19ml.plots.images import to_rgb
 
 THUMBNAIL_PX = 96
@@ -150,7 +150,9 @@ def interactive_map(
     finite = np.isfinite(points).all(axis=1) & np.isfinite(share)
     plot = _map(points[finite], table[finite], [p for p, k in zip(pictures, finite, strict=True)
                                                 if k], title, method)  # fmt: skip
-    page: str = file_html(row(plot, _sizes(), sizing_mode="stretch_both"), INLINE, title)
+    page: str = file_html(
+        row(plot, _sizes(share[finite].max(initial=0)), sizing_mode="stretch_both"), INLINE, title
+    )
     return page
 
 
@@ -197,9 +199,9 @@ def _map(
     return plot
 
 
-def _sizes() -> Any:
+def _sizes(highest: float) -> Any:
     """Draw what the sizes stand for; a legend of Bokeh would draw all points alike."""
-    shares = np.array(LEGEND_OVERLAPS)
+    shares = np.array(legend_overlaps(highest))
     places = np.arange(shares.size, 0, -1, dtype=float)
     plot = new_plot(
         width=120, height=220, x_range=(0, 3), y_range=(0.2, shares.size + 0.8), tools="",

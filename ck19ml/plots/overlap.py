@@ -30,16 +30,17 @@ def field_sums(true: ArrayLike, predicted: ArrayLike, stimulation: ArrayLike) ->
     pairs = pairs_of(true, predicted, stimulation)
     if not pairs.order:
         return style.empty_figure("no wells")
-    figure = style.new_figure(3.2 + 1.6 * len(pairs.order), 4.5)
+    width = min(1.6 * len(pairs.order), 9)
+    figure = style.new_figure(3.2 + width, 4.5)
     axes = figure.subplots()
     colours = style.stimulation_colours(pairs.order)
     for place, name in enumerate(pairs.order):
         columns = zip(pairs.of(name), (-0.2, 0.2), (True, False), strict=True)
         for values, shift, filled in columns:
             _strip(axes, values, place + shift, colours[name], filled)
-    labels = [f"{name}\nn = {pairs.of(name)[0].size}" for name in pairs.order]
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_xlim(-0.6, len(labels) - 0.4)
+    notes = [f"n = {pairs.of(name)[0].size}" for name in pairs.order]
+    style.name_classes(axes, pairs.order, width, notes)
+    axes.set_xlim(-0.6, len(notes) - 0.4)
     axes.set_ylabel("sum of overlap (IoU)\nover a well's patches")
     handles = [style.marker("o", "true", style.GREY), style.marker("o", "predicted", "white")]
     title = "a point a well,\nbar: mean ± SD"
@@ -89,7 +90,7 @@ def predicted_against_true(true: ArrayLike, predicted: ArrayLike, stimulation: A
     pairs = pairs_of(true, predicted, stimulation)
     if not pairs.order:
         return style.empty_figure("no patches")
-    figure = style.new_figure(8, 5.2)
+    figure = style.new_figure(8, _beside_legend(5.2, len(pairs.order)))
     axes = figure.subplots()
     colours = style.stimulation_colours(pairs.order)
     _shuffled_points(axes, pairs, colours)
@@ -105,6 +106,11 @@ def predicted_against_true(true: ArrayLike, predicted: ArrayLike, stimulation: A
     style.percent_axis(axes.yaxis)
     style.note(figure, pairs.left_out, "patches")
     return figure
+
+
+def _beside_legend(least: float, classes: int) -> float:
+    """Height in inches of a figure beside whose axes a legend has three lines a class."""
+    return max(least, 0.8 + 0.56 * classes)
 
 
 def _shuffled_points(axes: Axes, pairs: Pairs, colours: dict[str, str]) -> None:
@@ -128,7 +134,8 @@ def _agreement_handle(pairs: Pairs, name: str, colour: str) -> Line2D:
     squared = float(np.mean((predicted - true) ** 2))
     # The variance of equal numbers is not always exactly 0 in floating point.
     r2 = style.signed(f"{1 - squared / true.var():.2f}") if np.ptp(true) > 0 else "–"
-    text = f"{name}, n = {true.size:,}\nRMSE {100 * squared**0.5:.2f} pp, R² {r2}"
+    of = style.wrapped(f"{name}, n = {true.size:,}", 26)
+    text = f"{of}\nRMSE {100 * squared**0.5:.2f} pp, R² {r2}"
     return style.marker("o", text, colour)
 
 
@@ -157,7 +164,7 @@ def error_distribution(true: ArrayLike, predicted: ArrayLike, stimulation: Array
     pairs = pairs_of(true, predicted, stimulation)
     if not pairs.order:
         return style.empty_figure("no patches")
-    figure = style.new_figure(8.5, 4.2)
+    figure = style.new_figure(8.5, _beside_legend(4.2, len(pairs.order)))
     axes = figure.subplots()
     error = pairs.predicted - pairs.true
     edges = _error_edges(error)
@@ -168,7 +175,8 @@ def error_distribution(true: ArrayLike, predicted: ArrayLike, stimulation: Array
             continue
         share = np.histogram(part, edges)[0] / part.size
         bias = style.signed(f"{100 * part.mean():+.2f}")
-        label = f"{name}, n = {part.size:,}\nbias {bias}, SD {100 * part.std():.2f} pp"
+        of = style.wrapped(f"{name}, n = {part.size:,}", 26)
+        label = f"{of}\nbias {bias}, SD {100 * part.std():.2f} pp"
         axes.stairs(share, edges, baseline=None, color=colour, linewidth=1.8, label=label)
     axes.axvline(0, color=style.BLACK, linewidth=1, linestyle="--")
     axes.set_yscale("log")
@@ -196,7 +204,7 @@ def interaction_curve(curve: pd.DataFrame, chosen: float) -> Figure:
     Parameters
     ----------
     curve : DataFrame
-        Columns of `core.interaction.interaction_curve`; NaN leaves a gap.
+        Columns of `core.scores.interaction.interaction_curve`; NaN leaves a gap.
     chosen : float
         The threshold that is used, marked by a vertical line.
 

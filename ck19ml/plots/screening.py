@@ -45,8 +45,11 @@ def control_strips(
     names = style.stimulation_order(style.as_names(wells["stimulation"]))
     colours = style.stimulation_colours(names)
     present = [kind for kind in _SHAPES if (wells["kind"] == kind).any()]
-    figure = style.new_figure(1.2 + 3.3 * len(measures), 4.4)
-    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    many = len(names) > 4  # a row a measure
+    width = 9.0 if many else 3.3
+    shape = (len(measures), 1) if many else (1, len(measures))
+    figure = style.new_figure(1.2 + width * shape[1], 1.0 + 3.4 * shape[0])
+    panels = figure.subplots(*shape, squeeze=False).ravel()
     for axes, (measure, label) in zip(panels, measures.items(), strict=True):
         for place, name in enumerate(names):
             for turn, kind in enumerate(present):
@@ -54,7 +57,7 @@ def control_strips(
                 values = wells.loc[chosen, measure].to_numpy(float)
                 where = place + (turn - (len(present) - 1) / 2) * 0.27
                 _strip(axes, where, values, kind, colours[name])
-        axes.set_xticks(range(len(names)), names)
+        style.name_classes(axes, names, width - 0.7)
         axes.set_ylabel(label)
         axes.set_title((quality or {}).get(measure, ""), fontsize=style.SMALL + 1)
         if measure in percent:
@@ -98,7 +101,9 @@ def ranked_hits(
     if hits.empty:
         return style.empty_figure("no compounds to rank")
     head = hits.iloc[:most]
-    figure = style.new_figure(7.6, 1.9 + 0.27 * len(head))
+    stars = np.zeros(len(head), bool) if known is None else np.asarray(known, bool)[:most]
+    labels = [_row_name(row, star) for (_, row), star in zip(head.iterrows(), stars, strict=True)]
+    figure = style.new_figure(5 + style.LETTER * max(map(len, labels)), 1.9 + 0.27 * len(head))
     axes = figure.subplots()
     axes.axvline(0, color="black", lw=1)
     axes.hlines(range(len(head)), 0, 1, transform=axes.get_yaxis_transform(), color="#E4E4E4", lw=1)
@@ -109,8 +114,6 @@ def ranked_hits(
             axes.plot(
                 x[own], np.flatnonzero(own), shape, color=face, mec=colour, mew=1.5, ms=7, zorder=3
             )
-    stars = np.zeros(len(head), bool) if known is None else np.asarray(known, bool)[:most]
-    labels = [_row_name(row, star) for (_, row), star in zip(head.iterrows(), stars, strict=True)]
     axes.set_yticks(range(len(head)), labels)
     axes.set_ylim(len(head) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -5,6 +5,8 @@ are printed at half of a page.
 """
 
 import os
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import wraps
 from io import BytesIO
@@ -44,12 +46,19 @@ STIMULATION_COLOURS = {
 }
 """Colours that never change from figure to figure."""
 
-OTHER_COLOURS = (PURPLE, VERMILLION, SKY, YELLOW)
-"""Colours of stimulations without a fixed one, in this order."""
+OTHER_COLOURS = (
+    *(PURPLE, VERMILLION, SKY, YELLOW),
+    *("#332288", "#117733", "#882255", "#999933", "#44AA99", "#CC6677"),
+)
+"""Colours of stimulations without a fixed one, in this order: Okabe and Ito's that are left, then
+those of Tol's "muted" scheme that differ from them (personal.sron.nl/~pault, 2021)."""
 
 OVERLAP_LABEL = "overlap (IoU, %)"
 SMALL = 9.5
 """Size in points of notes and of text inside of the axes."""
+
+LETTER = 0.088
+"""Width in inches of a letter of a tick's or legend's label, on average."""
 
 WIDE_FONTS = (
     "Noto Sans CJK JP",
@@ -126,7 +135,7 @@ def stimulation_colours(names: Sequence[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Hexadecimal colours, all different for up to 16 other names, in the order of `names`.
+        Hexadecimal colours, all different for up to 40 other names, in the order of `names`.
 
     Examples
     --------
@@ -171,7 +180,47 @@ def as_names(stimulation: ArrayLike) -> NDArray[np.str_]:
 def stimulation_order(names: NDArray[np.str_]) -> list[str]:
     """Return each of names, (n,), once: those of fixed colour first, by name, Faulty last."""
     rank = {"Unstimulated": 0, "OVA": 1, "ConA": 2, "Faulty": 4, MISSING: 5}
-    return sorted({str(name) for name in names}, key=lambda name: (rank.get(name, 3), name))
+    return sorted({str(name) for name in names}, key=lambda n: (rank.get(n, 3), *natural(n)))
+
+
+def natural(name: object) -> tuple[object, ...]:
+    """Return a key that sorts names as people do: 2 before 10, "dose 2" before "dose 10"."""
+    return tuple(
+        (0, float(part), "") if part.isdecimal() else (1, 0.0, part)
+        for part in re.split(r"(\d+)", str(name))
+        if part
+    )
+
+
+def wrapped(name: str, characters: int) -> str:
+    """Break a name between its words into lines of at most so many characters."""
+    return "\n".join(textwrap.wrap(name, max(characters, 1), break_long_words=False)) or name
+
+
+def name_classes(axes: Axes, names: Sequence[str], width: float, notes: Sequence[str] = ()) -> None:
+    """Name the classes at 0, 1, ... of the horizontal axis.
+
+    Long names take several lines, and are turned where a word is wider than its place.
+
+    Parameters
+    ----------
+    axes : Axes
+    names : sequence of str, (k,)
+    width : float
+        Of the axes, in inches.
+    notes : sequence of str, (k,), optional
+        A line below each name.
+    """
+    room = int(width / max(len(names), 1) / LETTER) - 1
+    words = [*notes, *(word for name in names for word in name.split())]
+    turned = max((len(word) for word in words), default=0) > room
+    lines = [wrapped(name, 20 if turned else room) for name in names]
+    if notes:
+        lines = [f"{line}\n{note}" for line, note in zip(lines, notes, strict=True)]
+    axes.set_xticks(
+        range(len(names)), lines, rotation=40 if turned else 0,
+        ha="right" if turned else "center", rotation_mode="anchor" if turned else "default",
+    )  # fmt: skip
 
 
 def same_length(**columns: ArrayLike) -> None:
@@ -220,9 +269,9 @@ def swarm(count: int, width: float) -> NDArray[np.float64]:
     """Return offsets that keep the points of a strip apart, (count,), from -width to width.
 
     A fixed sequence needs no generator and gives the same figure each time: multiples of the
-    golden ratio, modulo 1.
+    golden ratio, modulo 1. The first point lies in the middle.
     """
-    return np.asarray(width * (2 * np.modf(np.arange(count) * 0.618034)[0] - 1))
+    return np.asarray(width * (2 * np.modf(0.5 + np.arange(count) * 0.618034)[0] - 1))
 
 
 def signed(number: str) -> str:

@@ -49,8 +49,10 @@ def test_both_legends_are_there_and_inside_of_the_figure():
     figure = embedding.feature_map(POINTS, NAMES, OVERLAP)
     assert legends(figure) == {
         "stimulation": ["Unstimulated, n = 1", "OVA, n = 1", "ConA, n = 2"],
-        "overlap (IoU, %)": ["0", "5", "20", "40"],
+        "overlap (IoU, %)": ["0", "25", "50", "100"],
     }
+    few = embedding.feature_map(POINTS, NAMES, 0.4 * np.asarray(OVERLAP))
+    assert legends(few)["overlap (IoU, %)"] == ["0", "5", "20", "40"]
     FigureCanvasAgg(figure).draw()
     for artist in figure.axes[0].get_children():
         if hasattr(artist, "get_texts"):
