@@ -31,6 +31,9 @@ from ck19ml.plates.dataset.truth import true_overlap
 
 Floats = NDArray[np.float64]
 
+KEY_SCORES = ("well_accuracy", "overlap_mse", "bce")
+"""Scores that models are compared by; the first that there is counts."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -62,6 +65,10 @@ class Evaluation:
     unit: str = "well"
     verdict: Verdict | None = None
 
+    def __repr__(self) -> str:
+        name = next(name for name in KEY_SCORES if name in self.scores)
+        return f"Evaluation({len(self.wells)} wells, {name} {self.scores[name]})"
+
     def metrics(self, prefix: str) -> dict[str, float]:
         """Return all figures under ``prefix/``; intervals as ``NAME_low`` and ``NAME_high``.
 
@@ -77,11 +84,12 @@ def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
     """Return the rows of patches, (n,), in wells that neither the model nor its tuning has seen.
 
     Wells are identified by the hash of their pixels, so that renamed or copied plates are found.
+    Faulty patches are left out unless the model has a class for them.
 
     Raises
     ------
     PlateError
-        If the model has seen every well, or the patches do not suit the model.
+        If the model has seen every well, all patches are faulty, or they do not suit the model.
     """
     require_fitting(dataset, card)
     wells = dataset.wells
@@ -90,7 +98,12 @@ def unseen_rows(dataset: Dataset, card: Card) -> NDArray[np.intp]:
         raise PlateError(
             f"the model has seen every well in {dataset.path}; give a dataset of other wells"
         )
-    return dataset.rows_of(unseen)
+    rows = dataset.rows_of(unseen)
+    if FAULTY not in card.classes:
+        rows = dataset.usable(rows)
+    if not len(rows):
+        raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
+    return rows
 
 
 def require_fitting(dataset: Dataset, card: Card) -> None:
@@ -120,8 +133,17 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
         )
 
 
-def evaluate(scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer]) -> Evaluation:
-    """Evaluate a model of any kind on patches of a dataset, given by their rows, (n,)."""
+def evaluate(
+    scorer: Scorer, dataset: Dataset, rows: NDArray[np.integer] | None = None
+) -> Evaluation:
+    """Evaluate a model of any kind on patches of a dataset.
+
+    Parameters
+    ----------
+    rows : ndarray, (n,), optional
+        Of the patches; by default `unseen_rows`.
+    """
+    rows = unseen_rows(dataset, scorer.card) if rows is None else rows
     dataset = dataset.with_target(scorer.card.target)
     table, read = dataset.with_counts(rows), partial(scorer.read, dataset)
     table = table.merge(dataset.wells[[*WELL, "sha256"]], on=WELL)

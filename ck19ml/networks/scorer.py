@@ -35,10 +35,12 @@ PORTION = 8 * PREDICT_BATCH
 class Scorer:
     """A network that scores patches and raw fields; saved and loaded without pickle.
 
-    Parameters
+    Attributes
     ----------
     network : keras.Model
         From patches to the answer; of a closed form the head, from pooled features.
+    card : Card
+        What the model is, and what it was trained on.
     mask_network : MaskNetwork, optional
         What made the masks, if a network did.
     pooled : keras.Model, optional
@@ -54,6 +56,12 @@ class Scorer:
     ) -> None:
         self.network, self.card, self.mask_network = network, card, mask_network
         self.pooled = pooled
+
+    def __repr__(self) -> str:
+        card = self.card
+        if card.kind == "classifier":
+            return f"Scorer(classifier of {', '.join(card.classes)}; {card.recipe})"
+        return f"Scorer({card.kind} trained on {card.dataset['name']})"
 
     def changed(self, **values: Any) -> "Scorer":
         """Return the same model with these values in its card."""

@@ -7,6 +7,7 @@ of each field are put together; what nothing took is named.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.core.overlap import DC, TCELL
-from ck19ml.core.wells import place
+from ck19ml.core.wells import place, plate_format
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import PlateDescription, read_description
 from ck19ml.plates.formats.container import Header
@@ -57,6 +58,12 @@ class Plate:
 
     Attributes
     ----------
+    folder : Path
+    name : str
+    description : PlateDescription
+        Channels, camera, cells and the other keys of ``plate.yaml``.
+    fields : tuple of Field
+        Each with plate, well, field, and the paths dc and tcell of its channels.
     problems : tuple of Problem
         What the names of the files say is wrong; the fields are those without such a problem.
     unused : tuple of Unused
@@ -79,6 +86,30 @@ class Plate:
     notes: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     images: int = 0
+
+    def __repr__(self) -> str:
+        told = self.description
+        return (
+            f"Plate({self.name!r}, {len(self.wells)} wells, {len(self.fields)} fields, "
+            f"{told.bit_depth} bits, {told.pixel_size_um:g} um a pixel)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return for notebooks the essentials, what is wrong or unused, and a map of the wells."""
+        rows, columns = plate_format(self.wells or ["A01"], self.description.wells)
+        places = {place(well) for well in self.wells}
+        lines = [
+            "".join(f"<td>{'&#9679;' if (row, column) in places else '&middot;'}</td>"
+                    for column in range(columns))
+            for row in range(rows)
+        ]  # fmt: skip
+        told = [problem.message for problem in self.problems]
+        told += [f"{len(part.files)} images are not used: {part.reason}" for part in self.unused]
+        items = "".join(f"<li>{escape(text)}</li>" for text in (*told, *self.notes))
+        return (
+            f"<p>{escape(repr(self))}</p><ul>{items}</ul>"
+            f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+        )
 
     @property
     def wells(self) -> list[str]:

@@ -27,16 +27,11 @@ def screen_command(
     Raises
     ------
     ConfigError
-        If the false discovery rate is not between 0 and 1, or the SSMD is below 0.
+        See `require_bounds`.
     PlateError
         If the output is no folder, or holds files and may not be overwritten.
     """
-    if not 0 < fdr < 1:
-        raise ConfigError(
-            f"the false discovery rate {fdr} is not between 0 and 1; use for example 0.05"
-        )
-    if not least_ssmd >= 0:
-        raise ConfigError(f"the smallest SSMD {least_ssmd} is below 0; use for example 2")
+    require_bounds(fdr, least_ssmd)
     if out is not None:
         require_folder(out, overwrite=overwrite)
     dataset = open_dataset(path)
@@ -45,3 +40,19 @@ def screen_command(
     return screen_model(
         uri, dataset, out, target=target, reference=reference, fdr=fdr, least_ssmd=least_ssmd
     )
+
+
+def require_bounds(fdr: float, least_ssmd: float) -> None:
+    """Refuse bounds of a hit that are out of range.
+
+    Raises
+    ------
+    ConfigError
+        If the false discovery rate is not between 0 and 1, or the SSMD is below 0.
+    """
+    if not 0 < fdr < 1:
+        raise ConfigError(
+            f"the false discovery rate {fdr} is not between 0 and 1; use for example 0.05"
+        )
+    if not least_ssmd >= 0:
+        raise ConfigError(f"the smallest SSMD {least_ssmd} is below 0; use for example 2")

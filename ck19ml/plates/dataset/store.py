@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,24 @@ class Dataset:
     table: pd.DataFrame
     fields: pd.DataFrame
     info: dict[str, Any]
+
+    def __repr__(self) -> str:
+        made = self.parameters
+        return (
+            f"Dataset({self.name!r}, {len(self.wells)} wells, {len(self.table)} patches of "
+            f"{made['patch_size']} pixels, mask {made['mask']})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return for notebooks the essentials, and one row a stimulation."""
+        each = self.table.assign(place=self.table[WELL].agg(" ".join, axis=1))
+        shown = each.groupby("stimulation").agg(
+            wells=("place", "nunique"),
+            patches=("patch", "size"),
+            faulty_share=("faulty", "mean"),
+            mean_overlap=("overlap", "mean"),
+        )
+        return f"<p>{escape(repr(self))}</p>{shown.reset_index().to_html(index=False)}"
 
     def read(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Read patches, (n, size, size, 2), uint8 or uint16, raised to the background."""

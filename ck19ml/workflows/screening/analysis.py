@@ -6,17 +6,21 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.scores.intervals import Score
+from ck19ml.errors import PlateError
 from ck19ml.files.names import safe_name
+from ck19ml.networks.scorer import Progress, Scorer
+from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows, vehicle_spread
-from ck19ml.workflows.screening.score import ScoreMeaning
+from ck19ml.workflows.screening.score import ScoreMeaning, logistic_scores, patch_scores
 from ck19ml.workflows.screening.tables import (
     control_table,
     dose_table,
     measures_in,
     position_table,
+    well_table,
     with_residuals,
 )
-from ck19ml.workflows.screening.truth import Judgement, Truth, judge_doses, judge_hits
+from ck19ml.workflows.screening.truth import Judgement, Truth, find_truth, judge_doses, judge_hits
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,43 @@ class Screen:
     truth: Truth | None
     judged: list[Judgement]
 
+    def __repr__(self) -> str:
+        hits = self.hits["score_hit"].sum() if len(self.hits) else 0
+        return (
+            f"Screen({len(self.wells)} wells, {self.meaning.target} against "
+            f"{self.meaning.reference}, {hits} of {len(self.hits)} conditions are hits)"
+        )
+
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables that are not empty, by the name of their file."""
         named = {"hits": self.hits, "wells": self.wells, "controls": self.controls}
         named |= {"doses": self.doses, "position": self.position}
         return {name: table for name, table in named.items() if len(table)}
+
+
+def screen_dataset(
+    scorer: Scorer,
+    dataset: Dataset,
+    meaning: ScoreMeaning,
+    fdr: float,
+    least_ssmd: float,
+    progress: Progress | None = None,
+) -> Screen:
+    """Score all wells of a dataset and analyse them.
+
+    Raises
+    ------
+    PlateError
+        If all patches are faulty, or they are not like the model's.
+    """
+    if dataset.table["faulty"].all():
+        raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
+    scores = patch_scores(scorer, dataset, meaning, progress)
+    every = dataset.with_counts(np.arange(len(dataset.table)))
+    wells = well_table(every, scores, logistic_scores(scorer.card, every, meaning))
+    wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
+    return analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
 
 
 def analyse(

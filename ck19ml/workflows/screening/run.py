@@ -3,21 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ck19ml.errors import PlateError
 from ck19ml.files.writing import write_csv
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
-from ck19ml.workflows.screening.analysis import Screen, analyse, screen_metrics
+from ck19ml.workflows.screening.analysis import Screen, screen_dataset, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
-from ck19ml.workflows.screening.score import logistic_scores, patch_scores, score_meaning
-from ck19ml.workflows.screening.tables import well_table
+from ck19ml.workflows.screening.score import score_meaning
 from ck19ml.workflows.screening.text import confounding_lines, screen_lines
-from ck19ml.workflows.screening.truth import find_truth
 from ck19ml.workflows.steps.figures import publish
 
 
@@ -34,19 +29,13 @@ def screen_model(
     """Screen the compounds of a dataset, in a tracked run."""
     scorer, model = registry.open_model(uri)
     meaning = score_meaning(scorer.card, target, reference)
-    if dataset.table["faulty"].all():
-        raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
     config: dict[str, Any] = {"model": uri, "dataset": str(dataset.path), "target": meaning.target}
     config |= {"reference": meaning.reference, "fdr": fdr, "least_ssmd": least_ssmd}
     plates = ", ".join(sorted(set(dataset.table["plate"].astype(str))))
     name = f"screen {plates} by {scorer.card.kind}"
     with runs.start(name, "screen", config) as run:
         with bar(f"scoring {dataset.name}") as progress:
-            scores = patch_scores(scorer, dataset, meaning, progress)
-        every = dataset.with_counts(np.arange(len(dataset.table)))
-        wells = well_table(every, scores, logistic_scores(scorer.card, every, meaning))
-        wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
-        screen = analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
+            screen = screen_dataset(scorer, dataset, meaning, fdr, least_ssmd, progress)
         metrics = screen_metrics(screen)
         run.dataset(dataset, "testing", model)
         run.metrics(key_figures(metrics), model=model, dataset=dataset)

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from ck19ml.errors import PlateError
-from ck19ml.networks.card import FAULTY
 from ck19ml.networks.embedding import Mapping
 from ck19ml.networks.evaluation import evaluate, unseen_rows
 from ck19ml.networks.scorer import Scorer
@@ -28,14 +26,9 @@ from ck19ml.workflows.steps.maps import maps
 
 def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mapping) -> Outcome:
     """Evaluate a model on the held-out wells of a dataset, in a tracked run."""
-    path = dataset.path
     scorer, model = registry.open_model(uri)
     rows = unseen_rows(dataset, scorer.card)
-    if FAULTY not in scorer.card.classes:
-        rows = dataset.usable(rows)
-    if not len(rows):
-        raise PlateError(f"all patches in {path} are faulty; prepare other wells")
-    config = {"model": uri, "dataset": str(path)}
+    config = {"model": uri, "dataset": str(dataset.path)}
     with (
         bar(f"evaluating {dataset.name}") as progress,
         runs.start(f"evaluate {scorer.card.kind} on {dataset.name}", "evaluate", config) as run,
