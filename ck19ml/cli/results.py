@@ -1,7 +1,7 @@
 """Commands that use trained models."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -79,12 +79,18 @@ def features(
     patches: Annotated[
         bool, typer.Option("--patches", help="Write one row a patch instead.")
     ] = False,
+    normalise: Annotated[
+        Literal["none", "vehicle", "spherize"],
+        typer.Option(help="Normalise by pycytominer, against the plate's vehicle wells."),
+    ] = "none",
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Write an encoder's features as profiles for pycytominer."""
     from ck19ml.workflows import tables as workflow
 
-    return workflow.features_command(model, dataset, out, patches=patches, overwrite=overwrite)
+    return workflow.features_command(
+        model, dataset, out, patches=patches, normalise=normalise, overwrite=overwrite
+    )
 
 
 def cells(

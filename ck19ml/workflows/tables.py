@@ -3,6 +3,7 @@
 What costs nothing to check is checked here, before Keras and MLflow are loaded.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +18,29 @@ from ck19ml.workflows.outcome import Outcome
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def features_command(uri: str, path: Path, out: Path, *, patches: bool, overwrite: bool) -> Outcome:
+def features_command(
+    uri: str, path: Path, out: Path, *, patches: bool, normalise: str = "none", overwrite: bool
+) -> Outcome:
     """Write one profile a well, or one a patch, as pycytominer reads them.
 
     Raises
     ------
     ConfigError
-        If the output's name does not end with ``.parquet``.
+        If the output's name does not end with ``.parquet``, or profiles cannot be normalised:
+        those of patches, or those of wells where pycytominer is not installed.
     """
+    if normalise != "none":
+        if patches:
+            raise ConfigError("--normalise is for profiles of wells; leave out --patches")
+        if find_spec("pycytominer") is None:
+            raise ConfigError("--normalise needs pycytominer; pip install 'ck19ml[profiles]'")
     if out.suffix != ".parquet":
         raise ConfigError(f"{out} does not end with .parquet; rename it")
     require_new(out, overwrite=overwrite)
     dataset = open_dataset(path)
     from ck19ml.workflows.steps.profiles import write_profiles
 
-    return write_profiles(uri, dataset, out, patches=patches)
+    return write_profiles(uri, dataset, out, patches=patches, normalise=normalise)
 
 
 def cells_command(

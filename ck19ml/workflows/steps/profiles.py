@@ -37,6 +37,12 @@ COLUMNS = {
 
 OF_PATCHES = ("field", "patch")
 
+NORMALISED_IN = {
+    "vehicle": ["Metadata_Plate", "Metadata_Stimulation"],
+    "spherize": ["Metadata_Plate"],
+}
+"""Ways to normalise profiles, and the wells that are normalised together."""
+
 
 def feature_names(count: int) -> list[str]:
     """Name the encoder's outputs.
@@ -49,7 +55,9 @@ def feature_names(count: int) -> list[str]:
     return [f"{PREFIX}{index:04d}" for index in range(1, count + 1)]
 
 
-def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> Outcome:
+def write_profiles(
+    uri: str, dataset: Dataset, out: Path, *, patches: bool, normalise: str = "none"
+) -> Outcome:
     """Write the features of a dataset's usable patches, or their mean in each well, to Parquet."""
     scorer = registry.load_model(uri)
     count = _feature_count(scorer)
@@ -61,7 +69,7 @@ def write_profiles(uri: str, dataset: Dataset, out: Path, *, patches: bool) -> O
     if patches:
         written = _write_patches(scorer, dataset, rows, table, out)
     else:
-        profiles = well_profiles(scorer, dataset, rows, table)
+        profiles = normalised(well_profiles(scorer, dataset, rows, table), normalise)
         with replacing(out) as made:
             profiles.to_parquet(made, index=False)
         written = len(profiles)
@@ -134,6 +142,39 @@ def well_profiles(
     labels["Metadata_Overlap"] = grouped["Metadata_Overlap"].mean().to_numpy()
     labels["Metadata_Patches"] = counts
     return pd.concat([labels, pd.DataFrame(means, columns=names)], axis=1)
+
+
+def normalised(profiles: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Normalise profiles against the vehicle wells, by pycytominer.
+
+    Parameters
+    ----------
+    profiles : DataFrame
+        Of wells.
+    method : {'none', 'vehicle', 'spherize'}
+        `vehicle` subtracts the mean of the vehicle wells and divides by their SD, within a plate
+        and stimulation. `spherize` makes the features of a plate's vehicle wells uncorrelated with
+        a variance of one (ZCA-cor).
+
+    Raises
+    ------
+    PlateError
+        If wells have fewer than two vehicle wells.
+    """
+    if method == "none":
+        return profiles
+    from pycytominer import normalize
+
+    groups, found = NORMALISED_IN[method], []
+    for names, wells in profiles.groupby(groups, sort=True):
+        if (wells["Metadata_Control"] == "vehicle").sum() < 2:
+            raise PlateError(
+                f"{', '.join(map(str, names))}: fewer than 2 vehicle wells to normalise against; "
+                "name the vehicle wells in the layout, or leave out --normalise"
+            )
+        how = "standardize" if method == "vehicle" else method
+        found.append(normalize(wells, samples="Metadata_Control == 'vehicle'", method=how))
+    return pd.concat(found).sort_values(NORMALISED_IN["spherize"] + ["Metadata_Well"])
 
 
 def _write_patches(
