@@ -1,4 +1,4 @@
-"""The overlap that patches add up to, beside what the instrument reports of the same wells."""
+"""The overlap that patches add up to, beside the % overlap as the instrument defines it."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,15 +13,15 @@ from ck19ml.plots.pairs import Pairs, Values, pairs_of
 def against_instrument(sums: ArrayLike, percent: ArrayLike, stimulation: ArrayLike) -> Figure:
     """Draw both distributions by stimulation, and each well's pair of values.
 
-    The two differ in scale by what they divide by: the instrument's % overlap is the share of the
-    T-cell area that lies on DCs, the IoU is of both cells' areas (DOMAIN.md).
+    The two differ in scale by what they divide by: % overlap, as the instrument defines it, is the
+    share of the T-cell area that lies on DCs, the IoU is of both cells' areas (DOMAIN.md).
 
     Parameters
     ----------
     sums : array_like, (wells,), float
         Sum of overlap (IoU, fractions) over the patches of a well.
     percent : array_like, (wells,), float
-        The instrument's overlap of the same wells, in percent. Rows with a value that is not finite
+        % overlap of the same wells. Rows with a value that is not finite
         are left out, and the figure says how many.
     stimulation : array_like, (wells,), str
 
@@ -44,7 +44,7 @@ def against_instrument(sums: ArrayLike, percent: ArrayLike, stimulation: ArrayLi
     rows, columns = (3, 1) if many else (1, 3)
     left, middle, right = figure.subplots(rows, columns)
     colours = style.stimulation_colours(pairs.order)
-    labels = ("sum of overlap (IoU)\nover a well's patches", "instrument's overlap (%)")
+    labels = ("sum of overlap (IoU)\nover a well's patches", "share of the T-cell area\non DCs (%)")
     for axes, label, column in ((left, labels[0], 0), (middle, labels[1], 1)):
         for place, name in enumerate(pairs.order):
             _strip(axes, pairs.of(name)[column], place, colours[name])
@@ -52,7 +52,7 @@ def against_instrument(sums: ArrayLike, percent: ArrayLike, stimulation: ArrayLi
         axes.set_ylabel(label)
         axes.set_ylim(0, None)
     _scatter(right, pairs, colours)
-    right.set(xlabel=labels[0].replace("\n", " "), ylabel=labels[1])
+    right.set(xlabel=labels[0].replace("\n", " "), ylabel=labels[1].replace("\n", " "))
     style.note(figure, pairs.left_out, "wells")
     return figure
 
