@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = "ck19ml"
-ROOMS = 16
+ROOMS = 15
 """Entries at the package's root, with `__init__.py`, `__main__.py` and `py.typed`."""
 
 FILES = 16

@@ -229,7 +229,7 @@ def show(lines: list[Line]) -> None:
         verdict = "met" if line.met else "MISSED"
         print(
             f"{line.stimulation:13}{line.figure:29}{line.real:9.4g}{line.simulated:11.4g}"
-            f"{target:>20}  {verdict}"
+            f" {target:>19}  {verdict}"
         )
     print(f"{sum(line.met for line in lines)} of {len(lines)} targets met")
 
