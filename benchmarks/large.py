@@ -27,7 +27,6 @@ from limits import reading
 CONFIG = {
     "split": {"validation": 0.2, "test": 0.6, "seed": 2211},
     "autoencoder": {"architecture": "compact", "fit": {"epochs": 1, "batch_size": 32}},
-    "regressor_fit": {"epochs": 1, "batch_size": 32, "learning_rate": 0.01},
     "space": {"fine_tune": [False]},
     "trials": 3,
     "epochs": 5,

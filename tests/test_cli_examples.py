@@ -20,7 +20,7 @@ EXAMPLES = {
 EPOCH = "-s fit.epochs=1"
 SMALLER = {
     "simulate": "--size 448",
-    "tune": "--trials 1 -s autoencoder.fit.epochs=1 -s regressor_fit.epochs=1 -s epochs=1",
+    "tune": "--trials 1 -s autoencoder.fit.epochs=1 -s epochs=1",
     "autoencoder": EPOCH,
     "classifier": EPOCH,
     "regressor": EPOCH,

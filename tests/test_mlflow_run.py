@@ -20,7 +20,6 @@ CONFIG = {
     "simulate": {"layout": "ck19", "wells": 30, "size": 448, "seed": 1},
     "dataset": "data/plate.zarr",
     "autoencoder": {"fit": {"epochs": 1, "batch_size": 32, "least_steps": 1}},
-    "regressor_fit": {"epochs": 2, "batch_size": 64},
     "epochs": 3,
     "fine_tune_epochs": 1,
     "space": {"fine_tune": [False]},
@@ -112,7 +111,7 @@ def test_a_budget_is_the_studys_total(project):
     third = of_kind(all_runs(project), "trial")
     assert ended(third) == len(third) == 8
     assert {trial.data.tags["mlflow.parentRunId"] for trial in third} == {parent.info.run_id}
-    for kind in ("prepare", "autoencoder", "regressor"):
+    for kind in ("prepare", "autoencoder"):
         assert len(of_kind(all_runs(project), kind)) == 1
 
 

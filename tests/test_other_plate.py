@@ -61,7 +61,6 @@ def laboratory(tmp_path_factory) -> Path:
         "dataset": "P7.zarr",
         "prepare": {"patch_size": 128},
         "autoencoder": {"fit": {"epochs": 1, "batch_size": 16, "least_steps": 1}},
-        "regressor_fit": {"epochs": 2, "batch_size": 16},
         "trials": 2,
         "epochs": 3,
         "space": {"fine_tune": [False]},

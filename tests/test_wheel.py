@@ -20,7 +20,6 @@ CONFIG = {
     "plate": "plate",
     "dataset": "plate.zarr",
     "autoencoder": {"fit": {"epochs": 1, "batch_size": 32, "least_steps": 1}},
-    "regressor_fit": {"epochs": 1, "batch_size": 64},
     "trials": 2,
     "epochs": 2,
     "space": {"units": [16], "depth": [1], "fine_tune": [False]},
@@ -106,7 +105,7 @@ def test_the_wheel_starts_a_project_that_mlflow_runs(programs: Path, tmp_path: P
     place = tmp_path / "project"
     small = {
         "simulate.wells": 12, "simulate.size": 400, "autoencoder.fit.epochs": 1, "epochs": 2,
-        "regressor_fit.epochs": 1, "space.fine_tune": "[false]",
+        "space.fine_tune": "[false]",
     }  # fmt: skip
     changes = "; ".join(f"{key}={value}" for key, value in small.items())
     run(programs / "python", "-m", "mlflow", "run", ".", "-e", "tune", "--env-manager", "local",

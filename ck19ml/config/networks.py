@@ -112,6 +112,9 @@ class RegressorConfig(RegressorSettings, Supervised):
     ----------
     target : str
         Measure of overlap to predict: a name of `core.overlap.TARGETS`.
+    learn : {'auto', 'truth', 'masks'}
+        Whether it learns the measure of the simulated cells or of the dataset's masks; by default
+        the truth where it is known for every patch.
     interaction_threshold : float or 'validation'
         Overlap, true or predicted, at or above which cells count as interacting. With
         'validation' the threshold on the true overlap is 0.2 as in the slides, and that on the
@@ -119,4 +122,5 @@ class RegressorConfig(RegressorSettings, Supervised):
     """
 
     target: Target = "overlap"
+    learn: Literal["auto", "truth", "masks"] = "auto"
     interaction_threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["validation"] = 0.2

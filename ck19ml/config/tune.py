@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from ck19ml.config.base import SEED, Address, Classes, Named, Seed
 from ck19ml.config.data import Plates, PrepareConfig, SimulateConfig, SplitConfig
 from ck19ml.core.settings import Frozen, Range
-from ck19ml.networks.settings import AutoencoderSettings, FitSettings, RegressorSettings, Source
+from ck19ml.networks.settings import AutoencoderSettings, Source
 
 Choices = Annotated[list[float | int | bool], Field(min_length=1)]
 HeadKind = Literal["lda", "logistic", "softmax"]
@@ -146,8 +146,6 @@ class TuneConfig(Frozen):
         too.
     classes : list of str, optional
         Stimulations to tell apart; all of the dataset by default.
-    regressor_fit : FitSettings
-        Training of the overlap regressor.
     patience : int
         Epochs of a trial without improvement after which it stops.
     interaction_threshold : float
@@ -162,7 +160,6 @@ class TuneConfig(Frozen):
     prepare: PrepareConfig = PrepareConfig()
     split: SplitConfig = SplitConfig()
     autoencoder: AutoencoderSettings = AutoencoderSettings()
-    regressor_fit: FitSettings = RegressorSettings().fit
     classes: Classes | None = None
     trials: int = Field(default=20, ge=1)
     failures: int = Field(default=10, ge=0)
@@ -179,6 +176,17 @@ class TuneConfig(Frozen):
     interaction_threshold: float = Field(default=0.2, gt=0, lt=1)
     promote: Literal["better", "always"] = "better"
     seed: Seed = SEED
+
+    @model_validator(mode="before")
+    @classmethod
+    def no_regressor_is_trained(cls, content: Any) -> Any:
+        """Refuse the settings of the regressor that the job trained in earlier versions."""
+        if isinstance(content, dict) and "regressor_fit" in content:
+            raise ValueError(
+                "regressor_fit: the job trains no regressor any more; remove the key, and use "
+                "'ck19ml regressor' to train one"
+            )
+        return content
 
     @model_validator(mode="before")
     @classmethod

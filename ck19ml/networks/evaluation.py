@@ -17,8 +17,8 @@ from ck19ml.core.scores.classification import (
 )
 from ck19ml.core.scores.interaction import call_scores
 from ck19ml.core.scores.intervals import Score
-from ck19ml.core.scores.metrics import by_well, interaction_scores, mean_score
-from ck19ml.core.scores.regression import against_truth, regression_scores
+from ck19ml.core.scores.metrics import by_well, interaction_scores, mean_score, overlap_scores
+from ck19ml.core.scores.regression import regression_scores
 from ck19ml.core.scores.verdict import Verdict, compare
 from ck19ml.core.splits import unit_names
 from ck19ml.core.wells import WELL, well_index
@@ -27,7 +27,7 @@ from ck19ml.networks.card import FAULTY, Card, class_labels
 from ck19ml.networks.scorer import Scorer, combine, in_portions
 from ck19ml.networks.training import reconstruction_losses
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.plates.dataset.truth import true_overlap
+from ck19ml.plates.dataset.truth import OF_MASKS, with_truth
 
 Floats = NDArray[np.float64]
 
@@ -144,7 +144,8 @@ def evaluate(
         Of the patches; by default `unseen_rows`.
     """
     rows = unseen_rows(dataset, scorer.card) if rows is None else rows
-    dataset = dataset.with_target(scorer.card.target)
+    judged = with_truth if scorer.card.kind == "regressor" else Dataset.with_target
+    dataset = judged(dataset, scorer.card.target)
     table, read = dataset.with_counts(rows), partial(scorer.read, dataset)
     table = table.merge(dataset.wells[[*WELL, "sha256"]], on=WELL)
     if scorer.card.kind == "autoencoder":
@@ -152,8 +153,6 @@ def evaluate(
         return evaluate_reconstruction(losses, table, scorer.card)
     outputs = in_portions(scorer.outputs, read, rows)
     if scorer.card.kind == "regressor":
-        truth = true_overlap(dataset, scorer.card.target)
-        table = table if truth is None else table.assign(true_overlap=truth[rows])
         return evaluate_regressor(outputs[:, 0].astype(np.float64), table, scorer.card)
     wells = None
     if scorer.card.closed_form:
@@ -208,8 +207,8 @@ def with_units(table: pd.DataFrame, by: str) -> tuple[pd.DataFrame, str]:
 def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Evaluation:
     """Score predicted overlaps of patches, (n,), and the baseline that predicts the mean.
 
-    If the table has a column ``true_overlap``, the overlap of simulated cells, the model and the
-    masks of the dataset are scored against it too.
+    If the table has a column `OF_MASKS`, the truth is in ``overlap``: the model is compared with
+    the masks' own measure of the truth, and scored against that measure too.
     """
     table, by = with_units(table, card.unit)
     well, wells = _wells(table)
@@ -222,19 +221,20 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     units = (well, field, stimulation, rng, unit)
     scores = regression_scores(true, predicted, *units)
     constant = regression_scores(true, np.full_like(true, mean), *units)
-    verdict = compare((true - mean) ** 2 - (true - predicted) ** 2, unit, rng)
-    scores["overlap_mse_gain"] = verdict.difference
     for name in ("overlap_mse", "overlap_rmse", "field_overlap_rmse"):
         scores[f"baseline_mean_{name}"] = constant[name]
     numbers = call_scores(true, predicted, card.interaction_threshold, card.interaction_call)
     patches = _patches(table).assign(predicted_overlap=predicted)
-    if "true_overlap" in table:
-        truth = table["true_overlap"].to_numpy(np.float64)
-        patches = patches.assign(true_overlap=truth)
-        known = np.isfinite(truth)
-        own = index_of(table["unit"][known])
-        found, more = against_truth(truth[known], predicted[known], true[known], own, rng)
-        scores, numbers = scores | found, numbers | more
+    rival = np.full_like(true, mean)
+    if OF_MASKS in table:
+        rival = table[OF_MASKS].to_numpy(np.float64)
+        patches = patches.assign(**{OF_MASKS: rival})
+        found = overlap_scores(true, rival, unit, rng)
+        for name in ("overlap_mse", "overlap_rmse", "overlap_r2"):
+            scores[f"baseline_masks_{name}"] = found[name]
+        scores["masks_overlap_r2"] = overlap_scores(rival, predicted, unit, rng)["overlap_r2"]
+    verdict = compare((true - rival) ** 2 - (true - predicted) ** 2, unit, rng)
+    scores["overlap_mse_gain"] = verdict.difference
     wells = wells.assign(predicted_overlap=np.bincount(well, predicted) / np.bincount(well))
     return Evaluation(scores, numbers, patches, wells, by, verdict)
 

@@ -20,6 +20,7 @@ from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.networks.settings import AutoencoderSettings
 from ck19ml.networks.training import PREDICT_BATCH
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.truth import OF_MASKS
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.autoencoder import autoencoder_step
 from ck19ml.workflows.outcome import Outcome
@@ -112,7 +113,9 @@ def train_arm(config: MaskingConfig, split: Split, *, masked: bool) -> Arm:
     statistics["well accuracy"] = ratio(right_wells, np.ones(counts.size))
     known = _scorer("regressor", regressor, split, config.seed, masked=masked)
     patches = evaluate(known, dataset, rows["test"]).patches
-    true = patches["overlap"].to_numpy(np.float64)
+    # What the regressor was trained on: the masks' own measure, also of a simulated plate.
+    own_measure = patches.get(OF_MASKS, patches["overlap"])
+    true = own_measure.to_numpy(np.float64)
     squared = (patches["predicted_overlap"].to_numpy(np.float64) - true) ** 2
     sums, squares, errors = (np.bincount(well, v) for v in (true, true**2, squared))
     mse = ratio(errors, counts)

@@ -6,10 +6,12 @@ import numpy as np
 
 from ck19ml.config import RegressorConfig
 from ck19ml.core.scores.interaction import SLIDES_THRESHOLD, best_call
+from ck19ml.errors import ConfigError
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.heads import train_regressor
 from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.plates.dataset.store import open_dataset
+from ck19ml.plates.dataset.truth import OF_MASKS, with_truth
 from ck19ml.tracking import runs
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.steps.finish import Trained, card, outcome
@@ -25,34 +27,37 @@ from ck19ml.workflows.steps.split import Split, split_dataset
 
 
 def regressor_command(config: RegressorConfig) -> Outcome:
-    """Train a regressor of the overlap and register it."""
-    dataset = open_dataset(config.dataset).with_target(config.target)
+    """Train a regressor of the overlap, judge it by the truth where it is known, register it.
+
+    Raises
+    ------
+    ConfigError
+        If it is to learn a truth that is not known.
+    """
+    opened = open_dataset(config.dataset)
+    dataset = opened.with_target(config.target)
+    if config.learn != "masks":
+        dataset = with_truth(opened, config.target)
+        known = OF_MASKS in dataset.table
+        if config.learn == "truth" and not known:
+            raise ConfigError(
+                f"learn: the true {config.target} of {config.dataset} is not known (the plate was "
+                "not simulated, or is not beside it any more); use 'learn: masks'"
+            )
+        config = config.changed(learn="truth" if known else "masks")
     split = split_dataset(dataset, config.split)
     encoder = find_encoder(config, split) if config.has_encoder else None
     repair_runs()
-    return outcome(regressor_step(config, split, encoder))
+    return outcome(_train(config, split, encoder))
 
 
-def regressor_step(
-    config: RegressorConfig, split: Split, encoder: Any, mark: str | None = None
-) -> Trained:
-    """Train a regressor of the overlap on an encoder in its own run.
-
-    Parameters
-    ----------
-    split : Split
-        Split of a dataset whose overlap is the config's target, see `Dataset.with_target`.
-    encoder : keras.Model or None
-        None for the head ``masks``.
-    mark : str, optional
-        Fingerprint by which to find the finished run again.
-    """
+def _train(config: RegressorConfig, split: Split, encoder: Any) -> Trained:
+    """Train on an encoder, None for the head ``masks``, in its own run."""
     kind = "fine-tuned" if config.fine_tune else "frozen"
     kind = kind if config.has_encoder else "masks"
     kind += "" if config.target == "overlap" else f", {config.target}"
-    with runs.start(
-        f"regressor {kind}", "regressor", config.model_dump(mode="json"), fingerprint=mark
-    ) as run:
+    kind += f", learns the {config.learn}"
+    with runs.start(f"regressor {kind}", "regressor", config.model_dump(mode="json")) as run:
         train, held_out = (
             part_of(split, role, config, labels=False) for role in ("train", "validation")
         )

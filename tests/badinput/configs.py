@@ -184,6 +184,9 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "an unknown architecture": ("autoencoder", "{dataset: d, architecture: x}", "architecture"),
     "an unknown head": ("regressor", "{dataset: d, head: x}", "head"),
     "an unknown measure": ("regressor", "{dataset: d, target: joy}", "target"),
+    "the regressor of earlier versions": (
+        "tune", "regressor_fit: {epochs: 1}", "'ck19ml regressor'",
+    ),
 }  # fmt: skip
 """Of the other commands: command, config, and what the line names."""
 

@@ -177,6 +177,9 @@ MADE_FOR_OTHERS = {
         (DATASET, "overlap_excess"),
         spoil=table(lambda frame: frame.drop(columns="overlap_excess")),
     ),
+    "has no truth to learn": Case(
+        f"regressor -c c.yaml -s dataset={DATASET} -s learn=truth", ("learn", DATASET), 2
+    ),
     "is missing, to check": Case("check nosuch.zarr", ("nosuch.zarr", "ck19ml prepare")),
     "is missing for the comparison": Case(
         "pretraining -c p.yaml", ("nosuch.zarr",), spoil=write("p.yaml", "dataset: nosuch.zarr\n")

@@ -28,7 +28,6 @@ CONFIG = {
     "simulate": {"layout": "ck19", "wells": 30, "size": 448, "seed": 1},
     "dataset": "plate.zarr",
     "autoencoder": {"fit": {"epochs": 1, "batch_size": 32, "least_steps": 1}},
-    "regressor_fit": {"epochs": 1, "batch_size": 64},
     "trials": 6,
     "heartbeat": 2,
     "epochs": 4,

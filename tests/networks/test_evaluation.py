@@ -19,6 +19,7 @@ from ck19ml.networks.evaluation import (
 )
 from ck19ml.networks.scorer import Card, Scorer
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.truth import OF_MASKS, true_overlap
 
 CLASSES = ["Unstimulated", "ConA"]
 BASELINES = Baselines(
@@ -223,21 +224,23 @@ def test_a_regressor_is_scored_by_field_and_stimulation_and_says_interaction(
     assert scores["baseline_mean_field_overlap_rmse"] > 0
     assert evaluation.numbers["interaction_recall"] == 1.0
     assert evaluation.numbers["interaction_call"] == 0.1
-    assert "truth_overlap_r2" not in scores
-    assert "true_overlap" not in evaluation.patches
+    assert "baseline_masks_overlap_r2" not in scores
+    assert OF_MASKS not in evaluation.patches
 
 
 def test_a_regressor_and_its_masks_stand_against_the_truth(table: pd.DataFrame) -> None:
     true = table["overlap"].to_numpy()
-    truth = np.where(np.arange(12) == 0, np.nan, 2 * true + 0.1)  # a patch of another plate
-    known = table.assign(true_overlap=truth)
+    known = table.assign(**{OF_MASKS: true, "overlap": 2 * true + 0.1})
     evaluation = evaluate_regressor(2 * true + 0.1, known, card("regressor"))
-    scores = values(evaluation)
-    assert scores["truth_overlap_r2"] == pytest.approx(1)
-    assert scores["baseline_masks_truth_overlap_rmse"] == pytest.approx(
-        np.sqrt(np.mean((true[1:] + 0.1) ** 2))
-    )
-    assert evaluation.numbers["baseline_masks_truth_overlap_pearson"] == pytest.approx(1)
+    scores, lost = values(evaluation), np.mean((true + 0.1) ** 2)
+    assert scores["overlap_r2"] == pytest.approx(1)
+    assert scores["baseline_masks_overlap_mse"] == pytest.approx(lost)
+    assert scores["masks_overlap_r2"] == pytest.approx(1 - lost / true.var())
+    assert evaluation.verdict is not None
+    assert evaluation.verdict.difference.value == pytest.approx(lost)
+    worse = evaluate_regressor(true, known, card("regressor")).verdict
+    assert worse is not None
+    assert worse.difference.value == pytest.approx(0)
 
 
 def test_a_reconstruction_is_averaged_over_patches_and_wells(table: pd.DataFrame) -> None:
@@ -287,8 +290,11 @@ def test_evaluate_runs_the_network_on_the_rows_asked_for(tiny_dataset: Dataset) 
     made = regressor.predict_patches(regressor.read(tiny_dataset, rows))
     np.testing.assert_allclose(evaluation.patches["predicted_overlap"], made[:, 0], rtol=1e-6)
     of_tcells = Scorer(network, card("regressor", target="tcell_overlap"))
-    true = evaluate(of_tcells, tiny_dataset, rows).patches["overlap"]
-    np.testing.assert_array_equal(true, table["tcell_overlap"])
+    found = evaluate(of_tcells, tiny_dataset, rows).patches
+    np.testing.assert_array_equal(found[OF_MASKS], table["tcell_overlap"])
+    np.testing.assert_array_equal(
+        found["overlap"], true_overlap(tiny_dataset, "tcell_overlap")[rows]
+    )
 
     autoencoder = Scorer(architectures.build_autoencoder("compact", 192), card("autoencoder"))
     evaluation = evaluate(autoencoder, tiny_dataset, rows)

@@ -36,8 +36,8 @@ def outcome(place: Path, tiny_dataset: Dataset) -> Outcome:
 
 
 def test_the_first_line_is_the_verdict_and_the_scores_are_of_all_levels(outcome: Outcome) -> None:
-    assert outcome.lines[0].startswith("Overlap MSE ")
-    levels = ("overlap_r2", "field_overlap_r2", "overlap_rmse_ConA", "truth_overlap_r2_low")
+    assert " the masks by 'instrument': MSE of the true overlap " in outcome.lines[0]
+    levels = ("overlap_r2", "field_overlap_r2", "overlap_rmse_ConA", "masks_overlap_r2_low")
     assert {f"test/{name}" for name in levels} <= set(outcome.data)
 
 

@@ -84,7 +84,7 @@ def test_an_interrupted_tuning_says_so(story: Story) -> None:
     assert chapter.parent_state == "KILLED"
     assert chapter.states == ["FINISHED", "KILLED"]
     assert chapter.kinds == {
-        "tune": 1, "prepare": 1, "autoencoder": 1, "regressor": 0, "trial": 2,
+        "tune": 1, "prepare": 1, "autoencoder": 1, "trial": 2,
     }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_it_goes_on_under_the_same_parent_to_exactly_the_budget(story: Story) ->
 
 def test_what_was_done_before_the_interrupt_is_not_done_again(story: Story) -> None:
     assert story.chapters["done"].kinds == {
-        "tune": 1, "prepare": 1, "autoencoder": 1, "regressor": 1, "trial": 3,
+        "tune": 1, "prepare": 1, "autoencoder": 1, "trial": 3,
     }  # fmt: skip
 
 
@@ -139,8 +139,8 @@ def test_raised_by_one_it_adds_one_under_the_same_parent(story: Story) -> None:
 
 def test_each_model_is_registered_with_a_champion(story: Story) -> None:
     done, raised = story.chapters["done"].versions, story.chapters["raised"].versions
-    assert done == {"ck19-autoencoder": 1, "ck19-classifier": 1, "ck19-regressor": 1}
-    assert raised["ck19-autoencoder"] == raised["ck19-regressor"] == 1
+    assert done == {"ck19-autoencoder": 1, "ck19-classifier": 1}
+    assert raised["ck19-autoencoder"] == 1
     assert story.chapters["done"].outcome["promoted"] is True
 
 
@@ -172,7 +172,7 @@ def test_the_parent_shows_how_the_study_went(story: Story) -> None:
 
 
 def test_no_card_counts_a_test_well_among_what_was_seen(story: Story) -> None:
-    assert set(story.cards) == {"autoencoder", "regressor", "classifier"}
+    assert set(story.cards) == {"autoencoder", "classifier"}
     assert len(story.split["test"]) == 6
     for card in story.cards.values():
         assert card.seen == {*story.split["train"], *story.split["validation"]}

@@ -31,7 +31,6 @@ def told(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
         plate=folder / "tiny",
         dataset=folder / "plate.zarr",
         autoencoder=AutoencoderSettings(fit=FitSettings(epochs=1, batch_size=16, least_steps=1)),
-        regressor_fit=FitSettings(epochs=1, least_steps=1),
         trials=4,
         space=SpaceConfig(head=["lda", "logistic"], encoder=["untrained"]),
     )

@@ -19,7 +19,7 @@ from ck19ml.workflows.reporting.scores import from_rows
 from ck19ml.workflows.tuning import inner_folds
 
 CHAMPION = "models:/ck19-classifier@champion"
-KINDS = ("tune", "prepare", "autoencoder", "regressor", "trial")
+KINDS = ("tune", "prepare", "autoencoder", "trial")
 FIRST = {
     "head": "softmax", "units": 32, "depth": 1, "dropout": 0.0, "normalise": False, "pooled": False,
     "learning_rate": 0.001, "batch_size": 32, "class_weights": False, "fine_tune": True,
@@ -31,7 +31,6 @@ def config_of(plate: Path, folder: Path, number: int) -> TuneConfig:
         plate=plate,
         dataset=folder / "plate.zarr",
         autoencoder=AutoencoderSettings(fit=FitSettings(epochs=1, batch_size=16, least_steps=1)),
-        regressor_fit=FitSettings(epochs=1, least_steps=1),
         trials=number,
         # The first trial trains the encoder too, the others are heads on stored features.
         first=FIRST,
@@ -101,10 +100,9 @@ def remember_models(story: Story, parent: Run) -> None:
     assert encoder_run is not None
     autoencoder = registry.load_model(registry.model_uri(Run(encoder_run)))
     champion = registry.load_model(CHAMPION)
-    regressor = registry.load_model("models:/ck19-regressor@champion")
     story.encoder = autoencoder.encoder.get_weights()
     story.champion = champion.network.get_weights()
-    story.cards = {scorer.card.kind: scorer.card for scorer in (autoencoder, regressor, champion)}
+    story.cards = {scorer.card.kind: scorer.card for scorer in (autoencoder, champion)}
     story.logged = parent.logged | from_rows(pd.read_csv(parent.download("scores.csv")))
     every = MlflowClient().search_runs(["0"])
     story.metrics = {

@@ -1,8 +1,7 @@
-"""Scores of predicted overlap: per patch, per field, per stimulation, and against the truth."""
+"""Scores of predicted overlap: per patch, per field and per stimulation."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.metrics import by_well, overlap_scores
@@ -63,41 +62,3 @@ def _of_fields(
     units[field] = unit
     found = overlap_scores(sums / counts, made / counts, units, rng)
     return {f"field_{name}": found[name] for name in ("overlap_mse", "overlap_rmse", "overlap_r2")}
-
-
-def against_truth(
-    truth: Floats,
-    predicted: Floats,
-    masks: Floats,
-    unit: NDArray[np.integer],
-    rng: np.random.Generator,
-) -> tuple[dict[str, Score], dict[str, float]]:
-    """Score a model and the masks that it learnt from against the true overlap.
-
-    Parameters
-    ----------
-    truth : ndarray, (n,)
-        Overlap of the cells as they were simulated, with their dim rims.
-    predicted, masks : ndarray, (n,)
-        Of the model, and of the dataset's masks.
-    unit : ndarray of int, (n,)
-        Index of each patch's unit, which the intervals resample.
-
-    Returns
-    -------
-    scores : dict
-        ``truth_overlap_rmse`` and ``truth_overlap_r2`` of the model, and the same of the masks
-        under ``baseline_masks_``.
-    numbers : dict
-        Pearson's correlations: masks that keep the brightest pixels only can rank patches well
-        and still be far from the truth.
-    """
-    scores: dict[str, Score] = {}
-    numbers: dict[str, float] = {}
-    for prefix, values in (("", predicted), ("baseline_masks_", masks)):
-        found = overlap_scores(truth, values, unit, rng)
-        scores |= {f"{prefix}truth_{name}": found[name] for name in ("overlap_rmse", "overlap_r2")}
-        spread = min(np.ptp(values), np.ptp(truth)) > 0
-        pearson = float(stats.pearsonr(truth, values)[0]) if spread else float("nan")
-        numbers[f"{prefix}truth_overlap_pearson"] = pearson
-    return scores, numbers

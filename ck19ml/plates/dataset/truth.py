@@ -1,5 +1,6 @@
 """The true overlap of simulated patches, where the plate that a dataset was made from is there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from ck19ml.plates.dataset.store import Dataset
 
 KEYS = ["plate", "well", "field", "patch"]
+
+OF_MASKS = "masks_overlap"
+"""Column of the masks' own measure in a dataset `with_truth`."""
 
 
 def beside_plates(dataset: Dataset, name: str) -> list[Path | None]:
@@ -49,3 +53,29 @@ def true_overlap(dataset: Dataset, target: str = "overlap") -> NDArray[np.float6
     joined = own.merge(truth[[*KEYS, target]], on=KEYS, how="left", validate="one_to_one")
     values = joined[target].to_numpy(np.float64)
     return None if np.isnan(values).all() else values
+
+
+def with_truth(dataset: Dataset, target: str) -> Dataset:
+    """Return the dataset with the true overlap in the column ``overlap``, where all of it is known.
+
+    The masks' own measure is then in the column `OF_MASKS`; otherwise it stays in ``overlap``.
+
+    Parameters
+    ----------
+    target : str
+        A name of `core.overlap.TARGETS`.
+
+    Raises
+    ------
+    PlateError
+        If the dataset was prepared before it held this measure.
+    """
+    if OF_MASKS in dataset.table:
+        return dataset
+    own = dataset.with_target(target)
+    truth = true_overlap(dataset, target)
+    if truth is None or np.isnan(truth).any():
+        return own
+    return replace(
+        own, table=own.table.assign(**{OF_MASKS: own.table["overlap"], "overlap": truth})
+    )

@@ -20,6 +20,7 @@ OTHERS = {
     "baseline_overlap_": "baseline: thresholds on the overlap",
     "baseline_logistic_": "baseline: logistic regression on overlap, areas, counts",
     "baseline_mean_": "baseline: predict the mean",
+    "baseline_masks_": "baseline: the masks' own measure",
 }
 """Prefixes of the scores that are not the model's own."""
 
@@ -28,7 +29,7 @@ KEY = {
     "validation": ("accuracy", "well_accuracy", "overlap_mse", "bce"),
     "test": (
         "well_accuracy", "well_accuracy_gain", "bce", "accuracy", "log_loss", "overlap_mse",
-        "overlap_mse_gain", "overlap_r2", "field_overlap_r2", "truth_overlap_r2",
+        "overlap_mse_gain", "overlap_r2", "field_overlap_r2", "masks_overlap_r2",
         "interaction_average_precision",
     ),
     "screen": ("average_precision_score", "average_precision_gain", "hits_score", "hits_clean",
@@ -59,7 +60,7 @@ PLAIN = {
 NAMES = {
     "well_accuracy_gain": "well accuracy above the best baseline",
     "well_accuracy_gain_p": "the same, McNemar p",
-    "overlap_mse_gain": "overlap MSE below predicting the mean",
+    "overlap_mse_gain": "overlap MSE below the masks' own, or predicting the mean",
     "accuracy": "patch accuracy",
     "log_loss": "patch log loss (nats)",
     "well_log_loss": "well log loss (nats)",
@@ -68,6 +69,7 @@ NAMES = {
     "overlap_mse": "overlap MSE",
     "overlap_rmse": "overlap RMSE (fraction)",
     "overlap_r2": "overlap R²",
+    "masks_overlap_r2": "overlap R² against the masks' own measure",
     "well_overlap_rmse": "overlap RMSE of wells (fraction)",
     "bce": "binary cross-entropy (nats)",
     "interaction_accuracy": "interaction, accuracy of patches",

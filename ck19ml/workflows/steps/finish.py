@@ -7,9 +7,12 @@ import numpy as np
 from ck19ml import __version__
 from ck19ml.core.scores.classification import BASELINE, RULES, best_rule
 from ck19ml.core.scores.verdict import (
+    BETTER,
     DIFFERENCE,
     NOT_SHOWN,
     POWER,
+    WORSE,
+    Verdict,
     discordance,
     power,
     wells_needed,
@@ -19,6 +22,7 @@ from ck19ml.networks.card import Card, Kind
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.scorer import Scorer
 from ck19ml.networks.training import Fit
+from ck19ml.plates.dataset.truth import OF_MASKS
 from ck19ml.tracking import registry
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
@@ -43,12 +47,12 @@ SHOWN = {
     ),
     "regressor": (
         ("R2 of patches", "overlap_r2"),
+        ("R2 of the masks' own measure", "baseline_masks_overlap_r2"),
+        ("R2 against the masks' own measure", "masks_overlap_r2"),
         ("R2 of fields", "field_overlap_r2"),
         ("overlap RMSE", "overlap_rmse"),
         ("overlap MSE", "overlap_mse"),
         ("MSE of predicting the mean", "baseline_mean_overlap_mse"),
-        ("R2 against the simulator's true overlap", "truth_overlap_r2"),
-        ("R2 of the masks against the same", "baseline_masks_truth_overlap_r2"),
     ),
     "autoencoder": (("binary cross-entropy", "bce"),),
 }
@@ -106,7 +110,8 @@ def finish(
     publish(figures, run, None)
     tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
     if kind == "regressor":
-        tags |= {"target": scorer.card.target}
+        true = "true " if OF_MASKS in evaluations["test"].patches else ""
+        tags |= {"target": f"{true}{scorer.card.target}"}
     if kind == "classifier":
         tags |= {"recipe": scorer.card.recipe}
     version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
@@ -131,7 +136,7 @@ def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
         Name of the wells' dataset; by default the one that the model was trained on.
     """
     where = f"{len(test.wells)} wells of {dataset or card.dataset['name']} that it has not seen"
-    lines = verdict_lines(card.kind, test)
+    lines = verdict_lines(card, test)
     lines.append(f"{card.kind} on {where}, with 95 % intervals over {UNITS[test.unit]}:")
     for label, key in SHOWN[card.kind]:
         if key in test.scores:
@@ -142,8 +147,11 @@ def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def verdict_lines(kind: str, test: Evaluation) -> list[str]:
+def verdict_lines(card: Card, test: Evaluation) -> list[str]:
     """Say how a model compares with the best baseline on the same wells, first of all.
+
+    A regressor's is the measure of the masks themselves; where no truth is known to judge both by,
+    predicting the mean.
 
     Returns
     -------
@@ -153,12 +161,8 @@ def verdict_lines(kind: str, test: Evaluation) -> list[str]:
     found = test.verdict
     if found is None:
         return []
-    if kind == "regressor":
-        mine, mean = test.scores["overlap_mse"], test.scores["baseline_mean_overlap_mse"]
-        return [
-            f"Overlap MSE {mine.value:.5f} against {mean.value:.5f} of predicting the mean: "
-            f"{found.text(5)}."
-        ]
+    if card.kind == "regressor":
+        return [_regressor_verdict(found, test, card.mask)]
     rule = best_rule(test.wells)
     mine, best = test.scores["well_accuracy"], test.scores[f"{rule}_well_accuracy"]
     line = (
@@ -178,12 +182,28 @@ def verdict_lines(kind: str, test: Evaluation) -> list[str]:
     return lines
 
 
+def _regressor_verdict(found: Verdict, test: Evaluation, mask: str) -> str:
+    mine = test.scores["overlap_mse"].value
+    if "baseline_masks_overlap_mse" not in test.scores:
+        mean = test.scores["baseline_mean_overlap_mse"].value
+        return (
+            f"No true overlap to judge by: the network imitates the masks by '{mask}'. Overlap MSE "
+            f"{mine:.5f} against {mean:.5f} of predicting the mean: {found.text(5)}."
+        )
+    says = {BETTER: "Adds to", WORSE: "Adds nothing to", NOT_SHOWN: "Not shown to add to"}
+    masks = test.scores["baseline_masks_overlap_mse"].value
+    return (
+        f"{says[found.word]} the masks by '{mask}': MSE of the true overlap {mine:.5f} against "
+        f"{masks:.5f} of their own measure: {found.text(5)}."
+    )
+
+
 def _told_interaction(test: Evaluation) -> list[str]:
     numbers = test.numbers
     said = "" if numbers["interaction_call"] == numbers["interaction_threshold"] else (
         f", called from a predicted {numbers['interaction_call']:.3f}"
     )  # fmt: skip
-    lines = [
+    return [
         f"- interaction (overlap of at least {numbers['interaction_threshold']:g}{said}): "
         f"prevalence {numbers['interaction_prevalence']:.4f}, average precision "
         f"{numbers['interaction_average_precision']:.3f}, ROC AUC "
@@ -191,9 +211,6 @@ def _told_interaction(test: Evaluation) -> list[str]:
         f"{numbers['interaction_accuracy']:.4f} where 'never' has "
         f"{numbers['interaction_never_accuracy']:.4f}"
     ]
-    if "truth_overlap_r2" not in test.scores:
-        lines.append("- no true overlap: the plate was not simulated, or was not found")
-    return lines
 
 
 def outcome(trained: Trained) -> Outcome:

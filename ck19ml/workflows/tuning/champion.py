@@ -6,19 +6,17 @@ from typing import Any
 
 import yaml
 
-from ck19ml.config import ClassifierConfig, RegressorConfig, TuneConfig
+from ck19ml.config import ClassifierConfig, TuneConfig
 from ck19ml.core.splits import GATE
-from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks.evaluation import Evaluation
 from ck19ml.networks.heads import train_classifier
 from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.networks.settings import ClassifierSettings
 from ck19ml.networks.training import Fit
-from ck19ml.tracking import registry, runs
+from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Trial
 from ck19ml.workflows.progress import say
-from ck19ml.workflows.regressor import regressor_step
 from ck19ml.workflows.steps.closed_form import fit_closed_form
 from ck19ml.workflows.steps.finish import card
 from ck19ml.workflows.steps.fit import finish_supervised
@@ -46,7 +44,6 @@ def refit(
     say(f"champion: refitting trial {best.number} on all wells but the test wells")
     started = time.monotonic()
     material = load_material(config, split, encoder_run, folder)
-    _train_regressor(config, split, material.encoder, encoder_run)
     losses: dict[str, float] = {}
     if split.gated:
         wells = split.wells[split.wells["role"] == GATE]
@@ -141,20 +138,3 @@ def _settings(config: TuneConfig, best: Trial) -> ClassifierSettings:
     whole = settings.fit.changed(epochs=best.notes["best_epoch"])
     head = settings.head_fit and settings.head_fit.changed(epochs=best.notes["head_epochs"])
     return settings.changed(fit=whole, head_fit=head)
-
-
-def _train_regressor(config: TuneConfig, split: Split, encoder: Any, encoder_run: Run) -> None:
-    settings = RegressorConfig(
-        dataset=config.dataset,
-        encoder=registry.model_uri(encoder_run),
-        architecture=config.autoencoder.architecture,
-        masked=config.autoencoder.masked,
-        fit=config.regressor_fit,
-        interaction_threshold=config.interaction_threshold,
-        split=config.split,
-        seed=config.seed,
-    )
-    mark = fingerprint("regressor", settings.model_dump(mode="json"), split.fingerprints(),
-                       split.dataset.content_hash)  # fmt: skip
-    if runs.find_finished(mark, "regressor") is None:
-        regressor_step(settings, split, encoder, mark)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.plates.dataset.store import Dataset
-from ck19ml.plates.dataset.truth import KEYS, true_overlap
+from ck19ml.plates.dataset.truth import KEYS, OF_MASKS, true_overlap, with_truth
 
 
 def test_each_patch_has_the_truth_of_its_own_place(tiny_dataset: Dataset, tiny_plate: Path) -> None:
@@ -50,3 +50,17 @@ def test_of_several_plates_those_with_a_truth_have_it(
     found = true_overlap(replace(tiny_dataset, table=both, info=tiny_dataset.info | source))
     assert found is not None
     np.testing.assert_array_equal(np.isnan(found), both["plate"] == "other")
+
+
+def test_the_truth_stands_in_for_the_masks_where_all_of_it_is_known(
+    tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    found = with_truth(tiny_dataset, "tcell_overlap").table
+    np.testing.assert_array_equal(found["overlap"], true_overlap(tiny_dataset, "tcell_overlap"))
+    np.testing.assert_array_equal(found[OF_MASKS], tiny_dataset.table["tcell_overlap"])
+    again = with_truth(with_truth(tiny_dataset, "overlap"), "overlap").table
+    np.testing.assert_array_equal(again[OF_MASKS], tiny_dataset.table["overlap"])
+    gone = replace(tiny_dataset, info=tiny_dataset.info | {"source": str(tmp_path / "gone")})
+    own = with_truth(gone, "overlap").table
+    assert OF_MASKS not in own
+    np.testing.assert_array_equal(own["overlap"], tiny_dataset.table["overlap"])

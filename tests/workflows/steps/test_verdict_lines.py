@@ -92,19 +92,35 @@ def test_the_units_are_the_plates_where_the_split_was_by_plate() -> None:
         (Score(-0.001, -0.002, -0.0002), "worse by 0.00100 [0.00020, 0.00200]"),
     ],
 )
-def test_a_regressor_is_compared_with_the_mean(gain: Score, said: str) -> None:
+def test_without_a_truth_a_regressor_is_compared_with_the_mean(gain: Score, said: str) -> None:
     first = lines(regressor(gain), "regressor")[0]
     mse = 0.002 - gain.value
-    assert first == f"Overlap MSE {mse:.5f} against 0.00200 of predicting the mean: {said}."
+    assert first == (
+        "No true overlap to judge by: the network imitates the masks by 'otsu'. "
+        f"Overlap MSE {mse:.5f} against 0.00200 of predicting the mean: {said}."
+    )
 
 
-def test_the_rest_says_what_interaction_is_worth_and_whether_there_is_a_truth() -> None:
+@pytest.mark.parametrize(
+    ("gain", "says"),
+    [
+        (Score(0.001, 0.0005, 0.0015), "Adds to the masks"),
+        (Score(0.001, -0.0001, 0.002), "Not shown to add to the masks"),
+        (Score(-0.001, -0.002, -0.0002), "Adds nothing to the masks"),
+    ],
+)
+def test_with_a_truth_the_first_line_says_whether_it_adds_to_the_masks(
+    gain: Score, says: str
+) -> None:
+    known = regressor(gain, baseline_masks_overlap_mse=Score(0.002, 0.001, 0.003))
+    first = lines(known, "regressor")[0]
+    mse = 0.002 - gain.value
+    assert first.startswith(f"{says} by 'otsu': MSE of the true overlap {mse:.5f} against 0.00200")
+    assert first.endswith(f"of their own measure: {Verdict(gain, 30).text(5)}.")
+
+
+def test_the_rest_says_what_interaction_is_worth() -> None:
     gain = Score(0.001, 0.0005, 0.0015)
     text = "\n".join(lines(regressor(gain), "regressor"))
     assert "prevalence 0.3333, average precision 1.000" in text
     assert "where 'never' has 0.6667" in text
-    assert "no true overlap" in text
-    known = regressor(gain, truth_overlap_r2=Score(-1.9, -2.0, -1.8))
-    with_truth = "\n".join(lines(known, "regressor"))
-    assert "R2 against the simulator's true overlap: -1.900 [-2.000, -1.800]" in with_truth
-    assert "no true overlap" not in with_truth
