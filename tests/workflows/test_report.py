@@ -126,7 +126,7 @@ def test_the_page_loads_nothing_and_runs_nothing(evaluated: Run, screened: Run) 
     for run in (evaluated, screened):
         page = report(run.id)
         assert "<script" not in page
-        assert re.findall(r'(?:src|href)="(?!data:)', page) == []
+        assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
         assert EVIL.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;") in page
     assert report(evaluated.id).count('src="data:image/png;base64,') == 1
 
@@ -141,6 +141,23 @@ def test_the_hit_list_is_the_run_s_own_or_that_of_the_model_s_screen(
         "".join(own.splitlines()).replace("> <", "><")
     )
     assert "trained or tuned on 221 of the 294 wells" in own
+
+
+def test_a_preparation_lists_the_wells_to_look_at_and_links_to_its_pictures(store: Path) -> None:
+    fields = pd.DataFrame(
+        {"plate": "CK19", "well": ["A03", "A04"], "field": 1, "flagged": ["", "focus_dc; many_dc"]}
+    )
+    with runs.start("prepare CK19", "prepare", {"target": "plate.zarr"}) as run:
+        run.table("fields", fields)
+        figure = Figure()
+        figure.subplots().plot([0, 1])
+        run.figure("wells_to_look_at", figure)
+    page = "".join(report(run.id).splitlines())
+    assert "1 of 2 fields are doubtful" in page
+    assert "<td>CK19</td><td>A04</td><td>1</td><td>focus_dc; many_dc</td>" in page
+    assert "<td>A03</td>" not in page
+    assert '<a href="#figure-1">wells_to_look_at</a>' in page
+    assert '<figure id="figure-1">' in page
 
 
 def test_an_unfinished_run_says_so(store: Path) -> None:

@@ -53,6 +53,7 @@ CAPTIONS = {
         "The head of the hit list: left of the line a compound lowers the interaction; a filled "
         "symbol is a hit, a star a known inhibitor of a simulated plate."
     ),
+    "wells_to_look_at": "Patches of flagged fields, with the reasons: are the masks on cells?",
     "known_inhibitors": "Precision and recall of the list against the known inhibitors.",
     "known_ic50": "Fitted against true IC50; on the line they agree.",
 }

@@ -15,7 +15,7 @@ from ck19ml.tracking.runs import Run
 from ck19ml.tracking.server import lost_in_one_line
 from ck19ml.workflows.reporting.captions import caption, in_order
 from ck19ml.workflows.reporting.caveats import caveats, dataset_info
-from ck19ml.workflows.reporting.page import HitRow, Hits, Page, Pairs, Picture, render
+from ck19ml.workflows.reporting.page import Listing, ListRow, Page, Pairs, Picture, render
 from ck19ml.workflows.reporting.scores import from_rows, number, score_tables
 
 MOST_HITS = 25
@@ -58,7 +58,7 @@ def report(identifier: str) -> str:
         facts=_facts(record, info),
         scores=score_tables(record.metrics),
         caveats=caveats(record, info),
-        hits=_hits(record),
+        listings=[found for found in (_hits(record), _doubtful(record)) if found],
         pictures=_pictures(record),
         settings=_settings(record),
     )
@@ -118,7 +118,7 @@ def _pictures(record: Record) -> list[Picture]:
     return made
 
 
-def _hits(record: Record) -> Hits | None:
+def _hits(record: Record) -> Listing | None:
     if record.kind == "screen":
         return _hit_table(record.run, "Of this run")
     screen = newest_finished("screen", model_uris(record))
@@ -129,7 +129,7 @@ def _linked(screen: Run) -> str:
     return f"Of run {screen.id}, the newest screen by the model of this run"
 
 
-def _hit_table(run: Run, where: str) -> Hits | None:
+def _hit_table(run: Run, where: str) -> Listing | None:
     text = run.text("hits.csv")
     if text is None:
         return None
@@ -138,7 +138,7 @@ def _hit_table(run: Run, where: str) -> Hits | None:
     called = table.get("score_hit", pd.Series(False, index=table.index)).astype(bool)
     head = table.head(MOST_HITS)
     rows = [
-        HitRow([_cell(row[name]) for name in columns], bool(called.iloc[index]))
+        ListRow([_cell(row[name]) for name in columns], bool(called.iloc[index]))
         for index, row in enumerate(head.to_dict(orient="records"))
     ]
     note = (
@@ -146,7 +146,23 @@ def _hit_table(run: Run, where: str) -> Hits | None:
         f"{_lost(table, called)}; the "
         f"first {len(rows)} rows of hits.csv. A negative effect lowers the interaction."
     )
-    return Hits(note, [HIT_COLUMNS[name] for name in columns], rows)
+    return Listing("Hit list", note, [HIT_COLUMNS[name] for name in columns], rows)
+
+
+def _doubtful(record: Record) -> Listing | None:
+    """List the fields that `prepare` flagged."""
+    if record.kind != "prepare" or "fields.csv" not in record.artifacts:
+        return None
+    table = read_csv(record.run.text("fields.csv") or "", ["plate", "well", "field", "flagged"])
+    found = table[table["flagged"].notna()]
+    note = (
+        f"{len(found)} of {len(table)} fields are doubtful; they stay in the dataset. The first "
+        f"{min(len(found), MOST_HITS)} are listed, and the figure wells_to_look_at shows some."
+    )
+    columns = ["plate", "well", "field", "flagged"]
+    rows = [ListRow([str(row[name]) for name in columns], False)
+            for row in found.head(MOST_HITS).to_dict(orient="records")]  # fmt: skip
+    return Listing("Wells to look at", note, columns, rows)
 
 
 def _lost(table: pd.DataFrame, called: "pd.Series[bool]") -> str:

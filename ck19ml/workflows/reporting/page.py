@@ -34,6 +34,9 @@ figcaption, .small { color: #444; font-size: 0.9rem; }
 <h1>{{ page.title }}</h1>
 <p class="small">{{ page.subtitle }}</p>
 {% if page.description %}<div class="said">{{ page.description }}</div>{% endif %}
+{% if page.pictures %}<p class="small">Figures:
+{% for picture in page.pictures %}<a href="#figure-{{ loop.index }}">{{ picture.name }}</a>
+{% if not loop.last %}· {% endif %}{% endfor %}</p>{% endif %}
 <h2>What was run on what</h2>
 <table>
 {% for name, value in page.facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
@@ -51,16 +54,16 @@ figcaption, .small { color: #444; font-size: 0.9rem; }
 <ul class="caveats">
 {% for sentence in page.caveats %}<li>{{ sentence }}</li>
 {% endfor %}</ul>{% endif %}
-{% if page.hits %}<h2>Hit list</h2>
-<p class="small">{{ page.hits.note }}</p>
+{% for listing in page.listings %}<h2>{{ listing.title }}</h2>
+<p class="small">{{ listing.note }}</p>
 <div class="wide"><table>
-<tr>{% for name in page.hits.columns %}<th>{{ name }}</th>{% endfor %}</tr>
-{% for row in page.hits.rows -%}
+<tr>{% for name in listing.columns %}<th>{{ name }}</th>{% endfor %}</tr>
+{% for row in listing.rows -%}
 <tr{% if row.hit %} class="hit"{% endif %}>
 {% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</table></div>{% endif %}
-{% if page.pictures %}<h2>Figures</h2>
-{% for picture in page.pictures %}<figure>
+{% endfor %}</table></div>{% endfor %}
+{% if page.pictures %}<h2 id="figures">Figures</h2>
+{% for picture in page.pictures %}<figure id="figure-{{ loop.index }}">
 <img src="{{ picture.uri }}" alt="{{ picture.name }}">
 <figcaption><b>{{ picture.name }}</b>. {{ picture.caption }}</figcaption>
 </figure>
@@ -86,7 +89,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class HitRow:
+class ListRow:
     """A row of the hit list as text, and whether it is a hit."""
 
     cells: list[str]
@@ -94,12 +97,13 @@ class HitRow:
 
 
 @dataclass(frozen=True)
-class Hits:
-    """The head of a hit list, and where it is from."""
+class Listing:
+    """A table, and where it is from."""
 
+    title: str
     note: str
     columns: list[str]
-    rows: list[HitRow]
+    rows: list[ListRow]
 
 
 Pairs = list[tuple[str, str]]
@@ -115,7 +119,7 @@ class Page:
     facts: Pairs
     scores: list[Table]
     caveats: list[str]
-    hits: Hits | None
+    listings: list[Listing]
     pictures: list[Picture]
     settings: list[tuple[str, Pairs]]
 

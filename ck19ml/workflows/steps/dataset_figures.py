@@ -50,10 +50,10 @@ def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
     Yields
     ------
     name : str
-        ``mask_gallery``; ``against_instrument`` where the dataset has such a table.
+        ``mask_gallery``; ``wells_to_look_at`` where fields are flagged; ``against_instrument``
+        where the dataset has such a table.
     figure : Figure
     """
-    from ck19ml import plots
     from ck19ml.plots.instrument import against_instrument
 
     rows = _examples(dataset.table)
@@ -63,10 +63,11 @@ def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
             f"{row.well} {row.stimulation}\n{100 * row.overlap:.1f} %"
             for row in chosen.itertuples()
         ]
-        yield "mask_gallery", plots.mask_gallery(
-            rescale(dataset.read(rows)), dataset.read_masks(rows), titles,
-            pixel_size_um=dataset.info["pixel_size_um"],
-        )  # fmt: skip
+        yield "mask_gallery", _gallery(dataset, rows, titles)
+    flagged = dataset.fields[dataset.fields["flagged"] != ""].head(len(RANKS))
+    if len(flagged):
+        rows, titles = _doubtful(dataset.table, flagged)
+        yield "wells_to_look_at", _gallery(dataset, rows, titles)
     path = dataset.path / INSTRUMENT
     if path.is_file():
         sums = dataset.table.groupby(WELL, as_index=False)["overlap"].sum()
@@ -75,6 +76,30 @@ def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
             "against_instrument",
             against_instrument(wells["overlap"], wells["overlap_percent"], wells["stimulation"]),
         )
+
+
+def _gallery(dataset: Dataset, rows: NDArray[np.intp], titles: list[str]) -> Figure:
+    from ck19ml import plots
+
+    return plots.mask_gallery(
+        rescale(dataset.read(rows)), dataset.read_masks(rows), titles,
+        pixel_size_um=dataset.info["pixel_size_um"],
+    )  # fmt: skip
+
+
+def _doubtful(table: pd.DataFrame, flagged: pd.DataFrame) -> tuple[NDArray[np.intp], list[str]]:
+    """Choose of each flagged field the patch with the largest masks, and say what is doubtful."""
+    covered = (table["dc_area_px"] + table["tcell_area_px"]).to_numpy(np.float64)
+    rows, titles = [], []
+    for field in flagged.itertuples():
+        own = np.flatnonzero(
+            (table["plate"] == field.plate)
+            & (table["well"] == field.well)
+            & (table["field"] == field.field)
+        )
+        rows.append(own[covered[own].argmax()])
+        titles.append("\n".join([str(field.well), *field.flagged.split("; ")[:3]]))
+    return np.array(rows, np.intp), titles
 
 
 def _examples(table: pd.DataFrame) -> NDArray[np.intp]:

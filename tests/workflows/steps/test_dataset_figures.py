@@ -21,6 +21,17 @@ def test_a_dataset_is_shown_with_its_masks_and_beside_the_instrument(
     assert drawn == table[["plate", "well"]].drop_duplicates().shape[0]
 
 
+def test_flagged_fields_are_shown_with_the_reasons(
+    tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = tiny_dataset.fields.assign(flagged="")
+    fields.loc[3, "flagged"] = "focus_dc; many_tcell"
+    monkeypatch.setitem(vars(tiny_dataset), "fields", fields)
+    figure = dict(dataset_figures.overview_figures(tiny_dataset))["wells_to_look_at"]
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == [f"{fields.loc[3, 'well']}\nfocus_dc\nmany_tcell"]
+
+
 def test_examples_go_from_little_overlap_to_the_most_and_leave_faulty_patches_out() -> None:
     table = pd.DataFrame({"overlap": np.arange(101) / 100, "faulty": False})
     assert dataset_figures._examples(table).tolist() == [10, 50, 75, 90, 97, 100]
