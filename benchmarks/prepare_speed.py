@@ -36,7 +36,7 @@ def study(folder: Path, fields: int) -> None:
     from ck19ml.plates.folder import find_plate, read_field
 
     plate = find_plate(folder)
-    level = plate.description.level
+    level = (plate.description.levels or (0, 0))[0]
     for field in plate.fields[:fields]:
         patches = raise_background(cut(read_field(field, plate.description)), level)
         score(kmeans(patches, level))

@@ -96,34 +96,53 @@ def count_points(
     return np.bincount(row[inside] * columns + column[inside], minlength=rows * columns)
 
 
+def levels_of(background: int | dict[str, int]) -> tuple[int, int]:
+    """Return the background level of the DC and of the T-cell channel.
+
+    Examples
+    --------
+    >>> levels_of(255), levels_of({"tcell": 380, "dc": 410})
+    ((255, 255), (410, 380))
+    """
+    if isinstance(background, dict):
+        return background["dc"], background["tcell"]
+    return background, background
+
+
 def raise_background(
-    patches: NDArray[np.generic], background: int = BACKGROUND
+    patches: NDArray[np.generic], background: int | tuple[int, int] = BACKGROUND
 ) -> NDArray[np.generic]:
     """Raise grey values below the background level to that level.
 
     Parameters
     ----------
     patches : ndarray, (n, height, width, channels) or of any other shape
+    background : int or (int, int)
+        One level, or one for each channel of the last axis.
 
     Returns
     -------
     ndarray, of the same shape and dtype
     """
-    return np.asarray(np.maximum(patches, patches.dtype.type(background)))
+    return np.asarray(np.maximum(patches, np.asarray(background, patches.dtype)))
 
 
-def is_faulty(patches: NDArray[np.generic], background: int = BACKGROUND) -> NDArray[np.bool_]:
+def is_faulty(
+    patches: NDArray[np.generic], background: int | tuple[int, int] = BACKGROUND
+) -> NDArray[np.bool_]:
     """Return which patches have a channel with nothing above the background.
 
     Parameters
     ----------
     patches : ndarray, (n, height, width, 2)
+    background : int or (int, int)
+        One level, or one for each channel.
 
     Returns
     -------
     ndarray, (n,), bool
     """
-    return np.asarray((patches.max(axis=(1, 2)) <= background).any(axis=-1))
+    return np.asarray((patches.max(axis=(1, 2)) <= np.asarray(background)).any(axis=-1))
 
 
 def rescale(patches: NDArray[np.generic]) -> NDArray[np.float32]:

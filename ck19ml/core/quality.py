@@ -82,27 +82,37 @@ def implausible(fields: pd.DataFrame) -> list[str]:
     return lines
 
 
-def misplaced_level(fields: pd.DataFrame, level: int) -> list[str]:
+LEVEL_SDS = 10
+"""SDs of the noise between the background and the level that grey values are raised to: as many as
+lie between the background of a simulated CK19 plate and the study's 255."""
+
+
+def level_of(ground: float, noise_sd: float) -> int:
+    """Return the level for grey values that is suggested by a background and its noise."""
+    return round(ground + LEVEL_SDS * noise_sd)
+
+
+def misplaced_level(fields: pd.DataFrame, levels: tuple[int, int]) -> list[str]:
     """Say for which plates the level that grey values are raised to cannot be right.
 
     Parameters
     ----------
     fields : DataFrame
         One row a field: plate, and the columns of `MEASURES`.
-    level : int
-        Grey values below it are raised to it.
+    levels : (int, int)
+        Grey values of the DC and of the T-cell channel below it are raised to it.
 
     Returns
     -------
     list of str
-        One line a plate and channel, with the level that the images suggest: ten SDs of the noise
-        above the background, as 255 is on CK19.
+        One line a plate and channel, with the level that the images suggest: `level_of`.
     """
     lines = []
     for plate, own in fields.groupby("plate", sort=True):
         for name, cell in CELLS.items():
             ground = float(own[f"background_{name}"].median())
-            better = round(ground + 10 * float(own[f"noise_{name}"].median()))
+            better = level_of(ground, float(own[f"noise_{name}"].median()))
+            level = levels[CHANNELS[name]]
             what = ""
             if ground > level:
                 what = f"the background, about {ground:.0f}, lies above the level {level}"

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.overlap import TARGETS
+from ck19ml.core.patches import levels_of
 from ck19ml.core.scores.baselines import Baselines
 from ck19ml.core.settings import Frozen, each_once, explain, one_of
 from ck19ml.core.splits import GATE, UNITS
@@ -34,6 +35,8 @@ Target = Annotated[str, one_of(TARGETS)]
 Unit = Annotated[str, one_of(UNITS)]
 """Units that a split keeps together."""
 
+Level = Annotated[int, Field(ge=0)]
+
 Temperature = Annotated[float, Field(gt=0)]
 
 
@@ -53,12 +56,17 @@ class BaseCard(Frozen):
 
     kind: str
     patch_size: int = Field(ge=1)
-    background: int = Field(ge=0)
+    background: Level | dict[str, Level]
     bit_depth: int = Field(ge=1, le=16)
     wells: dict[str, list[str]]
     seed: int
     software: str
     format: Literal[1] = FORMAT
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """The background of the DC and of the T-cell channel."""
+        return levels_of(self.background)
 
     @property
     def seen(self) -> frozenset[str]:

@@ -43,6 +43,7 @@ class MaskCard(BaseCard):
     """
 
     kind: Literal["unet"] = "unet"
+    background: int = Field(ge=0)
     architecture: str
     target: str
     scores: dict[str, float] = Field(default={})

@@ -186,7 +186,7 @@ class Scorer:
             cells=card.cells,
             pixel_size_um=card.pixel_size_um,
             patch_size=card.patch_size,
-            levels=(card.background, card.background),
+            levels=card.levels,
         )
 
     def cut(
@@ -202,7 +202,7 @@ class Scorer:
         """
         card = self.card
         seen = cut(image, card.patch_size)
-        raw = np.asarray(raise_background(seen, card.background))
+        raw = np.asarray(raise_background(seen, card.levels))
         if not card.masked and card.source == "encoder":
             return Patches(raw)
         found = self.masks(image) if masks is None else masks
@@ -255,7 +255,7 @@ class Scorer:
 
     def faulty(self, patches: Patches) -> NDArray[np.bool_]:
         """Return which patches have a channel without a value above the background, (n,)."""
-        return is_faulty(patches.raw, self.card.background)
+        return is_faulty(patches.raw, self.card.levels)
 
     def summary(self, outputs: NDArray[np.floating], faulty: NDArray[np.bool_]) -> dict[str, Any]:
         """Combine the outputs of the patches of a well, leaving out faulty ones.

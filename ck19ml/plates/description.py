@@ -1,12 +1,13 @@
 """The content of a plate folder's plate.yaml, and the INCell's file names, which need none."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import regex
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ck19ml.core.instrument_masks import CellKinds
+from ck19ml.core.patches import levels_of
 from ck19ml.core.settings import Frozen, explain
 from ck19ml.core.wells import FORMATS
 from ck19ml.errors import PlateError
@@ -18,6 +19,10 @@ INCELL = (
     r"(?: wix \d+)?(?: z (?P<z>\d+))?(?:(?: -)? time (?P<time>\d+)(?: - \d+ ?ms)?)?\)\.tiff?"
 )
 """File names of the INCell Analyzer 2000, with and without the plate's name (DOMAIN.md)."""
+
+
+STUDY_BITS = 12
+"""Depth of the study's camera; more bits are often filled in part, or by another gain."""
 
 
 class PlateDescription(Frozen):
@@ -45,9 +50,11 @@ class PlateDescription(Frozen):
         and the images need.
     bit_depth : int
         Bits that the camera uses; larger grey values are refused.
-    background : int, optional
-        Level that grey values are raised to; by default the camera's range / 16, which is the
-        study's 255 for 12 bits.
+    background : int, dict or 'auto', optional
+        Level that grey values are raised to: one number, or ``{dc: 410, tcell: 380}``, or 'auto',
+        estimated from the images of the plate (`core.quality.level_of`). By default the study's 255
+        for 12 bits, as much of the range for fewer, and 'auto' for more: they do not say how much
+        of a camera's range its images use.
     pixel_size_um : float
         Side of a pixel in micrometres.
     cells : CellKinds
@@ -69,7 +76,7 @@ class PlateDescription(Frozen):
     time: int | None = Field(default=None, ge=1)
     wells: int | None = None
     bit_depth: int = 12
-    background: int | None = None
+    background: int | dict[str, int] | Literal["auto"] | None = None
     pixel_size_um: float = Field(default=1.34, gt=0)
     cells: CellKinds = CellKinds()
     labels: dict[str, str] | None = None
@@ -131,10 +138,14 @@ class PlateDescription(Frozen):
     @model_validator(mode="after")
     def background_is_a_grey_value(self) -> Self:
         """Refuse a background that the camera cannot give."""
-        if not 0 <= self.level < 2**self.bit_depth:
-            raise ValueError(
-                f"background must be between 0 and {2**self.bit_depth - 1}, found {self.level}"
-            )
+        if isinstance(self.background, dict) and set(self.background) != {"dc", "tcell"}:
+            found = ", ".join(self.background) or "none"
+            raise ValueError(f"background must have the keys dc and tcell, found {found}")
+        for level in self.levels or ():
+            if not 0 <= level < 2**self.bit_depth:
+                raise ValueError(
+                    f"background must be between 0 and {2**self.bit_depth - 1}, found {level}"
+                )
         return self
 
     @field_validator("z")
@@ -165,11 +176,13 @@ class PlateDescription(Frozen):
         return self
 
     @property
-    def level(self) -> int:
-        """The background level that grey values are raised to."""
-        if self.background is not None:
-            return self.background
-        return max((1 << self.bit_depth) // 16 - 1, 0)
+    def levels(self) -> tuple[int, int] | None:
+        """The background of the DC and of the T-cell channel; None if it is to be estimated."""
+        level = self.background
+        if level is None:
+            studys = max((1 << self.bit_depth) // 16 - 1, 0)
+            level = studys if self.bit_depth <= STUDY_BITS else "auto"
+        return None if level == "auto" else levels_of(level)
 
 
 def read_description(folder: Path) -> PlateDescription:

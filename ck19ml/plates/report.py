@@ -22,8 +22,8 @@ def summary(plate: Plate, reading: LayoutReading) -> list[str]:
     kinds = layout["control"].value_counts()
     controls = ", ".join(f"{n} {kind}" for kind, n in kinds.items() if kind) or "no control wells"
     each = layout["stimulation"].value_counts()
-    background = described.background
-    level = f"{described.level}" if background is None else f"{background}"
+    levels = described.levels
+    level = "auto" if levels is None else shown_levels(levels)
     return [
         f"{plate.folder}: plate {plate.name}, {used} of {plate.images or used} image files used",
         f"wells: {len(wells)} of {rows * columns} with images, {fields} fields each",
@@ -35,6 +35,11 @@ def summary(plate: Plate, reading: LayoutReading) -> list[str]:
         f"layout: {len(layout)} wells, {', '.join(f'{n} {name}' for name, n in each.items())}; "
         f"{controls}",
     ]
+
+
+def shown_levels(levels: tuple[int, int]) -> str:
+    """Write the background of the DC and of the T-cell channel; once if they share it."""
+    return " and ".join(str(level) for level in dict.fromkeys(levels))
 
 
 def _origin(plate: Plate, key: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ck19ml.config import MaskingConfig, PrepareConfig, TuneConfig
 from ck19ml.core.mask_methods import INSTRUMENT, NETWORK, shortcoming
+from ck19ml.core.patches import levels_of
 from ck19ml.core.quality import implausible, misplaced_level
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
@@ -16,6 +17,7 @@ from ck19ml.plates import report
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.label_images import find_labels
+from ck19ml.plates.preparation.job import ESTIMATED
 from ck19ml.plates.preparation.prepare import open_prepared, prepare_plates
 from ck19ml.plates.preparation.runner import Runner, local
 from ck19ml.plates.preparation.settings import Source
@@ -73,8 +75,10 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
             raise
     for sentence in (*dataset.info["confounding"], *dataset.info["copies"]):
         say(f"note: {sentence}")
-    level = dataset.parameters["background"]
-    for line in implausible(dataset.fields) + misplaced_level(dataset.fields, level):
+    for plate, (dc, tcell) in dataset.info.get(ESTIMATED, {}).items():
+        say(f"{plate}: estimated background {dc} (DC) and {tcell} (T cell)")
+    levels = levels_of(dataset.parameters["background"])
+    for line in implausible(dataset.fields) + misplaced_level(dataset.fields, levels):
         say(f"note: {line}")
     if dataset.info["skipped"]:
         say(f"note: {dataset.info['skipped']} fields were skipped, see {target / 'skipped.csv'}")

@@ -174,12 +174,12 @@ class TestPlausibility:
 
     def test_a_level_below_the_background_or_above_all_cells_is_named(self) -> None:
         high = self.table([""], background_dc=5047, noise_dc=30.2, cells_dc=9)
-        assert misplaced_level(high, 4095) == [
+        assert misplaced_level(high, (4095, 255)) == [
             "P, DC channel: the background, about 5047, lies above the level 4095 that grey values "
             "are raised to; set 'background: 5349' in plate.yaml"
         ]
         dim = self.table([""], background_tcell=170, noise_tcell=8, cells_tcell=9, faulty_share=1)
-        [line] = misplaced_level(dim, 4095)
+        [line] = misplaced_level(dim, (255, 4095))
         assert line.startswith("P, T-cell channel: the cells, on a background of about 170, lie")
         assert "background: 250" in line
-        assert misplaced_level(self.table([""], background_dc=170, cells_dc=9), 255) == []
+        assert misplaced_level(self.table([""], background_dc=170, cells_dc=9), (255, 255)) == []

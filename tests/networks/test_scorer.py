@@ -237,6 +237,13 @@ def test_eight_bit_models_take_eight_bit_values() -> None:
         scorer.predict(raw + 1)
 
 
+def test_each_channel_is_raised_to_its_own_background() -> None:
+    scorer = scorer_of("classifier", background={"dc": 300, "tcell": 200})
+    patches = scorer.cut(np.full((SIZE, SIZE, 2), 250, np.uint16))
+    assert patches.raw.max(axis=(0, 1, 2)).tolist() == [300, 250]
+    assert scorer.faulty(patches).tolist() == [True]
+
+
 def test_seen_wells_are_those_of_training_and_tuning() -> None:
     assert CARD.seen == {"a", "b", "c"}
     assert CARD.changed(wells={}).seen == frozenset()

@@ -55,7 +55,7 @@ def test_without_a_plate_yaml_the_plate_is_an_incell_plate(tmp_path: Path) -> No
     description = read_description(tmp_path)
     assert description == PlateDescription()
     assert description.channels == {"dc": "TexasRed", "tcell": "FITC"}
-    assert (description.bit_depth, description.level) == (12, 255)
+    assert (description.bit_depth, description.levels) == (12, (255, 255))
 
 
 def test_an_empty_plate_yaml_changes_nothing(tmp_path: Path) -> None:
@@ -63,14 +63,32 @@ def test_an_empty_plate_yaml_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "level"), [(16, 4095), (14, 1023), (12, 255), (8, 15), (4, 0), (1, 0)]
+    ("bits", "level"), [(16, None), (14, None), (13, None), (12, 255), (8, 15), (4, 0), (1, 0)]
 )
-def test_the_background_is_a_sixteenth_of_the_camera_s_range(bits: int, level: int) -> None:
-    assert PlateDescription(bit_depth=bits).level == level
+def test_up_to_12_bits_the_background_is_the_study_s_and_beyond_it_is_estimated(
+    bits: int, level: int | None
+) -> None:
+    levels = None if level is None else (level, level)
+    assert PlateDescription(bit_depth=bits).levels == levels
 
 
-def test_a_background_of_its_own_counts(tmp_path: Path) -> None:
-    assert described(tmp_path, "background: 0").level == 0
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [("0", (0, 0)), ("{tcell: 380, dc: 410}", (410, 380)), ("auto", None)],
+)
+def test_a_background_of_its_own_counts(
+    tmp_path: Path, text: str, levels: tuple[int, int] | None
+) -> None:
+    assert described(tmp_path, f"background: {text}").levels == levels
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("{dc: 4}", "keys dc and tcell"), ("{dc: 4, tcell: 4096}", "4095"), ("auot", "background")],
+)
+def test_a_background_that_cannot_be_is_refused(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(PlateError, match=named):
+        described(tmp_path, f"background: {text}")
 
 
 def test_a_stack_has_channel_indices(tmp_path: Path) -> None:

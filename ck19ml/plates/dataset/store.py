@@ -269,7 +269,8 @@ def _require_parameters(found: Any) -> None:
         what = ", ".join(sorted(lacking)) if isinstance(found, dict) else "keys"
         raise ValueError(f"the parameters in dataset.json lack {what}")
     for name in sorted(PARAMETERS - {"mask"}):
-        if not isinstance(found[name], int):
+        each = found[name].values() if isinstance(found[name], dict) else [found[name]]
+        if not all(isinstance(value, int) for value in each):
             raise ValueError(
                 f"{name} in dataset.json must be a whole number, found {found[name]!r}"
             )

@@ -41,6 +41,9 @@ from ck19ml.plates.problems import Problem, skipped_table
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
 
+ESTIMATED = "estimated_background"
+"""Key of ``dataset.json`` with each plate's estimated levels of both channels, where they were."""
+
 LIGHT = "light"
 """Name of the note with the estimated illumination of each plate."""
 
@@ -138,11 +141,13 @@ class Work:
             self._csv("skipped", skipped_table(problems))
         fields = [self.tasks[index].field for index in self.left]
         pixel_um = self.sources[0].plate.description.pixel_size_um
+        estimated = {s.plate.name: list(s.found) for s in self.sources if s.found is not None}
         made = describe(self.sources, fields, records, self.preparation)
         info = {
             "source": folders(self.sources),
             "plate": ", ".join(sorted({field.plate for field in fields})),
             "parameters": self.parameters,
+            **({ESTIMATED: estimated} if estimated else {}),
             "preparation": self.preparation.measuring | self.preparation.judging,
             "software": f"ck19ml {__version__}",
             "channels": ["DC", "T cell"],

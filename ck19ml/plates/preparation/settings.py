@@ -1,23 +1,26 @@
 """Input of a preparation, plates with their layouts, and its parameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from ck19ml.core.contacts import CONTACT_UM
 from ck19ml.core.mask_methods import INSTRUMENT, LABELS, NAMES, MaskSettings, Method
 from ck19ml.core.measurements.table import VERSION
-from ck19ml.core.quality import Thresholds
+from ck19ml.core.patches import levels_of
+from ck19ml.core.quality import SAMPLED, Thresholds, background_level, level_of, noise
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
 from ck19ml.errors import PlateError
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.dataset.hashes import hash_file
 from ck19ml.plates.description import PlateDescription
-from ck19ml.plates.folder import Plate
+from ck19ml.plates.folder import Plate, read_field
+from ck19ml.plates.images import ImageError
 from ck19ml.plates.label_images import LabelImages
 
 NETWORK_FOLDER = "mask_network"
@@ -45,16 +48,25 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A plate and its layout, see `layouts`, and label images where these are its masks."""
+    """A plate and its layout, see `layouts`, and label images where these are its masks.
+
+    `found` is the plate's own background where it was estimated.
+    """
 
     plate: Plate
     layout: pd.DataFrame
     labels_read: LabelImages | None = None
+    found: tuple[int, int] | None = None
 
     @property
     def labels(self) -> pd.DataFrame:
         """The layout's rows of the wells that have images."""
         return self.layout[self.layout["well"].isin(self.plate.wells)]
+
+    @property
+    def estimated(self) -> bool:
+        """True if the background is estimated from the images."""
+        return self.plate.description.levels is None
 
 
 class Preparation(Frozen):
@@ -120,8 +132,15 @@ def mask_settings(description: PlateDescription, preparation: Preparation) -> Ma
         cells=description.cells,
         pixel_size_um=description.pixel_size_um,
         patch_size=preparation.patch_size,
-        levels=(description.level, description.level),
+        levels=levels_of(background_of(description)),
     )
+
+
+def background_of(description: PlateDescription) -> int | dict[str, int]:
+    """Return the background of a plate, see `with_levels`: one number if the channels share it."""
+    assert description.levels is not None  # noqa: S101 (`in_order` estimates it)
+    dc, tcell = description.levels
+    return dc if dc == tcell else {"dc": dc, "tcell": tcell}
 
 
 def parameters(source: Source, preparation: Preparation, network: Network | None) -> dict[str, Any]:
@@ -135,7 +154,7 @@ def parameters(source: Source, preparation: Preparation, network: Network | None
     known = {
         "mask": mask,
         "patch_size": preparation.patch_size,
-        "background": description.level,
+        "background": background_of(description),
         "bit_depth": description.bit_depth,
     }
     if mask == INSTRUMENT:
@@ -161,6 +180,7 @@ def in_order(sources: Sequence[Source]) -> list[Source]:
                     "rename one in its file names or its plate.yaml"
                 )
             held[name] = plate
+    sources = with_levels(sources)
     first = sources[0].plate
     for plate in (source.plate for source in sources[1:]):
         if _camera(plate) != _camera(first):
@@ -169,6 +189,53 @@ def in_order(sources: Sequence[Source]) -> list[Source]:
                 f"({_camera(first)}); prepare it as a dataset of its own"
             )
     return sorted(sources, key=lambda source: source.plate.name)
+
+
+SAMPLED_FIELDS = 24
+"""Fields of a plate, evenly spaced, from which a background is estimated: enough for a median."""
+
+
+def estimate_levels(plate: Plate) -> tuple[int, int]:
+    """Estimate the background of both channels from some of a plate's images.
+
+    Returns
+    -------
+    (int, int)
+        Of the DC and the T-cell channel: the median over fields of `core.quality.level_of`; 0 where
+        no image can be read.
+    """
+    fields = sorted(plate.fields)
+    found = []
+    for index in np.unique(np.linspace(0, len(fields) - 1, SAMPLED_FIELDS).astype(int)):
+        try:
+            image = read_field(fields[index], plate.description)
+        except ImageError:
+            continue  # the checks that follow report it
+        planes = np.moveaxis(image, -1, 0)
+        found.append([level_of(background_level(p, SAMPLED), noise(p, SAMPLED)) for p in planes])
+    dc, tcell = np.median(found, axis=0) if found else (0, 0)
+    top = 2**plate.description.bit_depth - 1
+    return min(int(dc), top), min(int(tcell), top)
+
+
+def with_levels(sources: Sequence[Source]) -> list[Source]:
+    """Give the plates whose background is to be estimated the highest that is found of them.
+
+    Plates of one dataset share a background, as a model has one; `Source.found` keeps each plate's.
+    """
+    found = {s.plate.folder: estimate_levels(s.plate) for s in sources if s.estimated}
+    if not found:
+        return list(sources)
+    dc, tcell = (max(levels[channel] for levels in found.values()) for channel in (0, 1))
+    made = []
+    for source in sources:
+        levels = found.get(source.plate.folder)
+        if levels is not None:
+            shared = {"background": {"dc": dc, "tcell": tcell}}
+            plate = replace(source.plate, description=source.plate.description.changed(**shared))
+            source = replace(source, plate=plate, found=levels)
+        made.append(source)
+    return made
 
 
 def folders(sources: Sequence[Source]) -> str:
@@ -215,7 +282,7 @@ def _files(source: Source) -> list[tuple[str, Path]]:
 def _camera(plate: Plate) -> str:
     description = plate.description
     return (
-        f"{description.bit_depth} bits, background {description.level}, "
+        f"{description.bit_depth} bits, background {background_of(description)}, "
         f"{description.pixel_size_um:g} um a pixel, cells of "
         f"{description.cells.dc.diameter_um:g} and {description.cells.tcell.diameter_um:g} um"
     )

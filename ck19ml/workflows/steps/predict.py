@@ -11,10 +11,15 @@ from ck19ml.files.writing import write_csv
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.hashes import hash_patches
 from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.preparation.settings import estimate_levels
+from ck19ml.plates.report import shown_levels
 from ck19ml.tracking import registry
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.steps.layouts import layout_places, plate_layout
+
+CLOSE = 0.25
+"""Share by which an estimated background may differ from that of the model's training data."""
 
 
 def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
@@ -101,11 +106,14 @@ def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
             f"{plate.folder}: the model was trained on corrected illumination, which needs a "
             "dataset; prepare the plate with --illumination and use 'evaluate'"
         )
-    mine = (plate.description.bit_depth, plate.description.level)
-    wanted = (scorer.card.bit_depth, scorer.card.background)
-    if mine != wanted:
+    levels, bits = plate.description.levels, plate.description.bit_depth
+    wanted = scorer.card.levels
+    # An estimate differs from plate to plate; what counts is whether the model's level suits it.
+    mine = estimate_levels(plate) if levels is None else levels
+    close = np.allclose(mine, wanted, rtol=CLOSE) if levels is None else mine == wanted
+    if bits != scorer.card.bit_depth or not close:
         raise PlateError(
-            f"{plate.folder}: {mine[0]}-bit values with background {mine[1]}, but the model was "
-            f"trained on {wanted[0]} bits with background {wanted[1]}; correct plate.yaml or use "
-            "a model of this camera"
+            f"{plate.folder}: {bits}-bit values with background {shown_levels(mine)}, but the "
+            f"model was trained on {scorer.card.bit_depth} bits with background "
+            f"{shown_levels(wanted)}; correct plate.yaml or use a model of this camera"
         )
