@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import mlflow
 import pandas as pd
@@ -20,7 +20,6 @@ from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
 from ck19ml import __version__
 from ck19ml.errors import TrackingError, without_secrets
 from ck19ml.files.csv_text import to_csv
-from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plots.style import formats, to_bytes
 from ck19ml.tracking import dead_runs
 from ck19ml.tracking.provenance import commit, environment, flatten
@@ -37,6 +36,30 @@ FINGERPRINT = "ck19ml.fingerprint"
 KIND = "ck19ml.kind"
 METRICS_A_BATCH = 1000
 """MLflow's limit for one call."""
+
+
+class Scored(Protocol):
+    """Wells that a run is about: a `Dataset`, or the scored wells of a plate folder."""
+
+    @property
+    def name(self) -> str:
+        """Name that MLflow lists."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        ...
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows that MLflow describes."""
+        ...
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the pixels."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +83,7 @@ class Run:
         step: int = 0,
         *,
         model: str | None = None,
-        dataset: Dataset | None = None,
+        dataset: Scored | None = None,
     ) -> None:
         """Log metrics, also as those of a logged model on a dataset.
 
@@ -68,7 +91,7 @@ class Run:
         ----------
         model : str, optional
             MLflow's id of the model.
-        dataset : Dataset, optional
+        dataset : Scored, optional
             Its wells were scored by the model.
 
         Raises
@@ -134,7 +157,7 @@ class Run:
         """Save a text as an artifact of this name."""
         client().log_text(self.id, text, name)
 
-    def dataset(self, made: Dataset, context: str = "training", model: str | None = None) -> None:
+    def dataset(self, made: Scored, context: str = "training", model: str | None = None) -> None:
         """Log the dataset that the active run was made from, or on which it tested a model."""
         with warnings.catch_warnings():
             # Hints on schema inference, which say nothing about a stored dataset.

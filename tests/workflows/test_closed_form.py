@@ -79,8 +79,12 @@ def test_the_registry_says_what_a_model_is_made_of(
     measured: dict[str, Any], averaged: dict[str, Any]
 ) -> None:
     client = MlflowClient()
-    tags = [client.get_model_version("ck19-classifier", n).tags["recipe"] for n in ("1", "2")]
-    assert tags == [
+    versions = [client.get_model_version("ck19-classifier", n) for n in ("1", "2")]
+    for version in versions:  # verdict, key figures, pictures, and what the gate decided
+        assert version.description.startswith("Well accuracy "), version.description
+        for text in ("of the best baseline", "- patch accuracy: ", "Look first at", "Gate: "):
+            assert text in version.description
+    assert [version.tags["recipe"] for version in versions] == [
         "general measurements; linear discriminant analysis",
         "general measurements and pooled features of an encoder, averaged; linear discriminant "
         "analysis",

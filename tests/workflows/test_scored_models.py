@@ -16,10 +16,11 @@ from ck19ml.plates.layouts.reading import choose_wells, read_layout
 from ck19ml.plates.simulation import simulate_plate
 from ck19ml.tracking import registry, runs
 from ck19ml.workflows.evaluate import evaluate_command
+from ck19ml.workflows.predict import predict_command
 from ck19ml.workflows.reporting.gather import report
 from ck19ml.workflows.reporting.scores import MOST_METRICS, from_rows
 from ck19ml.workflows.steps.split import split_dataset
-from tests.made_models import untrained_classifier
+from tests.made_models import save_model, untrained_classifier
 from tests.plates.prepared import prepare_dataset
 
 pytestmark = pytest.mark.slow
@@ -106,3 +107,67 @@ def test_few_numbers_are_metrics_and_all_are_in_the_table_and_the_report(
     assert from_rows(table) == pytest.approx(whole)
     assert metrics == pytest.approx({key: whole[key] for key in metrics})
     assert "test/baseline_overlap_well_accuracy_low" in report(data["run"])
+
+
+@pytest.fixture(scope="module")
+def predicted(
+    plates: list[Dataset], scored: list[tuple[Dataset, str, dict[str, Any]]]
+) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Of the second plate's folder: model, its id, outcome, and that of its evaluation."""
+    folder = Path(plates[1].info["source"])
+    found = []
+    for dataset, model, evaluated in scored:
+        if dataset is plates[1]:
+            uri = evaluated["model"]
+            out = Path(f"{model}.csv")
+            outcome = predict_command(uri, folder, out, patches=None, overwrite=False)
+            found.append((uri, model, outcome.data, evaluated))
+    return found
+
+
+def test_a_prediction_scores_the_wells_as_an_evaluation_does(
+    predicted: list[tuple[str, str, dict[str, Any], dict[str, Any]]],
+) -> None:
+    assert len(predicted) == 2
+    for _, _, data, evaluated in predicted:
+        for name in ("test/well_accuracy", "test/well_accuracy_low", "test/well_log_loss"):
+            assert data[name] == pytest.approx(evaluated[name], abs=1e-5), name
+
+
+def test_a_prediction_is_of_its_model_and_its_plate(
+    predicted: list[tuple[str, str, dict[str, Any], dict[str, Any]]],
+) -> None:
+    digests = set()
+    for uri, model, data, _ in predicted:
+        run = MlflowClient().get_run(data["run"])
+        (given,) = run.inputs.dataset_inputs
+        digests.add(given.dataset.digest)
+        assert given.dataset.name == "CK19"
+        assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "testing"}
+        assert [each.model_id for each in run.inputs.model_inputs] == [model]
+        metrics = {k: v for k, v in run.data.metrics.items() if not k.startswith("system/")}
+        assert metrics["predict/wells"] == 9
+        assert metrics["test/well_accuracy"] == data["test/well_accuracy"]
+        assert f"scores of 9 wells of CK19 by {uri}" in run.data.tags["mlflow.note.content"]
+        logged = {
+            each.key: each.value
+            for each in MlflowClient().get_logged_model(model).metrics
+            if each.dataset_digest == given.dataset.digest
+        }
+        assert logged == pytest.approx(metrics)
+    assert len(digests) == 1
+
+
+def test_a_model_s_folder_needs_no_store(
+    predicted: list[tuple[str, str, dict[str, Any], dict[str, Any]]], tmp_path: Path
+) -> None:
+    uri, _, data, _ = predicted[0]
+    save_model(registry.load_model(uri), tmp_path / "model")
+    before = len(MlflowClient().search_runs(["0"]))
+    folder = Path(MlflowClient().get_run(data["run"]).data.params["plate"])
+    alone = predict_command(
+        str(tmp_path / "model"), folder, tmp_path / "scores.csv", patches=None, overwrite=False
+    )
+    assert "run" not in alone.data
+    assert alone.data["test/well_accuracy"] == data["test/well_accuracy"]
+    assert len(MlflowClient().search_runs(["0"])) == before

@@ -114,7 +114,8 @@ def finish(
         tags |= {"target": f"{true}{scorer.card.target}"}
     if kind == "classifier":
         tags |= {"recipe": scorer.card.recipe}
-    version = registry.log_model(run, scorer, f"ck19-{kind}", tags, description)
+    look = first_look(figures)
+    version = registry.log_model(run, scorer, f"ck19-{kind}", tags, f"{description}\n\n{look}")
     shown = key_figures(metrics)
     tested = {key: value for key, value in shown.items() if key.startswith("test/")}
     run.metrics({key: value for key, value in shown.items() if key not in tested})
@@ -123,7 +124,7 @@ def finish(
     decision = decide(version, kind, losses, measure, units=split.units, always=always)
     run.tags({"ck19ml.version": __version__, "ck19ml.promoted": str(decision.promoted).lower()})
     description += f"\n\n{version.name} version {version.number}: {decision.reason}."
-    run.describe(f"{description}\n\n{first_look(figures)}")
+    run.describe(f"{description}\n\n{look}")
     return Trained(scorer, version, run, evaluations, decision.promoted, description, figures)
 
 

@@ -1,21 +1,32 @@
 """Score every well of a plate folder with a model."""
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.core.scores.classification import answer_scores, index_of
+from ck19ml.core.scores.intervals import Score
+from ck19ml.core.scores.metrics import overlap_scores
+from ck19ml.core.wells import WELL, well_index
 from ck19ml.errors import PlateError
+from ck19ml.files.fingerprint import fingerprint
 from ck19ml.files.writing import write_csv
+from ck19ml.networks.card import Card
+from ck19ml.networks.evaluation import Evaluation, with_units
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.hashes import hash_patches
 from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.preparation.settings import estimate_levels
 from ck19ml.plates.report import shown_levels
-from ck19ml.tracking import registry
+from ck19ml.tracking import registry, runs
+from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 
 CLOSE = 0.25
@@ -23,30 +34,111 @@ CLOSE = 0.25
 
 
 def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
-    """Score every well of a plate; a layout is joined if the plate has one."""
-    scorer = registry.load_model(uri)
+    """Score every well of a plate; a layout is joined if the plate has one.
+
+    Where the model comes from a tracking store, a run of that store says what was scored and how
+    the answers agree with the layout.
+    """
+    scorer, model = registry.open_model(uri)
     _require_same_camera(plate, scorer)
     # A plate without a layout is scored too; one with a damaged layout is not.
     has_layout = any(place.is_file() for place in layout_places(plate))
     layout = plate_layout(plate, None) if has_layout else None
-    wells, each = _score(scorer, plate)
-    if layout is not None:
-        labels = layout.rename(columns={"stimulation": "layout_stimulation"})
-        wells = wells.merge(labels, on="well", how="left")
-    write_csv(wells, out)
-    lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
-    lines.append(seen_line(wells["seen"].to_numpy(bool)))
-    if patches is not None:
-        write_csv(each, patches)
-        lines.append(f"{patches}: scores of {len(each)} patches")
-    seen = int(wells["seen"].sum())
-    data = {"out": str(out), "wells": len(wells), "seen": seen, "model": uri}
+    name = f"predict {plate.name} by {scorer.card.kind}"
+    config = {"model": uri, "plate": str(plate.folder)}
+    # A model's folder needs no store.
+    with runs.start(name, "predict", config) if ":/" in uri else nullcontext() as run:
+        wells, each, digest = _score(scorer, plate)
+        if layout is not None:
+            labels = layout.rename(columns={"stimulation": "layout_stimulation"})
+            wells = wells.merge(labels, on="well", how="left")
+        scores, agreement = against_layout(wells, each, scorer.card)
+        metrics = Evaluation(scores, {}, each, wells).metrics("test")
+        write_csv(wells, out)
+        lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
+        lines += [seen_line(wells["seen"].to_numpy(bool)), *agreement]
+        if patches is not None:
+            write_csv(each, patches)
+            lines.append(f"{patches}: scores of {len(each)} patches")
+        if run is not None:
+            _log(run, _PlateWells(plate.name, plate.folder, wells, digest), metrics, model)
+            run.describe("\n\n".join(lines))
+            lines.append(f"run {run.id}")
+    data = {"out": str(out), "wells": len(wells), "seen": int(wells["seen"].sum()), "model": uri}
+    data |= metrics if run is None else metrics | {"run": run.id}
     if "stimulation" in wells:
         data["predicted"] = wells["stimulation"].value_counts().to_dict()
     return Outcome(lines, data)
 
 
-def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
+@dataclass(frozen=True)
+class _PlateWells:
+    """The wells of a plate folder as a `runs.Scored`."""
+
+    name: str
+    path: Path
+    table: pd.DataFrame
+    content_hash: str
+
+
+def _log(run: Run, wells: _PlateWells, metrics: dict[str, float], model: str | None) -> None:
+    seen = wells.table["seen"]
+    counts = {"predict/wells": float(len(seen)), "predict/seen_wells": float(seen.sum())}
+    run.dataset(wells, "testing", model)
+    run.metrics(key_figures(metrics) | counts, model=model, dataset=wells)
+    run.table("scores", score_rows(metrics))
+    run.table("wells", wells.table)
+
+
+def against_layout(
+    wells: pd.DataFrame, patches: pd.DataFrame, card: Card
+) -> tuple[dict[str, Score], list[str]]:
+    """Score the answers to wells that the model has not seen, as `evaluate` does.
+
+    Parameters
+    ----------
+    wells, patches : DataFrame
+        The answers; wells with the layout's ``layout_stimulation`` where there is one.
+
+    Returns
+    -------
+    scores : dict
+        Of a classifier well_accuracy ..., where the layout names stimulations that it knows; of
+        a regressor overlap_mse ... against the overlap of the masks.
+    lines : list of str
+        How to say them.
+    """
+    rng, fresh = np.random.default_rng(card.seed), wells[~wells["seen"]]
+    if card.kind == "classifier" and "layout_stimulation" in wells:
+        names = card.stimulations
+        known = fresh["layout_stimulation"].isin(names) & fresh["stimulation"].notna()
+        if not known.any():
+            return {}, []
+        table, _ = with_units(fresh[known], card.unit)
+        labels = pd.Index(names).get_indexer(table["layout_stimulation"])
+        answers = table[[f"probability_{name}" for name in names]].to_numpy(np.float64)
+        found = answer_scores(answers, labels, index_of(table["unit"]), rng)
+        line = (
+            f"well accuracy {found['accuracy']} on {len(table)} wells that the model has not seen "
+            "and whose stimulation the layout names"
+        )
+        return {f"well_{key}": score for key, score in found.items()}, [line]
+    if card.kind != "regressor":
+        return {}, []
+    usable = patches[~patches["faulty"]].merge(fresh[WELL], on=WELL)
+    if usable.empty:
+        return {}, []
+    table, _ = with_units(usable, card.unit)
+    true, predicted = (table[key].to_numpy(np.float64) for key in ("overlap", "predicted_overlap"))
+    scores = overlap_scores(true, predicted, well_index(table), rng, index_of(table["unit"]))
+    return scores, [
+        f"overlap MSE {scores['overlap_mse'].text(5)} against the masks of {len(table)} patches "
+        "in wells that the model has not seen"
+    ]
+
+
+def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return a row a well, a row a patch, and a hash of all patches."""
     from ck19ml.core.chance import measures
 
     fields: list[pd.DataFrame] = []
@@ -78,7 +170,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame]:
         rows.append(
             {"plate": name, "well": well, "seen": seen, **summary, "overlap": usable.mean()}
         )
-    return pd.DataFrame(rows), patches
+    return pd.DataFrame(rows), patches, fingerprint(pixels.tolist())
 
 
 def seen_line(seen: NDArray[np.bool_]) -> str:
