@@ -204,11 +204,11 @@ def estimate_levels(plate: Plate) -> tuple[int, int]:
         Of the DC and the T-cell channel: the median over fields of `core.quality.level_of`; 0 where
         no image can be read.
     """
-    fields = sorted(plate.fields)
-    found = []
-    for index in np.unique(np.linspace(0, len(fields) - 1, SAMPLED_FIELDS).astype(int)):
+    fields, found = sorted(plate.fields), []
+    places = np.linspace(0, len(fields) - 1, min(len(fields), SAMPLED_FIELDS)).astype(int)
+    for place in places:
         try:
-            image = read_field(fields[index], plate.description)
+            image = read_field(fields[place], plate.description)
         except ImageError:
             continue  # the checks that follow report it
         planes = np.moveaxis(image, -1, 0)
@@ -223,19 +223,24 @@ def with_levels(sources: Sequence[Source]) -> list[Source]:
 
     Plates of one dataset share a background, as a model has one; `Source.found` keeps each plate's.
     """
-    found = {s.plate.folder: estimate_levels(s.plate) for s in sources if s.estimated}
-    if not found:
-        return list(sources)
-    dc, tcell = (max(levels[channel] for levels in found.values()) for channel in (0, 1))
-    made = []
-    for source in sources:
-        levels = found.get(source.plate.folder)
-        if levels is not None:
-            shared = {"background": {"dc": dc, "tcell": tcell}}
-            plate = replace(source.plate, description=source.plate.description.changed(**shared))
-            source = replace(source, plate=plate, found=levels)
-        made.append(source)
-    return made
+    sources = [
+        replace(source, found=estimate_levels(source.plate)) if source.estimated else source
+        for source in sources
+    ]
+    return [source if source.found is None else _shared(source, sources) for source in sources]
+
+
+def _shared(source: Source, sources: Sequence[Source]) -> Source:
+    """Give a plate the highest background of those that are estimated with its bit depth."""
+    described = source.plate.description
+    found = [
+        other.found
+        for other in sources
+        if other.found is not None and other.plate.description.bit_depth == described.bit_depth
+    ]
+    dc, tcell = map(max, zip(*found, strict=True))
+    changed = described.changed(background={"dc": dc, "tcell": tcell})
+    return replace(source, plate=replace(source.plate, description=changed))
 
 
 def folders(sources: Sequence[Source]) -> str:

@@ -1,17 +1,21 @@
 """The background of a plate: given, given by channel, or estimated from its images."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ck19ml.core.quality import level_of
+from ck19ml.errors import PlateError
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.preparation.job import ESTIMATED
 from ck19ml.plates.preparation.prepare import open_prepared, prepare_plates
 from ck19ml.plates.preparation.runner import local
 from ck19ml.plates.preparation.settings import Preparation, Source, estimate_levels
+from ck19ml.workflows.steps.predict import _require_same_camera
+from tests.networks.test_scorer import scorer_of
 from tests.plates.made_plates import SIDE, labels, write_image
 
 WELLS = ("A03", "A04", "B03")
@@ -28,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def made(tmp_path: Path, name: str, offset: int) -> Path:
     folder = tmp_path / name
     folder.mkdir()
-    rng = np.random.default_rng(offset)
+    rng = np.random.default_rng(abs(offset))
     for well in WELLS:
         for wave, ground in GROUND.items():
             plane = rng.normal(ground + offset, SD, (SIDE, SIDE))
@@ -82,6 +86,27 @@ def test_plates_of_a_dataset_share_the_higher_one(folder: Path, tmp_path: Path) 
     assert set(found) == {"one", "two"}
     assert found["two"] > found["one"]
     assert dataset.parameters["background"] == dict(zip(("dc", "tcell"), found["two"], strict=True))
+
+
+def test_plates_of_other_depths_are_refused_and_do_not_share_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    other = made(tmp_path, "two", -1000)
+    (other / "plate.yaml").write_text("bit_depth: 13\nbackground: auto\n")
+    with pytest.raises(PlateError, match="has another camera"):
+        prepared(tmp_path / "d.zarr", folder, other)
+
+
+@pytest.mark.parametrize(("factor", "refused"), [(1.0, False), (0.9, False), (0.5, True)])
+def test_a_model_scores_a_plate_whose_estimate_is_near_its_own(
+    folder: Path, factor: float, refused: bool
+) -> None:
+    plate = find_plate(folder)
+    dc, tcell = estimate_levels(plate)
+    own = {"dc": round(dc * factor), "tcell": round(tcell * factor)}
+    scorer = scorer_of("autoencoder", bit_depth=16, background=own)
+    with pytest.raises(PlateError, match="16-bit values") if refused else nullcontext():
+        _require_same_camera(plate, scorer)
 
 
 def test_a_background_by_channel_is_used_as_it_is(folder: Path, tmp_path: Path) -> None:
