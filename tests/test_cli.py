@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
@@ -64,7 +64,7 @@ class TestHelp:
         result = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"})
         assert result.exit_code == 0
         assert "--debug" in result.stdout
-        assert ("--json" in result.stdout) == (command != "ui")
+        assert ("--json" in result.stdout) == (command not in ("ui", "dashboard"))
 
     def test_commands_are_grouped(self) -> None:
         shown = CliRunner().invoke(cli.app, ["-h"]).stdout
@@ -74,10 +74,16 @@ class TestHelp:
             COMMANDS
         )
 
-    def test_the_mask_methods_are_offered(self) -> None:
-        assert get_args(cli.plates.MaskName) == NAMES
-        shown = CliRunner().invoke(cli.app, ["prepare", "-h"], env={"COLUMNS": "200"}).stdout
-        assert "|".join(NAMES) in shown
+    def test_options_show_their_choices(self) -> None:
+        found = {}
+        for command in (command for group in cli.COMMANDS.values() for command in group):
+            name = command.__name__
+            shown = CliRunner().invoke(cli.app, [name, "-h"], env={"COLUMNS": "200"}).stdout
+            for option, kind in get_type_hints(command).items():
+                if get_origin(kind) is Literal:
+                    found[name, option] = get_args(kind)
+                    assert f"[{'|'.join(get_args(kind))}]" in shown, f"{name} --{option}"
+        assert found == {("prepare", "mask"): NAMES}
 
     def test_the_shell_completes_commands(self) -> None:
         asked = {"_CK19ML_COMPLETE": "complete_bash", "COMP_WORDS": "ck19ml pre", "COMP_CWORD": "1"}

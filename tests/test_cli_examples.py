@@ -33,6 +33,7 @@ SMALLER = {
     "contact": "-s controls=2 -s graded=3 -s size=384",
     "pretraining": f"-s shares=[1.0] -s autoencoder_fit.epochs=1 {EPOCH}",
     "ui": "--help",  # tests/test_ui.py serves it
+    "dashboard": "--help",  # tests/tuning/test_dashboard.py serves it
 }
 """What is added to an example; a later value replaces an earlier one."""
 
@@ -59,9 +60,10 @@ def test_each_command_has_an_example_at_the_end_of_its_help() -> None:
 def test_the_example_runs(name: str, project: dict[str, str]) -> None:
     example = EXAMPLES[name].replace("RUN_ID", project.get("screen", ""))
     arguments = [*example.split(), *SMALLER.get(name, "").split()]
-    ended = ck19ml(*arguments, *(["--json"] if name != "ui" else []))
+    serves = name in ("ui", "dashboard")
+    ended = ck19ml(*arguments, *([] if serves else ["--json"]))
     assert ended.code == 0, ended.err
-    if name != "ui":
+    if not serves:
         project[name] = json.loads(ended.out.splitlines()[-1]).get("run", "")
 
 

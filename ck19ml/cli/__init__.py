@@ -62,6 +62,7 @@ COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
         results.cells: "cells data/plate.zarr --out cells.csv --figure contacts.png",
         results.report: "report RUN_ID --out report.html",
         results.ui: "ui --port 5001",
+        results.dashboard: "dashboard data/plate.study/optuna.journal",
     },
 }
 """Groups of commands, each command with an example, in the order of ``ck19ml --help``."""
@@ -69,10 +70,13 @@ COMMANDS: dict[str, dict[Callable[..., Any], str]] = {
 DRAWING = (plates.prepare, results.evaluate, results.screen)
 """Commands that save figures, beside those that train or compare."""
 
+SERVERS = (results.ui, results.dashboard)
+"""Commands without an outcome to print."""
+
 for panel, examples in COMMANDS.items():
     for command, example in examples.items():
         draws = panel in ("Training", "Comparisons") or command in DRAWING
-        told = command if command is results.ui else reporting(command, draws=draws)
+        told = command if command in SERVERS else reporting(command, draws=draws)
         app.command(rich_help_panel=panel, epilog=f"Example: ck19ml {example}")(told)
 
 

@@ -120,6 +120,19 @@ def report(
     return workflow.report_command(run, out, overwrite=overwrite)
 
 
+def dashboard(
+    study: Annotated[
+        str, typer.Argument(help="Optuna's journal file, or postgresql://HOST/NAME.")
+    ] = "data/plate.study/optuna.journal",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8080,
+    debug: Debug = False,
+) -> None:
+    """Serve Optuna's dashboard on the study of `tune` until it is interrupted."""
+    from ck19ml.tuning.dashboard import serve_dashboard
+
+    raise SystemExit(serve_dashboard(study, port))
+
+
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
     debug: Debug = False,

@@ -150,6 +150,7 @@ USAGE: dict[str, tuple[str, Sequence[str]]] = {
     "a port that is none": ("ui --port 99999", ("--port", "65535")),
     "a negative port": ("ui --port -1", ("--port",)),
     "a port that is a word": ("ui --port http", ("--port",)),
+    "a port of the dashboard that is none": ("dashboard --port 0", ("--port",)),
     "a scheduler that is none": (
         "prepare plate new.zarr --patch-size 16 --scheduler nonsense://x", ("nonsense://x",),
     ),
