@@ -82,7 +82,7 @@ class TestHelp:
             for option, kind in get_type_hints(command).items():
                 if get_origin(kind) is Literal:
                     found[name, option] = get_args(kind)
-                    assert f"[{'|'.join(get_args(kind))}]" in shown, f"{name} --{option}"
+                    assert "|".join(get_args(kind)) in shown, f"{name} --{option}"
         assert found == {("prepare", "mask"): NAMES}
 
     def test_the_shell_completes_commands(self) -> None:
