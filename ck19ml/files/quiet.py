@@ -16,9 +16,10 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def quiet() -> None:
     """Silence the start of TensorFlow, and MLflow's telemetry; the user's own settings stay.
 
-    TensorFlow writes of CUDA and of its processor before any of its settings count.
+    TensorFlow writes of CUDA and of its processor before any of its settings count, and calls some
+    of it errors: that oneDNN lacks an instruction of this processor. Real errors are exceptions.
     """
-    if os.environ.setdefault(LEVEL, "2") > "1" and "tensorflow" not in sys.modules:
+    if os.environ.setdefault(LEVEL, "3") > "1" and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _SilentTensorFlow())
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
