@@ -83,7 +83,7 @@ class TestHelp:
                 if get_origin(kind) is Literal:
                     found[name, option] = get_args(kind)
                     assert "|".join(get_args(kind)) in shown, f"{name} --{option}"
-        assert found == {("prepare", "mask"): NAMES}
+        assert found["prepare", "mask"] == NAMES
 
     def test_the_shell_completes_commands(self) -> None:
         asked = {"_CK19ML_COMPLETE": "complete_bash", "COMP_WORDS": "ck19ml pre", "COMP_CWORD": "1"}
