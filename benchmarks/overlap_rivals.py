@@ -22,7 +22,7 @@ def main() -> None:
     """Print R2 of the masks' measure, of a line through it, and of the best single threshold."""
     dataset = with_truth(open_dataset(Path(sys.argv[1])), "overlap")
     split = split_dataset(dataset, SplitConfig(validation=0.2, test=0.25, seed=2211))
-    fitted, test = split.rows(*split.fitted), split.rows("test")
+    fitted, test = split.rows("train"), split.rows("test")
     truth, masks = (dataset.table[name].to_numpy() for name in ("overlap", OF_MASKS))
 
     def r2(found: np.ndarray) -> float:

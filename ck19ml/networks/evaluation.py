@@ -31,6 +31,9 @@ from ck19ml.plates.dataset.truth import OF_MASKS, with_truth
 
 Floats = NDArray[np.float64]
 
+MASKS, LINE = "baseline_masks", "baseline_line"
+"""Rivals of a regressor where the truth is known: the masks' own measure, and a line through it."""
+
 KEY_SCORES = ("well_accuracy", "overlap_mse", "bce")
 """Scores that models are compared by; the first that there is counts."""
 
@@ -208,7 +211,7 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     """Score predicted overlaps of patches, (n,), and the baseline that predicts the mean.
 
     If the table has a column `OF_MASKS`, the truth is in ``overlap``: the model is compared with
-    the masks' own measure of the truth, and scored against that measure too.
+    the better of `MASKS` and `LINE`, and scored against the masks' own measure too.
     """
     table, by = with_units(table, card.unit)
     well, wells = _wells(table)
@@ -227,12 +230,18 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     patches = _patches(table).assign(predicted_overlap=predicted)
     rival = np.full_like(true, mean)
     if OF_MASKS in table:
-        rival = table[OF_MASKS].to_numpy(np.float64)
-        patches = patches.assign(**{OF_MASKS: rival})
-        found = overlap_scores(true, rival, unit, rng)
-        for name in ("overlap_mse", "overlap_rmse", "overlap_r2"):
-            scores[f"baseline_masks_{name}"] = found[name]
-        scores["masks_overlap_r2"] = overlap_scores(rival, predicted, unit, rng)["overlap_r2"]
+        masks = table[OF_MASKS].to_numpy(np.float64)
+        patches = patches.assign(**{OF_MASKS: masks})
+        rivals = {MASKS: masks}
+        if card.rules.line is not None:
+            rivals[LINE] = np.polyval(card.rules.line, masks)
+        for rule, values in rivals.items():
+            found = overlap_scores(true, values, unit, rng)
+            for name in ("overlap_mse", "overlap_rmse", "overlap_r2"):
+                scores[f"{rule}_{name}"] = found[name]
+        scores["masks_overlap_r2"] = overlap_scores(masks, predicted, unit, rng)["overlap_r2"]
+        # The better one: chosen on the same wells, which favours the rival.
+        rival = rivals[min(rivals, key=lambda rule: scores[f"{rule}_overlap_mse"].value)]
     verdict = compare((true - rival) ** 2 - (true - predicted) ** 2, unit, rng)
     scores["overlap_mse_gain"] = verdict.difference
     wells = wells.assign(predicted_overlap=np.bincount(well, predicted) / np.bincount(well))

@@ -243,6 +243,16 @@ def test_a_regressor_and_its_masks_stand_against_the_truth(table: pd.DataFrame) 
     assert worse.difference.value == pytest.approx(0)
 
 
+def test_two_numbers_may_repair_the_masks_and_are_a_rival_too(table: pd.DataFrame) -> None:
+    true = table["overlap"].to_numpy()
+    known = table.assign(**{OF_MASKS: true, "overlap": 2 * true + 0.1})
+    rules = BASELINES.changed(line=(2.0, 0.1))
+    evaluation = evaluate_regressor(2 * true, known, card("regressor", baselines=rules))
+    assert values(evaluation)["baseline_line_overlap_mse"] == pytest.approx(0)
+    assert evaluation.verdict is not None
+    assert evaluation.verdict.difference.value == pytest.approx(-0.01)
+
+
 def test_a_reconstruction_is_averaged_over_patches_and_wells(table: pd.DataFrame) -> None:
     losses = np.repeat([0.1, 0.2, 0.6], 4)
     evaluation = evaluate_reconstruction(losses, table, card("autoencoder"))

@@ -157,6 +157,9 @@ class Baselines(Frozen):
         The same of each class; a class without patches has the overall mean.
     patch_rule, well_rule : OverlapRule
     logistic : LogisticRule, optional
+    line : (float, float), optional
+        Slope and intercept of the true overlap over the masks' own, where the truth is known: masks
+        that lose the same share of every cell need no network, but two numbers.
     """
 
     majority: int
@@ -165,6 +168,7 @@ class Baselines(Frozen):
     patch_rule: OverlapRule
     well_rule: OverlapRule
     logistic: LogisticRule | None = None
+    line: tuple[float, float] | None = None
 
 
 def fit_baselines(

@@ -21,6 +21,7 @@ OTHERS = {
     "baseline_logistic_": "baseline: logistic regression on overlap, areas, counts",
     "baseline_mean_": "baseline: predict the mean",
     "baseline_masks_": "baseline: the masks' own measure",
+    "baseline_line_": "baseline: a line through the masks' own measure",
 }
 """Prefixes of the scores that are not the model's own."""
 

@@ -19,7 +19,7 @@ from ck19ml.core.scores.verdict import (
 )
 from ck19ml.core.splits import GATE, UNITS
 from ck19ml.networks.card import Card, Kind
-from ck19ml.networks.evaluation import Evaluation
+from ck19ml.networks.evaluation import LINE, MASKS, Evaluation
 from ck19ml.networks.scorer import Scorer
 from ck19ml.networks.training import Fit
 from ck19ml.plates.dataset.truth import OF_MASKS
@@ -47,7 +47,8 @@ SHOWN = {
     ),
     "regressor": (
         ("R2 of patches", "overlap_r2"),
-        ("R2 of the masks' own measure", "baseline_masks_overlap_r2"),
+        ("R2 of the masks' own measure", f"{MASKS}_overlap_r2"),
+        ("R2 of a line through it, fitted on the training wells", f"{LINE}_overlap_r2"),
         ("R2 against the masks' own measure", "masks_overlap_r2"),
         ("R2 of fields", "field_overlap_r2"),
         ("overlap RMSE", "overlap_rmse"),
@@ -185,17 +186,23 @@ def verdict_lines(card: Card, test: Evaluation) -> list[str]:
 
 def _regressor_verdict(found: Verdict, test: Evaluation, mask: str) -> str:
     mine = test.scores["overlap_mse"].value
-    if "baseline_masks_overlap_mse" not in test.scores:
+    rivals = {MASKS: "their own measure", LINE: "a line through their own measure"}
+    of = {
+        name: test.scores[f"{rule}_overlap_mse"].value
+        for rule, name in rivals.items()
+        if f"{rule}_overlap_mse" in test.scores
+    }
+    if not of:
         mean = test.scores["baseline_mean_overlap_mse"].value
         return (
             f"No true overlap to judge by: the network imitates the masks by '{mask}'. Overlap MSE "
             f"{mine:.5f} against {mean:.5f} of predicting the mean: {found.text(5)}."
         )
     says = {BETTER: "Adds to", WORSE: "Adds nothing to", NOT_SHOWN: "Not shown to add to"}
-    masks = test.scores["baseline_masks_overlap_mse"].value
+    name = min(of, key=lambda name: of[name])
     return (
         f"{says[found.word]} the masks by '{mask}': MSE of the true overlap {mine:.5f} against "
-        f"{masks:.5f} of their own measure: {found.text(5)}."
+        f"{of[name]:.5f} of {name}: {found.text(5)}."
     )
 
 

@@ -23,6 +23,7 @@ from ck19ml.core.wells import WELL, well_index
 from ck19ml.errors import ConfigError
 from ck19ml.networks.card import FAULTY, class_labels
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.truth import OF_MASKS
 
 SAME_WELLS = "same_wells"
 """Role of the held-out patches of training wells."""
@@ -132,7 +133,11 @@ class Split:
         # A faulty patch has overlap 0 by definition (DOMAIN.md), and none is among these rows.
         by_class = zip(self.classes, fitted.class_overlap, strict=True)
         labels = self.labels(rows)[np.unique(well, return_index=True)[1]]
+        line = None
+        if OF_MASKS in table and np.ptp(table[OF_MASKS]) > 0:
+            line = tuple(np.polyfit(table[OF_MASKS], table["overlap"], 1).tolist())
         return fitted.changed(
+            line=line,
             class_overlap=[0.0 if name == FAULTY else value for name, value in by_class],
             logistic=fit_logistic_rule(well_measures(table), labels),
         )

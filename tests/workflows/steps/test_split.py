@@ -11,6 +11,7 @@ from ck19ml.core.splits import split_wells
 from ck19ml.errors import ConfigError
 from ck19ml.networks.batches import load_patches
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.truth import OF_MASKS, with_truth
 from ck19ml.workflows.steps.split import Split, _roles, split_dataset
 
 ROLES = ("train", "validation", "test")
@@ -143,6 +144,16 @@ def test_baselines_see_their_roles_only(split: Split, tiny_dataset: Dataset) -> 
     other = replace(split, dataset=replace(tiny_dataset, table=changed))
     assert other.baselines("train") == baselines
     assert other.baselines("train", "test") != split.baselines("train", "test")
+
+
+def test_where_the_truth_is_known_a_line_leads_from_the_masks_to_it(tiny_dataset: Dataset) -> None:
+    split = split_dataset(with_truth(tiny_dataset, "overlap"), SplitConfig())
+    slope, intercept = split.baselines("train").line or (0.0, 0.0)
+    own = split.dataset.table.iloc[split.rows("train")]
+    left = own["overlap"] - (slope * own[OF_MASKS] + intercept)
+    assert left.mean() == pytest.approx(0, abs=1e-9)
+    assert np.corrcoef(left, own[OF_MASKS])[0, 1] == pytest.approx(0, abs=1e-6)
+    assert split_dataset(tiny_dataset, SplitConfig()).baselines("train").line is None
 
 
 def test_patches_are_read_with_their_masks_where_asked_for(

@@ -119,6 +119,15 @@ def test_with_a_truth_the_first_line_says_whether_it_adds_to_the_masks(
     assert first.endswith(f"of their own measure: {Verdict(gain, 30).text(5)}.")
 
 
+def test_the_better_rival_is_named() -> None:
+    rivals = {
+        "baseline_masks_overlap_mse": Score(0.003, 0.002, 0.004),
+        "baseline_line_overlap_mse": Score(0.002, 0.001, 0.003),
+    }
+    first = lines(regressor(Score(-0.001, -0.002, -0.0002), **rivals), "regressor")[0]
+    assert "0.00300 against 0.00200 of a line through their own measure: worse" in first
+
+
 def test_the_rest_says_what_interaction_is_worth() -> None:
     gain = Score(0.001, 0.0005, 0.0015)
     text = "\n".join(lines(regressor(gain), "regressor"))
