@@ -37,8 +37,8 @@ class Supervised(OnEncoder):
     Attributes
     ----------
     encoder : str, optional
-        MLflow URI of an autoencoder, by default the champion. With null, a new encoder of
-        `architecture` is trained together with the head.
+        MLflow URI of an autoencoder, by default the champion that suits the dataset. With null, a
+        new encoder of `architecture` is trained together with the head.
     dataset : Path
         Dataset that ``prepare`` wrote.
     masked : bool

@@ -1,5 +1,6 @@
 """Model registry: log a model with its preprocessing, load it, and name the champion."""
 
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -138,6 +139,17 @@ def champion(name: str) -> Version | None:
             raise
         return None
     return _stored(name, found)
+
+
+def champions(name: str) -> list[Version]:
+    """Return the champions of a name and of its assays', the one of the plain name first.
+
+    See `tracking.assays`.
+    """
+    own = re.compile(rf"{re.escape(name)}(-[0-9a-f]{{6}})?")
+    models = client().search_registered_models(f"name LIKE '{name}%'")
+    names = sorted(each.name for each in models if own.fullmatch(each.name))
+    return [found for each in names if (found := champion(each)) is not None]
 
 
 def _stored(name: str, found: ModelVersion) -> Version:

@@ -6,6 +6,7 @@ from typing import Any
 from ck19ml.files.writing import write_csv
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
+from ck19ml.tracking.assays import dataset_assay
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
@@ -13,6 +14,7 @@ from ck19ml.workflows.screening.analysis import Screen, screen_dataset, screen_m
 from ck19ml.workflows.screening.figures import screen_figures
 from ck19ml.workflows.screening.score import score_meaning
 from ck19ml.workflows.screening.text import confounding_lines, screen_lines
+from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.figures import publish
 
 
@@ -27,6 +29,7 @@ def screen_model(
     least_ssmd: float,
 ) -> Outcome:
     """Screen the compounds of a dataset, in a tracked run."""
+    uri = champion_for(uri, dataset_assay(dataset))
     scorer, model = registry.open_model(uri)
     meaning = score_meaning(scorer.card, target, reference)
     config: dict[str, Any] = {"model": uri, "dataset": str(dataset.path), "target": meaning.target}

@@ -8,11 +8,13 @@ from ck19ml.networks.evaluation import evaluate, unseen_rows
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry, runs
+from ck19ml.tracking.assays import dataset_assay
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.reporting.gather import report
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
+from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.figures import (
     Figures,
     classifier_figures,
@@ -26,6 +28,7 @@ from ck19ml.workflows.steps.maps import maps
 
 def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mapping) -> Outcome:
     """Evaluate a model on the held-out wells of a dataset, in a tracked run."""
+    uri = champion_for(uri, dataset_assay(dataset))
     scorer, model = registry.open_model(uri)
     rows = unseen_rows(dataset, scorer.card)
     config = {"model": uri, "dataset": str(dataset.path)}

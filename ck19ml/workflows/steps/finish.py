@@ -24,12 +24,14 @@ from ck19ml.networks.scorer import Scorer
 from ck19ml.networks.training import Fit
 from ck19ml.plates.dataset.truth import OF_MASKS
 from ck19ml.tracking import registry
+from ck19ml.tracking.assays import model_assay
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
+from ck19ml.workflows.steps.assay import name_of
 from ck19ml.workflows.steps.figures import Figures, publish
 from ck19ml.workflows.steps.gate import Losses, dataset_losses, decide, on_dataset
 from ck19ml.workflows.steps.leakage_audit import audit_figure, audit_line, audit_table
@@ -109,14 +111,15 @@ def finish(
         figures = figures | {"leakage_audit": audit_figure(kind, audit)}
         description += f"\n\n{audit_line(kind, audit)}"
     publish(figures, run, None)
-    tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower()}
+    assay = model_assay(scorer.card, dataset)
     if kind == "regressor":
         true = "true " if OF_MASKS in evaluations["test"].patches else ""
-        tags |= {"target": f"{true}{scorer.card.target}"}
+        assay["target"] = f"{true}{scorer.card.target}"
+    tags = {"dataset": dataset.content_hash, "masked": str(scorer.card.masked).lower(), **assay}
     if kind == "classifier":
         tags |= {"recipe": scorer.card.recipe}
-    look = first_look(figures)
-    version = registry.log_model(run, scorer, f"ck19-{kind}", tags, f"{description}\n\n{look}")
+    name, look = name_of(kind, assay), first_look(figures)
+    version = registry.log_model(run, scorer, name, tags, f"{description}\n\n{look}")
     shown = key_figures(metrics)
     tested = {key: value for key, value in shown.items() if key.startswith("test/")}
     run.metrics({key: value for key, value in shown.items() if key not in tested})

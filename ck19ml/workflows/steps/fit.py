@@ -16,8 +16,10 @@ from ck19ml.networks.scorer import Scorer
 from ck19ml.networks.settings import OnEncoder
 from ck19ml.networks.training import Fit, seed_everything
 from ck19ml.tracking import registry
+from ck19ml.tracking.assays import classes_of, dataset_assay
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.attention import with_attention
 from ck19ml.workflows.steps.figures import (
     classifier_figures,
@@ -129,22 +131,24 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
     if config.encoder is None:
         seed_everything(config.seed)
         return architectures.build_encoder(config.architecture, size)
-    scorer = registry.load_model(config.encoder)
+    wanted = dataset_assay(split.dataset) | classes_of(split.classes)
+    uri = champion_for(config.encoder, wanted | {"masked": str(config.masked).lower()})
+    scorer = registry.load_model(uri)
     known = scorer.card
     if not scorer.has_encoder:
         raise ConfigError(
-            f"encoder: {config.encoder} is a {known.kind} without an encoder; give an autoencoder"
+            f"encoder: {uri} is a {known.kind} without an encoder; give an autoencoder"
         )
     if (known.patch_size, known.masked) != (size, config.masked):
         raise ConfigError(
-            f"encoder: {config.encoder} takes {'masked ' if known.masked else ''}patches of "
+            f"encoder: {uri} takes {'masked ' if known.masked else ''}patches of "
             f"{known.patch_size} pixels, and not {'masked ' if config.masked else ''}patches of "
-            f"{size}; train another autoencoder or change 'masked'"
+            f"{size}; train an autoencoder on this dataset{', masked' * config.masked}"
         )
     leaked = known.seen & set(split.hashes("test"))
     if leaked:
         raise ConfigError(
-            f"encoder: {config.encoder} has seen {len(leaked)} of the {len(split.hashes('test'))} "
+            f"encoder: {uri} has seen {len(leaked)} of the {len(split.hashes('test'))} "
             "test wells; use the split it was trained with"
         )
     return scorer.encoder

@@ -23,10 +23,12 @@ from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.preparation.settings import estimate_levels
 from ck19ml.plates.report import shown_levels
 from ck19ml.tracking import registry, runs
+from ck19ml.tracking.assays import classes_of, pixels_of
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
+from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 
 CLOSE = 0.25
@@ -39,11 +41,17 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
     Where the model comes from a tracking store, a run of that store says what was scored and how
     the answers agree with the layout.
     """
-    scorer, model = registry.open_model(uri)
-    _require_same_camera(plate, scorer)
     # A plate without a layout is scored too; one with a damaged layout is not.
     has_layout = any(place.is_file() for place in layout_places(plate))
     layout = plate_layout(plate, None) if has_layout else None
+    known = plate.description
+    wanted = pixels_of(known.bit_depth, known.pixel_size_um)
+    if layout is not None:
+        own = layout["well"].isin(plate.wells)
+        wanted |= classes_of(layout.loc[own, "stimulation"].unique())
+    uri = champion_for(uri, wanted)
+    scorer, model = registry.open_model(uri)
+    _require_same_camera(plate, scorer)
     name = f"predict {plate.name} by {scorer.card.kind}"
     config = {"model": uri, "plate": str(plate.folder)}
     # A model's folder needs no store.

@@ -16,8 +16,10 @@ from ck19ml.networks.evaluation import require_fitting
 from ck19ml.networks.scorer import Scorer, portions
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.tracking import registry
+from ck19ml.tracking.assays import dataset_assay
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
+from ck19ml.workflows.steps.assay import champion_for
 
 PREFIX = "Cells_Encoder_"
 """Prefix by which pycytominer recognises features."""
@@ -59,6 +61,7 @@ def write_profiles(
     uri: str, dataset: Dataset, out: Path, *, patches: bool, normalise: str = "none"
 ) -> Outcome:
     """Write the features of a dataset's usable patches, or their mean in each well, to Parquet."""
+    uri = champion_for(uri, dataset_assay(dataset))
     scorer = registry.load_model(uri)
     count = _feature_count(scorer)
     require_fitting(dataset, scorer.card)

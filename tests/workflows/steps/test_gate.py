@@ -83,17 +83,6 @@ def test_the_first_version_becomes_champion(shelf: Shelf, split: Split, dataset:
     assert shelf.challenger is None
 
 
-def test_a_masked_autoencoder_does_not_replace_one_of_whole_images(
-    shelf: Shelf, split: Split, dataset: Dataset
-) -> None:
-    whole, masked = shelf.version(masked="false"), shelf.version(masked="true")
-    decide(whole, "autoencoder", losses_of(split, 1.0), dataset)
-    decision = decide(masked, "autoencoder", losses_of(split, 0.1), dataset)
-    assert not decision.promoted
-    assert "masked" in decision.reason
-    assert (shelf.champion, shelf.challenger) == (whole.number, masked.number)
-
-
 def test_regressors_of_different_measures_do_not_replace_one_another(
     shelf: Shelf, split: Split, dataset: Dataset
 ) -> None:
