@@ -159,7 +159,8 @@ def find_plate(folder: Path, *, strict: bool = True) -> Plate:
         require_none(found.problems)
     fields = [_field(key, files) for key, files in found.fields.items()]
     fields.sort(key=lambda each: (each.plate, place(each.well), each.field))
-    described, notes = _with_files(described, fields, origins)
+    is_incell = noted is None and "files" not in origins
+    described, notes = _with_files(described, fields, origins, is_incell=is_incell)
     plates = {each.plate for each in fields}
     return Plate(
         folder,
@@ -212,9 +213,15 @@ def _with_metadata(
 
 
 def _with_files(
-    described: PlateDescription, fields: list[Field], origins: dict[str, str]
+    described: PlateDescription, fields: list[Field], origins: dict[str, str], *, is_incell: bool
 ) -> tuple[PlateDescription, list[str]]:
-    """Take from the first image what neither plate.yaml nor metadata say, or say who disagrees."""
+    """Take from the first image what neither plate.yaml nor metadata say, or say who disagrees.
+
+    Parameters
+    ----------
+    is_incell : bool
+        Whether the names alone say that the images are of the study's instrument.
+    """
     header = _first_header(fields)
     if header is None:
         return described, []
@@ -227,6 +234,11 @@ def _with_files(
         notes.append(
             f"pixel size: {origins['pixel_size_um']} says {known:g} um, the images say "
             f"{header.pixel_size_um:g} um; {known:g} um is used"
+        )
+    elif "pixel_size_um" not in origins and not is_incell:
+        notes.append(
+            f"pixel size: nothing says it, {known:g} um is assumed; if it is another, add "
+            "'pixel_size_um' to plate.yaml"
         )
     # That a 16-bit file has 16 significant bits says nothing of the camera.
     if header.bits and header.bits < 8 * header.dtype.itemsize:

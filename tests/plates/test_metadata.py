@@ -14,6 +14,15 @@ from tests.plates.made_plates import grey, write_image
 WELLS = ((2, 3), (2, 4), (28, 1))
 FIELDS = (1, 2)
 CHANNELS = ("FITC", "Texas Red")
+METAXPRESS = (
+    '<MetaData>\r\n<prop id="ApplicationName" type="string" value="MetaMorph"/>\r\n<PlaneInfo>\r\n'
+    '<prop id="pixel-size-x" type="int" value="40"/>\r\n'
+    '<prop id="spatial-calibration-state" type="bool" value="{state}"/>\r\n'
+    '<prop id="spatial-calibration-x" type="float" value="{size}"/>\r\n'
+    '<prop id="spatial-calibration-units" type="string" value="{unit}"/>\r\n'
+    "</PlaneInfo>\r\n</MetaData>\r\n"
+)
+"""What MetaXpress writes into each TIFF's description, of which the .HTD says nothing."""
 GUID = "6C9B2CD0-0BB3-4B8A-9187-2805F4C90506"
 
 
@@ -83,12 +92,15 @@ def operetta(folder: Path, planes: int = 1) -> None:
     )
 
 
-def imagexpress(folder: Path, planes: int = 1) -> None:
+def imagexpress(folder: Path, planes: int = 1, sized: bool = True) -> None:
     for row, column, field, channel, z in every(planes):
         place = folder / "TimePoint_1" / (f"ZStep_{z}" if planes > 1 else "")
         place.mkdir(parents=True, exist_ok=True)
         stem = f"scan_{letters(row)}{column:02d}_s{field}_w{channel}"
-        write_image(place / f"{stem}{GUID}.tif", plane(row, column, field, channel, z))
+        noted = METAXPRESS.format(state="on", size=0.65, unit="um") if sized else None
+        write_image(
+            place / f"{stem}{GUID}.tif", plane(row, column, field, channel, z), description=noted
+        )
         write_image(place / f"{stem}_thumb{GUID}.tif", grey(0, (8, 8)))
     (folder / "scan.HTD").write_text(
         '"HTSInfoFile", Version 1.0\r\n"TimePoints", 1\r\n"ZSeries", FALSE\r\n"XWells", 48\r\n'
@@ -151,8 +163,10 @@ def test_a_folder_is_read_without_a_plate_yaml(name: str, tmp_path: Path) -> Non
     assert plate.description.channels == {"dc": "Texas Red", "tcell": "FITC"}
     assert plate.description.wells == 1536
     assert plate.description.bit_depth == 12
-    if name != "imagexpress":  # whose files say it themselves
-        assert plate.description.pixel_size_um == pytest.approx(0.65)
+    assert plate.description.pixel_size_um == pytest.approx(0.65)
+    origin = "files" if name == "imagexpress" else METADATA[name].split("/")[-1]
+    assert plate.origins["pixel_size_um"] == origin
+    assert not any("pixel size" in note for note in plate.notes)
     image = read_field(plate.fields[3], plate.description)
     np.testing.assert_array_equal(image[..., TCELL], plane(2, 4, 2, 1))
     np.testing.assert_array_equal(image[..., DC], plane(2, 4, 2, 2))
@@ -204,6 +218,23 @@ def test_metadata_lead_nowhere_else(path: str, tmp_path: Path) -> None:
     (tmp_path / "scan.xdce").write_text(text.replace(f'filename="{first}"', f'filename="{path}"'))
     with pytest.raises(PlateError, match="an image called"):
         find_plate(tmp_path)
+
+
+@pytest.mark.parametrize(("state", "unit"), [("off", "um"), ("on", "pixel"), ("", "")])
+def test_a_pixel_size_that_nothing_says_is_named_with_its_key(
+    tmp_path: Path, state: str, unit: str
+) -> None:
+    imagexpress(tmp_path, sized=False)
+    if state:
+        noted = METAXPRESS.format(state=state, size=0.65, unit=unit)
+        for path in tmp_path.glob("TimePoint_1/*"):
+            write_image(path, grey(0), description=noted)
+    plate = find_plate(tmp_path)
+    assert plate.description.pixel_size_um == 1.34
+    (note,) = (note for note in plate.notes if "pixel size" in note)
+    assert "nothing says it, 1.34 um is assumed; if it is another, add 'pixel_size_um'" in note
+    (tmp_path / "plate.yaml").write_text("pixel_size_um: 0.65\n")
+    assert not any("pixel size" in note for note in find_plate(tmp_path).notes)
 
 
 def test_channels_that_nobody_can_tell_are_asked_for(tmp_path: Path) -> None:
