@@ -1,6 +1,7 @@
 """OME-Zarr plates, 0.4 and 0.5, as plates to prepare."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +16,42 @@ from tests.plates.made_plates import SIDE, grey, labels, write_well
 from tests.plates.prepared import prepare_dataset
 
 
-def converted(folder: Path, version: str, labels_: tuple[str, str] = ("CFSE", "CMTPX")) -> Path:
-    """Write a plate as converters do: one field in A/1 and B/2; C/3 is named and missing."""
+def converted(
+    folder: Path,
+    version: str,
+    labels_: tuple[str, str] = ("CFSE", "CMTPX"),
+    images: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """Write a plate as converters do: one field in A/1 and B/2; C/3 is named and missing.
+
+    `images`, both channels of each well by its path, are written in place of noise.
+    """
     v3 = version == "0.5"
     root = zarr.open_group(folder, mode="w", zarr_format=3 if v3 else 2)
 
     def note(group: zarr.Group, content: dict[str, object]) -> None:
         group.attrs.update({"ome": {"version": version, **content}} if v3 else content)
 
-    wells = ["A/1", "B/2", "C/3"]
+    if images is None:
+        images = {
+            well: np.stack([grey(10 * number + channel) for channel in (0, 1)])
+            for number, well in enumerate(("A/1", "B/2"))
+        }
+    wells = [*images, "C/3"]
+    rows, columns = (sorted({well.split("/")[n] for well in wells}) for n in (0, 1))
     note(root, {"plate": {
-        "name": "conv", "rows": [{"name": n} for n in "ABC"],
-        "columns": [{"name": n} for n in "123"],
-        "wells": [{"path": w, "rowIndex": i, "columnIndex": i} for i, w in enumerate(wells)],
+        "name": "conv", "rows": [{"name": n} for n in rows],
+        "columns": [{"name": n} for n in columns],
+        "wells": [
+            {"path": w, "rowIndex": rows.index(w.split("/")[0]),
+             "columnIndex": columns.index(w.split("/")[1])} for w in wells
+        ],
     }})  # fmt: skip
-    for number, well in enumerate(wells[:2]):
+    for well, planes in images.items():
         group = root.create_group(well)
         note(group, {"well": {"images": [{"path": "0", "acquisition": 0}]}})
         image = group.create_group("0")
-        data = np.stack([grey(10 * number + c) for c in (0, 1)])[None, :, None]
+        data = planes[None, :, None]
         image.create_array("0", data=data, chunks=(1, 1, 1, SIDE, SIDE))
         axes = [{"name": n} for n in "tcz"] + [{"name": n, "unit": "micrometer"} for n in "yx"]
         scale = {"type": "scale", "scale": [1, 1, 1, 0.5, 0.5]}
