@@ -116,7 +116,6 @@ def test_commands_work_after_a_second_assay(
         "dataset": str(dataset),
         "prepare": {"patch_size": PATCH},
         "autoencoder": {"fit": FIT},
-        "regressor_fit": FIT,
         "trials": 1,
     }
     Path("tune.yaml").write_text(yaml.safe_dump(tune))

@@ -174,7 +174,19 @@ def _of_one_focus(
 ) -> _Found:
     """Keep the chosen focal plane, or all where they are joined."""
     levels = sorted({plane.z for plane in _planes(found)})
-    if len(levels) < 2 or isinstance(description.z, str):
+    if len(levels) < 2:
+        return found
+    if isinstance(description.z, str):
+        lacking = [
+            f"{well} field {number}"
+            for (_, well, number), channels in sorted(found.items())
+            if any(0 < len({plane.z for plane in own}) < len(levels) for own in channels.values())
+        ]
+        if lacking:
+            result.notes.append(
+                f"{len(lacking)} fields lack some of the {len(levels)} focal planes and are joined "
+                f"from fewer, such as {lacking[0]}"
+            )
         return found
     number = description.z
     if number is None or number > len(levels):

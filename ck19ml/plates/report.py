@@ -49,10 +49,14 @@ def _origin(plate: Plate, key: str) -> str:
 def notes(plate: Plate, reading: LayoutReading) -> list[str]:
     """Name all that was not used, and what was concluded where nothing said it."""
     lines = []
+    plates = sorted({field.plate for field in plate.fields})
+    if len(plates) > 1:
+        lines.append(f"images of {len(plates)} plates, {some(plates)}; the layout counts for each")
+    images = plate.images or len(plate.files) + sum(len(part.files) for part in plate.unused)
     for part in plate.unused:
         names = some([path.relative_to(plate.folder).as_posix() for path in part.files], 3)
         are = "was" if len(part.files) == 1 else "were"
-        count = f"{len(part.files)} of {plate.images} image files"
+        count = f"{len(part.files)} of {images} image files"
         lines.append(f"{count} {are} not used: {names}; {part.reason}")
     lacking = without_images(plate, reading)
     if lacking:

@@ -15,8 +15,10 @@ from ck19ml.files.names import safe_name
 from ck19ml.plates.folder import Plate, find_plate, read_field
 from ck19ml.plates.layouts.reading import read_layout
 from ck19ml.plates.layouts.spreadsheet.reading import read_spreadsheet
+from ck19ml.workflows.prepare import dataset_figures
 from ck19ml.workflows.steps.layouts import plate_layout
 from tests.places import REFERENCE
+from tests.plates.prepared import prepare_dataset
 
 CASES = REFERENCE.parent / "cases"
 
@@ -166,8 +168,17 @@ def test_the_vehicle_and_doses_are_the_same_however_they_are_written(case: Case)
         pd.testing.assert_frame_equal(other, right)
 
 
-def test_labels_that_collide_when_made_safe_stay_three_classes_and_names(case: Case) -> None:
-    layout = plate_layout(find_plate(case("labels_collide") / "plate"), None)
+def test_labels_that_collide_when_made_safe_stay_three_classes_and_metrics(
+    case: Case, tmp_path: Path
+) -> None:
+    plate = find_plate(case("labels_collide") / "plate")
+    layout = plate_layout(plate, None)
     names = set(layout["stimulation"])
     assert names == {"OVA+", "OVA-", "OVA +/-"}
-    assert len({safe_name(name) for name in names}) == 3
+    dataset = prepare_dataset(plate, layout, tmp_path / "d.zarr", mask="otsu", patch_size=64)
+    metrics = dataset_figures(dataset)
+    means = dataset.table.groupby("stimulation")["overlap"].mean()
+    assert len(means) == 3
+    for name, value in means.items():
+        assert metrics[f"dataset/mean_overlap_{safe_name(name)}"] == value
+    assert sum(key.startswith("dataset/mean_overlap_") for key in metrics) == 3

@@ -237,6 +237,16 @@ def test_a_pixel_size_that_nothing_says_is_named_with_its_key(
     assert not any("pixel size" in note for note in find_plate(tmp_path).notes)
 
 
+def test_a_field_that_lacks_a_focal_plane_is_named(tmp_path: Path) -> None:
+    incell(tmp_path, 3)
+    next(tmp_path.glob("B - 3(fld 1 wv FITC z 2*")).unlink()
+    (tmp_path / "plate.yaml").write_text("z: max\n")
+    notes = find_plate(tmp_path).notes
+    assert any(
+        "1 fields lack some of the 3 focal planes" in n and "B03 field 1" in n for n in notes
+    )
+
+
 def test_channels_that_nobody_can_tell_are_asked_for(tmp_path: Path) -> None:
     incell(tmp_path)
     path = tmp_path / "scan.xdce"

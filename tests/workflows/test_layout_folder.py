@@ -39,6 +39,18 @@ def test_five_lines_and_all_that_is_not_used(plate: Path) -> None:
     assert lacking == "note: 2 of 4 wells of the layout have no images: A03, B01"
 
 
+def test_other_tables_and_a_second_plate_are_named(plate: Path) -> None:
+    for name in ("Layout.CSV", "platemap.xlsx"):
+        (plate / name).write_text("x")
+    write_well(plate, "A", 1, plate="CK20")
+    lines = understood(find_plate(plate), None)
+    assert "note: images of 2 plates, CK19, CK20; the layout counts for each" in lines
+    assert "note: tables in the folder that are not used: Layout.CSV, platemap.xlsx" in lines
+    (plate / "layout.csv").unlink()
+    with pytest.raises(PlateError, match=r"no layout at .*; the folder has Layout\.CSV, platemap"):
+        understood(find_plate(plate), None)
+
+
 def test_the_table_and_the_picture_show_wells_without_images(plate: Path, tmp_path: Path) -> None:
     out, figure = tmp_path / "wells.csv", tmp_path / "wells.png"
     outcome = layout_command(plate, out, figure, overwrite=False)

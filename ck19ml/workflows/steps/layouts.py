@@ -5,12 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from ck19ml.errors import PlateError
-from ck19ml.plates.folder import Plate
+from ck19ml.plates.folder import Plate, some
 from ck19ml.plates.layouts.reading import open_layout
 from ck19ml.plates.layouts.records import LayoutReading
 from ck19ml.plates.layouts.zarr_plate import zarr_layout
 
 LAYOUT_NAMES = ("layout.csv", "layout.xlsx", "layout.toml")
+TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".toml")
 
 
 def plate_layout(plate: Plate, path: Path | None) -> pd.DataFrame:
@@ -34,14 +35,23 @@ def layout_of(plate: Plate, path: Path | None) -> LayoutReading:
     }
     if not found and path is None and (held := zarr_layout(plate.folder, columns, names)):
         return held
+    others = sorted(
+        each.name
+        for each in plate.folder.iterdir()
+        if each.suffix.lower() in TABLES and each not in found and each.is_file()
+    )
     if not found:
+        there = f"; the folder has {some(others)}, of which --layout takes .csv and .xlsx"
         raise PlateError(
             f"no layout at {places[0]}; write one with the columns well, stimulation, compound, "
             "concentration_um and control, or give another file by --layout"
+            f"{there if others else ''}"
         )
-    (first, reading), *others = found.items()
-    for place, other in others:
+    (first, reading), *more = found.items()
+    for place, other in more:
         _require_same(first, reading.layout, place, other.layout)
+    if others:
+        reading.notes.append(f"tables in the folder that are not used: {some(others)}")
     return reading
 
 
