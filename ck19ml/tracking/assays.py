@@ -17,7 +17,7 @@ from ck19ml.tracking.registry import CHAMPION, Version, champion, champions
 from ck19ml.tracking.server import client
 
 Assay = Mapping[str, str]
-"""What a model is made for, as the tags of its version."""
+"""Purpose of a model, as the tags of its version."""
 
 LONGEST_TAG = 4000
 """MLflow's SQL store holds 5,000 characters."""
@@ -58,7 +58,7 @@ def model_assay(card: Card, dataset: Dataset) -> dict[str, str]:
 
 
 def told(assay: Assay) -> str:
-    """Put an assay in words."""
+    """Return an assay in words."""
     masked = {"true": "masked images", "false": "whole images"}
     parts = {
         "classes": f"the classes {', '.join(json.loads(assay.get('classes', '[]')))}",
