@@ -123,13 +123,17 @@ class Plate:
         return sorted(own | {problem.file for problem in self.problems})
 
 
-def find_plate(folder: Path, *, strict: bool = True) -> Plate:
+def find_plate(
+    folder: Path, *, strict: bool = True, described: PlateDescription | None = None
+) -> Plate:
     """List the fields of a plate folder and pair their channels by name.
 
     Parameters
     ----------
     strict : bool
         Whether names that are wrong end in an error; otherwise they are `Plate.problems`.
+    described : PlateDescription, optional
+        By default that of the folder's plate.yaml.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def find_plate(folder: Path, *, strict: bool = True) -> Plate:
     """
     if not folder.is_dir():
         raise PlateError(f"{folder} is not a plate folder; check the path")
-    described = read_description(folder)
+    described = described or read_description(folder)
     origins = dict.fromkeys(described.model_fields_set, "plate.yaml")
     images, others = image_files(folder)
     noted = None if "files" in origins else read_metadata(folder)

@@ -8,12 +8,14 @@ import numpy as np
 import regex
 
 from ck19ml.errors import PlateError
+from ck19ml.files.yaml_text import parse_yaml
 from ck19ml.plates.description import INCELL, PlateDescription
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.formats.container import Header
 from ck19ml.plates.images import ImageError, read_header
 from ck19ml.plates.listing import image_files
 from ck19ml.plates.metadata.channels import guess_channels
+from ck19ml.plates.preparation.settings import estimate_levels
 
 _ROW_COLUMN = r"(?P<row>[A-Z]|A[A-F])(?P<column>\d{1,2})"
 PATTERNS = {
@@ -69,7 +71,23 @@ def propose(folder: Path) -> str:
         if plate.origins.get("files") or not plate.origins.get("channels"):
             lines.insert(1, f"files: {_quoted(known.files)}  # groups name what a file shows")
         images = [each.dc for each in plate.fields] or images
-    return "\n".join([*lines, *_from_pixels([path for path in images if path.is_file()]), ""])
+    lines += _from_pixels([path for path in images if path.is_file()])
+    return "\n".join([*lines, _background(folder, "\n".join(lines)), ""])
+
+
+def _background(folder: Path, text: str) -> str:
+    """Propose the background of each channel that the product estimates, given the other lines."""
+    try:
+        described = PlateDescription.model_validate(parse_yaml(text))
+        dc, tcell = estimate_levels(find_plate(folder, strict=False, described=described))
+    except (PlateError, ValueError) as error:
+        return f"# background: not estimated, {' '.join(str(error).split())[:120]}"
+    if not dc and not tcell:
+        return "# background: not estimated, no field can be read with the lines above"
+    return (
+        f"background: {{dc: {dc}, tcell: {tcell}}}  # estimated from the images' ground and noise; "
+        "cells must be brighter"
+    )
 
 
 def _origin(origins: Any, key: str) -> str:
@@ -112,7 +130,7 @@ def _two(folder: Path, channels: list[str], images: list[Path]) -> dict[str, str
 
 
 def _from_pixels(images: list[Path]) -> list[str]:
-    """Propose bit depth, background and pixel size from some images."""
+    """Propose bit depth and pixel size from some images."""
     chosen = images[:: max(1, len(images) // SAMPLED)][:SAMPLED]
     headers = _headers(chosen)
     sizes = Counter(header.pixel_size_um for header in headers if header.pixel_size_um)
@@ -122,11 +140,9 @@ def _from_pixels(images: list[Path]) -> list[str]:
     if planes:
         top = max(int(plane.max()) for plane in planes)
         depth = 8 if planes[0].dtype.itemsize == 1 else next(b for b in (12, 14, 16) if top < 2**b)
-        level = int(np.median([np.median(plane) for plane in planes]))
-        lines += [
-            f"bit_depth: {depth}  # the largest grey value of {len(planes)} images is {top}",
-            f"background: {min(level, 2**depth - 1)}  # their median: cells must be brighter",
-        ]
+        lines.append(
+            f"bit_depth: {depth}  # the largest grey value of {len(planes)} images is {top}"
+        )
     if sizes:
         size = sizes.most_common(1)[0][0]
         lines.append(f"pixel_size_um: {size:g}  # from the images")

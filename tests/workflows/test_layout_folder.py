@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import find_plate
 from ck19ml.plates.layouts.reading import write_layout
+from ck19ml.plates.preparation.settings import estimate_levels
 from ck19ml.workflows.layout import column_names, layout_command
 from ck19ml.workflows.prepare import understood
 from tests.plates.made_plates import grey, labels, write_image, write_well
@@ -79,14 +81,25 @@ def test_a_proposed_plate_yaml_reads_the_folder(
     folder.mkdir()
     for column in (1, 2, 3):
         for channel in channels:
-            write_image(folder / names.format(column=column, channel=channel), grey(column))
+            plane = grey(column) // np.uint16(1 + channels.index(channel))
+            write_image(folder / names.format(column=column, channel=channel), plane)
     with pytest.raises(PlateError, match="ck19ml layout FOLDER --write"):
         find_plate(folder)
     outcome = layout_command(folder, None, None, False, write=folder / "plate.yaml")
     found = find_plate(folder)
     assert found.wells == ["A01", "A02", "A03"]
     assert found.description.bit_depth == 12
+    dc, tcell = estimate_levels(found)
+    assert found.description.background == {"dc": dc, "tcell": tcell}
+    assert dc != tcell
     assert all("#" in line for line in outcome.lines[1:])
+
+
+def test_a_background_that_no_image_tells_is_left_to_the_reader(tmp_path: Path) -> None:
+    for path in write_well(tmp_path / "P7", "A", 1):
+        path.write_bytes(path.read_bytes()[:100])
+    outcome = layout_command(tmp_path / "P7", None, None, False, write=tmp_path / "plate.yaml")
+    assert outcome.lines[-1].startswith("# background: not estimated, no field can be read")
 
 
 def test_a_layout_s_own_columns_may_be_said_on_the_command_line_or_beside_it(
