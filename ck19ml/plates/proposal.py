@@ -1,6 +1,8 @@
 """Propose a plate.yaml for a folder, from its names and its images."""
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ import regex
 
 from ck19ml.errors import PlateError
 from ck19ml.files.yaml_text import parse_yaml
-from ck19ml.plates.description import INCELL, PlateDescription
-from ck19ml.plates.folder import find_plate
+from ck19ml.plates.description import INCELL, PlateDescription, read_description
+from ck19ml.plates.folder import Plate, find_plate
 from ck19ml.plates.formats.container import Header
 from ck19ml.plates.images import ImageError, read_header
 from ck19ml.plates.listing import image_files
@@ -43,6 +45,11 @@ PATTERNS = {
 }
 """Names that instruments and people give their images, the most telling first."""
 
+FOCUS = "focal planes: max, mean, or the number of one"
+
+PROPOSED = {"name", "files", "channels", "z", "bit_depth", "background", "pixel_size_um"}
+"""Keys with lines of their own; others are kept as an existing plate.yaml says them."""
+
 SAMPLED = 8
 """Images whose grey values are looked at."""
 
@@ -56,23 +63,44 @@ def propose(folder: Path) -> str:
         If the folder has no images, or nothing fits their names.
     """
     images = image_files(folder)[0]
-    if not images:
-        raise PlateError(f"{folder}: found no images (.tif, .tiff or .png); check the path")
-    try:
-        plate = find_plate(folder, strict=False)
-    except PlateError:
+    known = PlateDescription()
+    origins: dict[str, str] = {}
+    plate = _understood(folder)
+    if plate is None:
+        if not images:
+            raise PlateError(f"{folder}: found no images (.tif, .tiff or .png); check the path")
         lines = _from_names(folder, images)
     else:
-        known = plate.description
+        known, origins = plate.description, dict(plate.origins)
         lines = [
             f"name: {plate.name!r}  # {_origin(plate.origins, 'name')}",
             f"channels: {_flow(known.channels)}  # {_origin(plate.origins, 'channels')}",
         ]
         if plate.origins.get("files") or not plate.origins.get("channels"):
             lines.insert(1, f"files: {_quoted(known.files)}  # groups name what a file shows")
+        if known.z is not None:
+            lines.append(f"z: {known.z}  # {FOCUS}")
+        kept = known.model_dump(mode="json", exclude=PROPOSED)
+        lines += [
+            f"{key}: {json.dumps(value)}  # from plate.yaml"
+            for key, value in kept.items()
+            if origins.get(key) == "plate.yaml"
+        ]
         images = [each.dc for each in plate.fields] or images
-    lines += _from_pixels([path for path in images if path.is_file()])
+    lines += _from_pixels([path for path in images if path.is_file()], known, origins)
     return "\n".join([*lines, _background(folder, "\n".join(lines)), ""])
+
+
+def _understood(folder: Path) -> Plate | None:
+    """Read the plate as it is or, if that is what it lacks, with its focal planes joined."""
+    for more in ({}, {"z": "max"}):
+        try:
+            said = read_description(folder).model_dump(exclude_unset=True)
+            described = PlateDescription.model_validate(said | more)
+            return find_plate(folder, strict=False, described=described)
+        except PlateError:
+            continue
+    return None
 
 
 def _background(folder: Path, text: str) -> str:
@@ -113,7 +141,7 @@ def _from_names(folder: Path, images: list[Path]) -> list[str]:
     channels = sorted({str(group["channel"]) for group in groups if group.get("channel")})
     lines.append(f"channels: {_flow(_two(folder, channels, images))}  # which is which: check it")
     if len({group.get("z") for group in groups}) > 1:
-        lines.append("z: max  # focal planes: max, mean, or the number of one")
+        lines.append(f"z: max  # {FOCUS}")
     return lines
 
 
@@ -129,27 +157,32 @@ def _two(folder: Path, channels: list[str], images: list[Path]) -> dict[str, str
         return {"dc": channels[-1], "tcell": channels[0]}
 
 
-def _from_pixels(images: list[Path]) -> list[str]:
-    """Propose bit depth and pixel size from some images."""
+def _from_pixels(
+    images: list[Path], known: PlateDescription, origins: Mapping[str, str]
+) -> list[str]:
+    """Propose bit depth and pixel size: as they are known, or from some images."""
     chosen = images[:: max(1, len(images) // SAMPLED)][:SAMPLED]
     headers = _headers(chosen)
     sizes = Counter(header.pixel_size_um for header in headers if header.pixel_size_um)
-    described = PlateDescription()
     planes = [plane for path in chosen if (plane := _pixels(path)) is not None]
     lines = []
-    if planes:
+    if "bit_depth" in origins:
+        lines.append(f"bit_depth: {known.bit_depth}  # {_origin(origins, 'bit_depth')}")
+    elif planes:
         top = max(int(plane.max()) for plane in planes)
         depth = 8 if planes[0].dtype.itemsize == 1 else next(b for b in (12, 14, 16) if top < 2**b)
         lines.append(
             f"bit_depth: {depth}  # the largest grey value of {len(planes)} images is {top}"
         )
-    if sizes:
+    if "pixel_size_um" in origins:
+        lines.append(
+            f"pixel_size_um: {known.pixel_size_um:g}  # {_origin(origins, 'pixel_size_um')}"
+        )
+    elif sizes:
         size = sizes.most_common(1)[0][0]
         lines.append(f"pixel_size_um: {size:g}  # from the images")
     else:
-        lines.append(
-            f"pixel_size_um: {described.pixel_size_um}  # assumed: the images do not say it"
-        )
+        lines.append(f"pixel_size_um: {known.pixel_size_um}  # assumed: the images do not say it")
     return lines
 
 

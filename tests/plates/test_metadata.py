@@ -9,6 +9,8 @@ import pytest
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import find_plate, read_field
+from ck19ml.plates.preparation.settings import estimate_levels
+from ck19ml.plates.proposal import propose
 from tests.plates.made_plates import grey, write_image
 
 WELLS = ((2, 3), (2, 4), (28, 1))
@@ -170,6 +172,23 @@ def test_a_folder_is_read_without_a_plate_yaml(name: str, tmp_path: Path) -> Non
     image = read_field(plate.fields[3], plate.description)
     np.testing.assert_array_equal(image[..., TCELL], plane(2, 4, 2, 1))
     np.testing.assert_array_equal(image[..., DC], plane(2, 4, 2, 2))
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+@each
+def test_what_the_metadata_say_is_proposed(name: str, planes: int, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path, planes)
+    target = tmp_path / "plate.yaml"
+    target.write_text("layout: sheet.csv\ncells: {tcell: {diameter_um: 6.5}}\n")
+    target.write_text(propose(tmp_path))
+    plate = find_plate(tmp_path)
+    known = plate.description
+    assert (plate.name, len(plate.fields)) == ("scan", 6)
+    assert known.channels == {"dc": "Texas Red", "tcell": "FITC"}
+    assert (known.bit_depth, known.pixel_size_um) == (12, pytest.approx(0.65))
+    assert (known.layout, known.cells.tcell.diameter_um) == ("sheet.csv", 6.5)
+    assert known.z == ("max" if planes > 1 else None)
+    assert known.background == dict(zip(("dc", "tcell"), estimate_levels(plate), strict=True))
 
 
 @each

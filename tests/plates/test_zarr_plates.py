@@ -11,6 +11,7 @@ import zarr
 from ck19ml.errors import PlateError
 from ck19ml.plates.export import export_plate
 from ck19ml.plates.folder import find_plate, read_field
+from ck19ml.plates.proposal import propose
 from ck19ml.workflows.steps.layouts import layout_of, plate_layout
 from tests.plates.made_plates import SIDE, grey, labels, write_well
 from tests.plates.prepared import prepare_dataset
@@ -80,6 +81,7 @@ def test_a_converter_s_plate_and_its_condition_table(tmp_path: Path, version: st
     assert plate.description.channels == {"dc": "CMTPX", "tcell": "CFSE"}
     assert plate.description.pixel_size_um == 0.5
     assert "1 wells are missing, such as C/3" in plate.notes
+    assert "pixel_size_um: 0.5  # from " in propose(folder)
     image = read_field(plate.fields[1], plate.description)
     np.testing.assert_array_equal(image[..., 0], grey(11))
     np.testing.assert_array_equal(image[..., 1], grey(10))
