@@ -14,8 +14,8 @@ from ck19ml.workflows.screening.analysis import Screen, screen_dataset, screen_m
 from ck19ml.workflows.screening.figures import screen_figures
 from ck19ml.workflows.screening.score import score_meaning
 from ck19ml.workflows.screening.text import confounding_lines, screen_lines
-from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.figures import publish
+from ck19ml.workflows.steps.gate import champion_for
 
 
 def screen_model(

@@ -14,7 +14,6 @@ from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.reporting.gather import report
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
-from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.figures import (
     Figures,
     classifier_figures,
@@ -23,6 +22,7 @@ from ck19ml.workflows.steps.figures import (
     regressor_figures,
 )
 from ck19ml.workflows.steps.finish import describe
+from ck19ml.workflows.steps.gate import champion_for
 from ck19ml.workflows.steps.maps import maps
 
 

@@ -31,9 +31,8 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import say
 from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
-from ck19ml.workflows.steps.assay import name_of
 from ck19ml.workflows.steps.figures import Figures, publish
-from ck19ml.workflows.steps.gate import Losses, dataset_losses, decide, on_dataset
+from ck19ml.workflows.steps.gate import Losses, dataset_losses, decide, name_of, on_dataset
 from ck19ml.workflows.steps.leakage_audit import audit_figure, audit_line, audit_table
 from ck19ml.workflows.steps.split import Split
 

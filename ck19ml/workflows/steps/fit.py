@@ -19,7 +19,6 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.assays import classes_of, dataset_assay
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.progress import bar
-from ck19ml.workflows.steps.assay import champion_for
 from ck19ml.workflows.steps.attention import with_attention
 from ck19ml.workflows.steps.figures import (
     classifier_figures,
@@ -28,6 +27,7 @@ from ck19ml.workflows.steps.figures import (
     regressor_figures,
 )
 from ck19ml.workflows.steps.finish import Trained, finish, log_fit
+from ck19ml.workflows.steps.gate import champion_for
 from ck19ml.workflows.steps.maps import map_figure
 from ck19ml.workflows.steps.resume import checkpoint_of, weights_mark
 from ck19ml.workflows.steps.split import SAME_WELLS, Split

@@ -1,4 +1,4 @@
-"""Choice of the champion among the versions of a registered model."""
+"""Choice of the champion among the versions of a registered model, and among those of assays."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,8 @@ from ck19ml.networks.evaluation import Evaluation, evaluate
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plots.gate import paired_losses
-from ck19ml.tracking import registry
+from ck19ml.tracking import assays, registry
+from ck19ml.tracking.assays import Assay, told
 from ck19ml.tracking.registry import Version
 from ck19ml.workflows.progress import say
 
@@ -334,3 +335,25 @@ def dataset_losses(scorer: Scorer, dataset: Dataset, wells: pd.DataFrame) -> Los
 def _record(version: Version) -> str:
     # By the version: a run that goes on registers another one.
     return f"gate-{version.name}-{version.number}"
+
+
+def name_of(kind: str, assay: Assay) -> str:
+    """Return the registered model of a new model; see `tracking.assays.name_for`."""
+    plain = f"ck19-{kind}"
+    name = assays.name_for(plain, assay)
+    if name != plain:
+        say(
+            f"the champion of {plain} was made for another assay; this {kind}, made for "
+            f"{told(assay)}, is registered as {name}"
+        )
+    return name
+
+
+def champion_for(uri: str, assay: Assay) -> str:
+    """Return the URI of the champion that suits an assay best; others than champions stay."""
+    best = assays.best_champion(uri, assay)
+    if best is None:
+        return uri
+    better = f"models:/{best.name}@{registry.CHAMPION}"
+    say(f"{uri} was made for another assay; using {better}, made for {told(best.tags)}")
+    return better

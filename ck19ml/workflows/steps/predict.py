@@ -28,7 +28,7 @@ from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
-from ck19ml.workflows.steps.assay import champion_for
+from ck19ml.workflows.steps.gate import champion_for
 from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 
 CLOSE = 0.25

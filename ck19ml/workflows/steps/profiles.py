@@ -19,7 +19,7 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.assays import dataset_assay
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
-from ck19ml.workflows.steps.assay import champion_for
+from ck19ml.workflows.steps.gate import champion_for
 
 PREFIX = "Cells_Encoder_"
 """Prefix by which pycytominer recognises features."""
