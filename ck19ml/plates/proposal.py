@@ -1,7 +1,7 @@
 """Propose a plate.yaml for a folder, from its names and its images."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,10 @@ PATTERNS = {
     "well, field, channel": (
         rf".*?{_ROW_COLUMN}[_ .-]+(?:f|s|fld|site|field)[_ ]?(?P<field>\d+)[_ .-]+"
         r"(?P<channel>[A-Za-z0-9 ]+?)(?:\.ome)?\.(?:tiff?|png)"
+    ),
+    "well, field": (
+        rf"(?:.*[_ -])?{_ROW_COLUMN}[_ .-]+(?:f|s|fld|site|field)[_ ]?(?P<field>\d+)"
+        r"(?:\.ome)?\.(?:tiff?|png)"
     ),
     "well, channel": (
         rf"(?:.*[_ -])?{_ROW_COLUMN}[_ .-]+(?P<channel>[A-Za-z0-9 ]+?)(?:\.ome)?\.(?:tiff?|png)"
@@ -126,10 +130,13 @@ def _from_names(folder: Path, images: list[Path]) -> list[str]:
     over_paths = len({path.parent for path in images}) > 1
     names = [path.relative_to(folder).as_posix() if over_paths else path.name for path in images]
     found = []
+    by_folder = "(?P<channel>[^/]+)/" if _same_below(names) else ""
     for kind, pattern in PATTERNS.items():
-        whole = f"(?:.*/)?{pattern}" if over_paths else pattern
+        channel = "" if "<channel>" in pattern else by_folder
+        whole = f"{channel}(?:.*/)?{pattern}" if over_paths else pattern
         matches = [m for name in names if (m := regex.fullmatch(whole, name, regex.IGNORECASE))]
-        found.append((len(matches), kind, whole, matches))
+        alone = len({m["channel"] for m in matches}) == 1 if "<channel>" in whole else False
+        found.append((0 if alone else len(matches), kind, whole, matches))
     count, kind, pattern, matches = max(found, key=lambda each: each[0])
     if not count:
         raise PlateError(
@@ -143,6 +150,16 @@ def _from_names(folder: Path, images: list[Path]) -> list[str]:
     if len({group.get("z") for group in groups}) > 1:
         lines.append(f"z: max  # {FOCUS}")
     return lines
+
+
+def _same_below(names: list[str]) -> bool:
+    """Return whether the folders of the first level hold files of the same names: the channels."""
+    below = defaultdict(set)
+    for name in names:
+        top, _, rest = name.partition("/")
+        below[top].add(rest)
+    each = list(below.values())
+    return len(each) > 1 and all(own == each[0] for own in each)
 
 
 def _two(folder: Path, channels: list[str], images: list[Path]) -> dict[str, str | int]:

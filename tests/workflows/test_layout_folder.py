@@ -72,6 +72,7 @@ def test_the_table_and_the_picture_show_wells_without_images(plate: Path, tmp_pa
         ("Channel {channel}-0{column}-A-0{column}-00.tif", ("1", "2")),
         ("A{column}_f1_{channel}.tif", ("GFP", "RFP")),
         ("A0{column} {channel}.tif", ("CFSE", "CMTPX")),
+        ("{channel}/100/A0{column}_f01.tif", ("W1", "W2")),
     ],
 )
 def test_a_proposed_plate_yaml_reads_the_folder(
@@ -82,7 +83,9 @@ def test_a_proposed_plate_yaml_reads_the_folder(
     for column in (1, 2, 3):
         for channel in channels:
             plane = grey(column) // np.uint16(1 + channels.index(channel))
-            write_image(folder / names.format(column=column, channel=channel), plane)
+            path = folder / names.format(column=column, channel=channel)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, plane)
     with pytest.raises(PlateError, match="ck19ml layout FOLDER --write"):
         find_plate(folder)
     outcome = layout_command(folder, None, None, False, write=folder / "plate.yaml")
@@ -93,6 +96,13 @@ def test_a_proposed_plate_yaml_reads_the_folder(
     assert found.description.background == {"dc": dc, "tcell": tcell}
     assert dc != tcell
     assert all("#" in line for line in outcome.lines[1:])
+
+
+def test_one_name_is_no_pair_of_channels(tmp_path: Path) -> None:
+    for column in (1, 2):
+        write_image(tmp_path / f"A{column}_scan.tif", grey(column))
+    with pytest.raises(PlateError, match=r"no known way of naming fits 'A1_scan\.tif'"):
+        layout_command(tmp_path, None, None, False, write=tmp_path / "plate.yaml")
 
 
 def test_a_background_that_no_image_tells_is_left_to_the_reader(tmp_path: Path) -> None:
