@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+import regex
 
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import INCELL, PlateDescription, read_description
@@ -137,6 +138,15 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_the_examples_of_the_docs_are_descriptions(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "plates.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n(.*?)```", text, re.S)
-    assert len(examples) == 3
-    for example in examples:
-        assert described(tmp_path, example).files != INCELL
+    names = (
+        "CK19 - A - 3(fld 1 wv Cy5 - Cy5).tif",
+        "TimePoint_1/scan_B03_s2_w16C9B2CD0-0BB3-4B8A-9187-2805F4C90506.tif",
+        "scan_B03_T0001F002L01A01Z03C02.tif",
+        "Images/r02c03f01p01-ch2sk1fk1fl1.tiff",
+        "scan_B03_2.ome.tif",
+        "03B.tif",
+    )
+    for example, name in zip(examples, names, strict=True):
+        assert regex.fullmatch(described(tmp_path, example).files, name), name
+    thumbnail = names[1].replace("_w1", "_w1_thumb")
+    assert not regex.fullmatch(described(tmp_path, examples[1]).files, thumbnail)
