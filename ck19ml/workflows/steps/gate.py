@@ -30,7 +30,9 @@ LOSS = {
 ROUNDS = 20
 """Looks at the registry before a decision is given up: others decide at the same time."""
 
-REPLACE = "give it the alias champion in the registry, or tune with 'promote: always', to replace"
+REPLACE = "give the new version the alias champion in the registry (ck19ml ui) to replace it"
+TUNED = "tune with 'promote: always' to replace it, or give the new version the alias champion"
+"""Ways to replace a champion; only `tune`, of classifiers, has the key."""
 
 Losses = Mapping[str, float]
 """Mean loss of each well, by the fingerprint of its pixels."""
@@ -226,12 +228,12 @@ class _Gate:
 
     def _compare(self, rival: Version, champion: Version) -> Decision:
         stays = f"version {champion.number} stays"
+        how = TUNED if self.kind == "classifier" else REPLACE
         targets = [version.tags.get("target", "overlap") for version in (champion, rival)]
         if targets[0] != targets[1]:
             return Decision(
                 False,
-                f"{stays}: its target is {targets[0]}, that of the other {targets[1]}; {REPLACE} "
-                "it",
+                f"{stays}: its target is {targets[0]}, that of the other {targets[1]}; {how}",
             )
         losses, units = (
             self.own if rival.number == self.version.number else _recorded(rival, self.kind)
@@ -240,7 +242,7 @@ class _Gate:
             return Decision(
                 False,
                 f"{stays}: the gate has no wells that the other was not trained on (it takes half "
-                f"of the validation wells where these are {2 * GATE_UNITS} or more); {REPLACE} it",
+                f"of the validation wells where these are {2 * GATE_UNITS} or more); {how}",
             )
         theirs, why = self._losses_of(champion, list(losses))
         found = compare(losses, theirs, units)
@@ -248,7 +250,7 @@ class _Gate:
             # What is not known of another's version is left as its own process decided.
             decided = rival.tags.get(registry.GATE) == registry.PROMOTED
             why = why or "they have no well of the gate in common"
-            return Decision(decided, f"{stays}: {why}, so the two cannot be compared; {REPLACE} it")
+            return Decision(decided, f"{stays}: {why}, so the two cannot be compared; {how}")
         return Decision(found.better, _sentence(self.kind, found, champion), found)
 
     def _losses_of(self, champion: Version, wells: list[str]) -> tuple[Losses, str]:

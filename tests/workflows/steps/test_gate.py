@@ -91,6 +91,7 @@ def test_regressors_of_different_measures_do_not_replace_one_another(
     decision = decide(second, "regressor", losses_of(split, 0.1), dataset)
     assert not decision.promoted
     assert "its target is overlap, that of the other tcell_overlap" in decision.reason
+    assert "promote" not in decision.reason  # a key that only `tune` has
 
 
 @pytest.mark.parametrize(("loss", "promoted"), [(0.9, True), (1.0, False), (1.1, False)])
