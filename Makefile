@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 UV := $(BIN)/uv
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup tune test test-all test-lowest test-newest check bench bench-full docs faults ui lock clean
+.PHONY: setup tune test test-all test-lowest test-newest check bench bench-full unet docs faults ui lock clean
 
 setup: $(STAMP)
 
@@ -56,6 +56,13 @@ bench: setup
 # The full forms, which the docs quote; takes hours.
 bench-full: setup
 	$(BIN)/python benchmarks/table.py --full
+
+# Train the mask network that comes with the package; about 5 min of CPU.
+unet: setup
+	rm -rf build/unet
+	mkdir -p build/unet
+	cd build/unet && MLFLOW_TRACKING_URI=sqlite:///mlflow.db $(CURDIR)/$(BIN)/ck19ml unet -c $(CURDIR)/experiments/unet.yaml -s out=shipped
+	cp build/unet/shipped/network.keras build/unet/shipped/card.json ck19ml/networks/shipped/
 
 # Kill processes of studies at 50 random moments; needs PostgreSQL.
 faults: setup

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from ck19ml.core.cells import separate
 from ck19ml.core.instrument_masks import CellKinds, TCells
-from ck19ml.core.mask_methods import INSTRUMENT, METHODS, MaskSettings, segment
+from ck19ml.core.mask_methods import INSTRUMENT, METHODS, NETWORK, MaskSettings, segment
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
 from ck19ml.core.simulation.mask_examples import clear_views
 from ck19ml.core.simulation.rendering import FULL_SIZE
+from ck19ml.networks.mask_model import SHIPPED, load_mask_network
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import choose_wells
 from ck19ml.plates.simulated_wells import influences, normalise, true_effects, well_generator
@@ -91,10 +92,10 @@ def nuclei() -> pd.DataFrame:
     truth = tifffile.imread(ANNOTATED / "nuclei_labels.tif")
     level = int(np.percentile(image, 50))
     kinds = CellKinds(tcell=TCells(diameter_um=NUCLEUS_PX))
-    rows = {}
-    for name in (INSTRUMENT, *(name for name in METHODS if "kmeans" not in name)):
+    rows, network = {}, load_mask_network(SHIPPED)
+    for name in (INSTRUMENT, NETWORK, *METHODS):
         how = MaskSettings(name, kinds, 1.0, min(image.shape), (level, level))
-        found = segment(np.stack([image, image], axis=-1), how)
+        found = segment(np.stack([image, image], axis=-1), how, network)
         mask, true = found.masks[1], truth > 0
         if found.pixels < mask.size:
             side = min(image.shape)

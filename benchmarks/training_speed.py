@@ -33,6 +33,9 @@ from ck19ml.networks.training import fit, seed_everything
 BATCH = 32
 RATE = 1e-3
 
+CK19 = Conditions(density=(1, 1))
+"""Cells as many and, of every even well, as wide as those of CK19."""
+
 
 @dataclass(frozen=True)
 class Data:
@@ -48,7 +51,7 @@ def simulate(wells: int, patches: int, held_out: int) -> Data:
     rng = np.random.default_rng(2211)
     raw, labels = [], []
     for index in range(wells):
-        degradation, parameters = Conditions().draw(rng)
+        degradation, parameters = CK19.draw(0, rng)
         well = simulate_well(index, 960, rng, degradation, parameters)
         raw.append(np.asarray(raise_background(well.patches)))
         labels.append(np.full(len(well.patches), index % 3))

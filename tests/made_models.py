@@ -42,10 +42,7 @@ def untrained_regressor(split: Split) -> Scorer:
 def untrained_masks() -> MaskNetwork:
     """A small mask network."""
     training.seed_everything(6)
-    card = MaskCard(
-        architecture="compact", target="truth", patch_size=192, background=255, bit_depth=12,
-        wells={}, seed=6, software="ck19ml 0",
-    )  # fmt: skip
+    card = MaskCard(architecture="compact", target="truth", wells={}, seed=6, software="ck19ml 0")
     return MaskNetwork(build_unet("compact", filters=2), card)
 
 

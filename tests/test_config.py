@@ -149,6 +149,7 @@ class TestRanges:
             (PrepareConfig, {"quality": {"focus": -1}}, "quality.focus"),
             (FitSettings, {"epochs": 0}, "epochs"),
             (FitSettings, {"learning_rate": 0}, "learning_rate"),
+            (FitSettings, {"cosine": True}, "cosine needs early_stopping: false"),
             (FitSettings, {"learning_rate": float("inf")}, "learning_rate"),
             (FitSettings, {"learning_rate": float("nan")}, "learning_rate"),
             (ClassifierConfig, {}, "dataset"),

@@ -90,8 +90,9 @@ def prepare(
         str, typer.Option(help="Folder of another program's label images to use as masks.")
     ] = "",
     mask_model: Annotated[
-        str, typer.Option(help="MLflow URI of the network for --mask unet.")
-    ] = "models:/ck19-unet@champion",
+        str,
+        typer.Option(help="Network for --mask unet: an MLflow URI, or the package's own: shipped."),
+    ] = "shipped",
     patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 192,
     illumination: Annotated[
         bool, typer.Option("--illumination", help="Correct uneven illumination.")

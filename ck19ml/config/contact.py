@@ -10,9 +10,9 @@ from ck19ml.core.mask_methods import INSTRUMENT, NAMES, NETWORK
 from ck19ml.core.patches import BACKGROUND, PATCH_SIZE
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, one_of
 from ck19ml.core.simulation.degradation import Degradation
+from ck19ml.networks.settings import SHIPPED_MODEL
 
 TRUTH = "truth"
-CHAMPION = "models:/ck19-unet@champion"
 Density = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -24,7 +24,7 @@ class ContactConfig(Frozen):
     masks : list of str
         ``truth``, the simulator's true masks, or names of `mask_methods.NAMES`.
     mask_model : str
-        MLflow URI of the network for the mask method ``unet``.
+        MLflow URI of the network for the mask method ``unet``, or ``shipped``: the package's own.
     densities : dict of str to float
         Name of each condition and its number of cells, as a multiple of the plate's.
     controls : int
@@ -46,7 +46,7 @@ class ContactConfig(Frozen):
     masks: list[Annotated[str, one_of((TRUTH, *NAMES))]] = Field(
         default=[TRUTH, INSTRUMENT, "otsu", "threshold"], min_length=1
     )
-    mask_model: str = CHAMPION
+    mask_model: str = SHIPPED_MODEL
     densities: dict[str, Density] = Field(default={"low": 0.4, "high": 6.0}, min_length=1)
     controls: int = Field(default=10, ge=2)
     graded: int = Field(default=20, ge=0)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from ck19ml.config.base import SEED, Address, Seed
 from ck19ml.core.settings import LARGEST_FIELD, Frozen
 from ck19ml.core.simulation.parameters import Parameters
+from ck19ml.networks.settings import SHIPPED_MODEL
 from ck19ml.plates.preparation.settings import Preparation
 
 
@@ -61,7 +62,7 @@ class PrepareConfig(Preparation):
     Attributes
     ----------
     mask_model : str
-        MLflow URI of the network for the mask method ``unet``.
+        MLflow URI of the network for the mask method ``unet``, or ``shipped``: the package's own.
     layout : Path, optional
         Layout file to use in place of the one in the plate folder.
     labels : Path, optional
@@ -74,7 +75,7 @@ class PrepareConfig(Preparation):
         Address of a Dask scheduler whose workers prepare the fields.
     """
 
-    mask_model: str = "models:/ck19-unet@champion"
+    mask_model: str = SHIPPED_MODEL
     layout: Path | None = None
     labels: Path | None = None
     skip_bad: bool = False

@@ -1,5 +1,6 @@
 """Configs of the commands ``unet``, ``masks`` and ``masking``."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from ck19ml.core.settings import LARGEST_FIELD, Frozen, one_of
 from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.mask_examples import Conditions, Variation
 from ck19ml.networks.settings import (
+    SHIPPED_MODEL,
     Architecture,
     ClassifierSettings,
     FitSettings,
@@ -19,11 +21,9 @@ from ck19ml.networks.settings import (
 )
 from ck19ml.plates.preparation.settings import Mask
 
-CHAMPION = "models:/ck19-unet@champion"
-
 
 class UnetConfig(Frozen):
-    """Settings of the command ``unet``: a mask network trained on simulated wells.
+    """Settings of the command ``unet``: a network trained on simulated wells or annotated images.
 
     Attributes
     ----------
@@ -36,11 +36,15 @@ class UnetConfig(Frozen):
     wells, validation_wells : int
         Number of simulated wells, alternating between stimulations.
     size : int
-        Side of a well's field in pixels.
+        Side of a well's field in pixels, where its cells have the plate's diameter.
     crop : int
-        Side of a training example in pixels.
-    background : int
-        Level that grey values are raised to.
+        Side of a training example in pixels, once it is rescaled.
+    annotations : Path, optional
+        Folder of images with label images beside them, which take the place of simulated wells.
+    start : str, optional
+        MLflow URI of a network to begin with, or ``shipped`` for the package's own.
+    out : Path, optional
+        New folder that the network and its card are also written to.
     conditions : Conditions
         Ranges that the wells' imaging conditions are drawn from.
     variation : Variation
@@ -50,14 +54,18 @@ class UnetConfig(Frozen):
     architecture: Literal["compact", "study"] = "compact"
     filters: int = Field(default=16, ge=1)
     target: Annotated[str, one_of(("truth", *METHODS))] = "truth"
-    wells: int = Field(default=90, ge=1)
-    validation_wells: int = Field(default=18, ge=1)
+    wells: int = Field(default=120, ge=1)
+    validation_wells: int = Field(default=12, ge=1)
     size: int = Field(default=384, ge=PATCH_SIZE, le=LARGEST_FIELD)
     crop: int = Field(default=96, ge=16, le=PATCH_SIZE, multiple_of=16)
-    background: int = Field(default=255, ge=1)
+    annotations: Path | None = None
+    start: str | None = None
+    out: Path | None = None
     conditions: Conditions = Conditions()
     variation: Variation = Variation()
-    fit: FitSettings = FitSettings(epochs=14, batch_size=64, learning_rate=3e-3, reduce_patience=2)
+    fit: FitSettings = FitSettings(
+        epochs=5, batch_size=16, learning_rate=3e-3, early_stopping=False, cosine=True
+    )
     seed: Seed = SEED
 
 
@@ -78,7 +86,7 @@ class MasksConfig(Frozen):
     methods : list of str
         Names of `mask_methods.NAMES`; all by default.
     mask_model : str
-        MLflow URI of the network for the mask method ``unet``.
+        MLflow URI of the network for the mask method ``unet``, or ``shipped``: the package's own.
     wells : int
         Wells of each condition: the same cells, imaged under each.
     size : int
@@ -90,7 +98,7 @@ class MasksConfig(Frozen):
     """
 
     methods: list[Mask] = Field(default=list(NAMES), min_length=1)
-    mask_model: str = CHAMPION
+    mask_model: str = SHIPPED_MODEL
     wells: int = Field(default=24, ge=2)
     size: int = Field(default=768, ge=PATCH_SIZE, le=LARGEST_FIELD)
     background: int = Field(default=255, ge=1)

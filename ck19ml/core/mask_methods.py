@@ -1,9 +1,9 @@
 """Mask methods by name: which pixels of a field are stained cells.
 
-The default, ``instrument``, looks at a raw field as a whole. All others are functions of the
-field's patches, raised to the background, and of the level of the background. The networks' method,
-``unet``, needs a trained network: whoever has loaded one passes it to `method`, for nothing here
-knows of registries or Keras.
+The default, ``instrument``, and the network's method, ``unet``, look at a raw field as a whole. All
+others are functions of the field's patches, raised to the background, and of the background's
+level. Nothing here knows of registries or Keras: whoever has loaded a network passes it to
+`segment`.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,10 @@ Method = Callable[[NDArray[np.unsignedinteger], int], NDArray[np.bool_]]
 background, and the background's level; returns masks of the same shape, bool. It leaves the patches
 as they are, gives the same masks for the same patches, and none where nothing is above the
 background."""
+
+PlaneMethod = Callable[[NDArray[np.unsignedinteger], float], NDArray[np.bool_]]
+"""Takes a raw image of one channel, (height, width), and the diameter of its cells in pixels;
+returns its mask, bool."""
 
 ATTEMPTS = 10
 CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
@@ -137,35 +141,24 @@ def shortcoming(name: str) -> str | None:
     return misses and f"mask method '{name}': {misses}; the default is '{INSTRUMENT}'"
 
 
-def method(name: str, network: Method | None = None) -> Method:
+def method(name: str) -> Method:
     """Look up a mask method that works on patches.
 
     Parameters
     ----------
     name : str
-        One of `NAMES` but `INSTRUMENT`.
-    network : Method, optional
-        The trained network's method, which ``unet`` stands for. It goes to worker processes, so it
-        can be pickled: an object with the path of its model folder that loads it when first called.
+        One of `METHODS`.
 
     Raises
     ------
     ConfigError
-        If the name is not known or does not work on patches, or there is no network for ``unet``.
+        If the name is not known or does not work on patches.
     """
-    if name in METHODS:
-        return METHODS[name]
-    if name != NETWORK:
+    if name not in METHODS:
         raise ConfigError(
-            f"mask: {name!r} does not work on patches; choose one of "
-            f"{', '.join((*METHODS, NETWORK))}"
+            f"mask: {name!r} does not work on patches; choose one of {', '.join(METHODS)}"
         )
-    if network is None:
-        raise ConfigError(
-            "the mask method 'unet' needs a trained network; train one by 'ck19ml unet' and name "
-            "its model"
-        )
-    return without_noise(network)
+    return METHODS[name]
 
 
 STUDY_SIEVES_UM2 = (18.0, 40.0)
@@ -182,7 +175,7 @@ class MaskSettings:
     method : str
         One of `NAMES`.
     cells : CellKinds
-        What the cells look like; used by `INSTRUMENT` only.
+        What the cells look like; used by `INSTRUMENT`, and of it the diameters by `NETWORK`.
     pixel_size_um : float
         Side of a pixel in micrometres.
     patch_size : int
@@ -219,7 +212,9 @@ class Segmentation:
 
 
 def segment(
-    image: NDArray[np.unsignedinteger], settings: MaskSettings, network: Method | None = None
+    image: NDArray[np.unsignedinteger],
+    settings: MaskSettings,
+    network: PlaneMethod | None = None,
 ) -> Segmentation:
     """Find the cells of a raw field.
 
@@ -228,23 +223,44 @@ def segment(
     image : ndarray, (height, width, 2), unsigned integers
         Raw grey values; channel 0 DC, channel 1 T cell.
     settings : MaskSettings
-    network : Method, optional
-        See `method`.
+    network : callable, optional
+        What `NETWORK` stands for. It goes to worker processes, so it can be pickled: an object with
+        the path of its model folder that loads it when first called.
 
     Raises
     ------
     ConfigError
-        If the method is `LABELS`, or `method` refuses it.
+        If the method is `LABELS`, or `NETWORK` without a network, or `method` refuses it.
     """
     if settings.method == LABELS:
         raise ConfigError(
             "the masks were read from label images, and raw fields have none; prepare a dataset "
             "with --labels and evaluate on it"
         )
-    if settings.method != INSTRUMENT:
-        return segment_by(method(settings.method, network), image, settings)
-    labels = label_field(image, settings.cells, settings.pixel_size_um)
+    if settings.method == INSTRUMENT:
+        labels = label_field(image, settings.cells, settings.pixel_size_um)
+    elif settings.method == NETWORK:
+        labels = _label_by(network, image, settings)
+    else:
+        return segment_by(method(settings.method), image, settings)
     return Segmentation(labels > 0, labels, labels[0].size)
+
+
+def _label_by(
+    network: PlaneMethod | None, image: NDArray[np.unsignedinteger], settings: MaskSettings
+) -> NDArray[np.int32]:
+    """Label the cells that a network finds in a raw field, (2, height, width)."""
+    if network is None:
+        raise ConfigError(
+            f"the mask method '{NETWORK}' needs a network; give --mask-model, or choose another"
+        )
+    labels = []
+    for channel, kind in enumerate(settings.cells.channels):
+        diameter_px = kind.diameter_um / settings.pixel_size_um
+        mask = network(np.ascontiguousarray(image[..., channel]), diameter_px)
+        smallest = kind.min_area_um2 / settings.pixel_size_um**2
+        labels.append(label_mask(mask, smallest, diameter_px))
+    return np.stack(labels)
 
 
 def segment_by(
@@ -266,12 +282,15 @@ def segment_by(
     return Segmentation(found, labels, rows * columns * size**2)
 
 
-def label_mask(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.int32]:
+def label_mask(
+    mask: NDArray[np.bool_], smallest: float, diameter_px: float | None = None
+) -> NDArray[np.int32]:
     """Label the cells of a mask, (height, width), from 1 without gaps.
 
-    Touching ones are separated, and pieces of fewer pixels than `smallest` are left out.
+    Touching ones are separated, see `cells.separate`, and pieces of fewer pixels than `smallest`
+    are left out.
     """
-    labels = separate(mask, smallest)
+    labels = separate(mask, smallest, diameter_px)
     large = np.bincount(labels.ravel()) >= smallest
     large[0] = False
     return np.where(large, np.cumsum(large), 0).astype(np.int32)[labels]

@@ -46,8 +46,6 @@ class BaseCard(Frozen):
     Attributes
     ----------
     kind : str
-    patch_size, background, bit_depth : int
-        How raw fields become patches, see `plates.preparation.settings.parameters`.
     wells : dict
         Fingerprints of the wells of each role.
     seed : int
@@ -55,18 +53,10 @@ class BaseCard(Frozen):
     """
 
     kind: str
-    patch_size: int = Field(ge=1)
-    background: Level | dict[str, Level]
-    bit_depth: int = Field(ge=1, le=16)
     wells: dict[str, list[str]]
     seed: int
     software: str
     format: Literal[1] = FORMAT
-
-    @property
-    def levels(self) -> tuple[int, int]:
-        """The background of the DC and of the T-cell channel."""
-        return levels_of(self.background)
 
     @property
     def seen(self) -> frozenset[str]:
@@ -113,12 +103,14 @@ class Card(BaseCard):
 
     Attributes
     ----------
+    patch_size, background, bit_depth : int
+        How raw fields become patches, see `plates.preparation.settings.parameters`.
     classes : list of str
         In the order of a classifier's outputs; for the other kinds those of the training data.
     mask : str
         Method that made the masks of the training data.
     cells, pixel_size_um : CellKinds, float
-        What the mask method ``instrument`` takes the cells and pixels for.
+        What the mask methods ``instrument`` and ``unet`` take the cells and pixels for.
     masked : bool
         Whether everything outside the masks was set to 0.
     interaction_threshold : float
@@ -151,6 +143,9 @@ class Card(BaseCard):
     """
 
     kind: Kind
+    patch_size: int = Field(ge=1)
+    background: Level | dict[str, Level]
+    bit_depth: int = Field(ge=1, le=16)
     classes: Annotated[list[str], Field(min_length=1), AfterValidator(each_once)]
     mask: MadeBy
     masked: bool
@@ -170,6 +165,11 @@ class Card(BaseCard):
     source: Source = "encoder"
     head: Literal["softmax", "lda", "logistic"] = "softmax"
     channels: tuple[str, ...] = ("dc", "tcell")
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """The background of the DC and of the T-cell channel."""
+        return levels_of(self.background)
 
     @property
     def closed_form(self) -> bool:

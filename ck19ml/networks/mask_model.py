@@ -1,4 +1,4 @@
-"""A trained mask network with its card: a registered model and a mask method."""
+"""A trained mask network with its card: a registered model, a mask method, and the shipped one."""
 
 import hashlib
 import shutil
@@ -14,13 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ck19ml.core.patches import cut, origins, raise_background
+from ck19ml.core.instrument_masks import CellKinds
+from ck19ml.core.mask_methods import NETWORK, MaskSettings, segment
 from ck19ml.errors import PlateError
+from ck19ml.files.reading import read_json
 from ck19ml.networks.architectures import Network
 from ck19ml.networks.card import CARD, BaseCard, read_card
 from ck19ml.networks.unet import find_cells
 
 WEIGHTS = "network.keras"
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""Folder of the network that comes with the package; ``make unet`` writes it."""
+
+REMEDY = "train it again with 'ck19ml unet', or use the network that comes with ck19ml"
 
 _ONE_AT_A_TIME = Lock()
 """Threads that prepare fields share a network, which uses all cores by itself."""
@@ -29,36 +36,41 @@ _ONE_AT_A_TIME = Lock()
 class MaskCard(BaseCard):
     """Description of a mask network.
 
-    The network scales each patch by its own brightness, so for patches of another camera it needs
-    the background only. It has seen only simulated wells (`mask_examples.MaskWell`).
-
     Attributes
     ----------
     architecture : str
         See `unet.build_unet`.
     target : str
-        ``truth`` for the true masks of simulated wells, or the mask method that it imitates.
+        ``truth`` for the true masks of simulated wells, ``annotations`` for those of annotated
+        images, or the mask method that it imitates.
+    trained_on : str
+        What it was trained on, in words.
+    cells, pixel_size_um : CellKinds, float
+        Cells and pixels of fields of which nothing else is said. Any others will do, because images
+        are rescaled by the diameter of their cells in pixels.
     scores : dict
         Scores on the validation wells.
     """
 
     kind: Literal["unet"] = "unet"
-    background: int = Field(ge=0)
     architecture: str
     target: str
+    trained_on: str = ""
+    cells: CellKinds = CellKinds()
+    pixel_size_um: float = Field(default=1.34, gt=0)
     scores: dict[str, float] = Field(default={})
 
 
 class MaskNetwork:
-    """A network that masks patches and raw fields; saved and loaded without pickle."""
+    """A network that masks raw fields; saved and loaded without pickle."""
 
     def __init__(self, network: Network, card: MaskCard) -> None:
         self.network, self.card = network, card
 
-    def __call__(self, patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
-        """Mask patches, like every mask method."""
+    def __call__(self, plane: NDArray[np.unsignedinteger], diameter_px: float) -> NDArray[np.bool_]:
+        """Mask a raw image of one channel, see `unet.find_cells`."""
         with _ONE_AT_A_TIME:
-            return find_cells(self.network, patches, background)
+            return find_cells(self.network, plane, diameter_px)
 
     def save(self, folder: Path) -> Path:
         """Write the network and its card into a new folder."""
@@ -73,35 +85,30 @@ class MaskNetwork:
         Parameters
         ----------
         model_input : ndarray, (n, height, width, 2)
-            Raw grey values; channel 0 DC, channel 1 T cell.
+            Raw grey values; channel 0 DC, channel 1 T cell. Cells and pixels are taken for those of
+            the card.
         params : dict, optional
             Unused; part of the interface.
 
         Returns
         -------
         ndarray, (n, height, width, 2), uint8
-            1 in cells. The margin that is not covered by patches (`core.patches.cut`) is 0.
+            1 in cells.
 
         Raises
         ------
         PlateError
             If the input has the wrong shape.
         """
-        fields, size = np.asarray(model_input), self.card.patch_size
-        if fields.ndim != 4 or fields.shape[3] != 2 or min(fields.shape[1:3]) < size:
+        fields = np.asarray(model_input)
+        if fields.ndim != 4 or fields.shape[3] != 2 or min(fields.shape[1:3]) < 1:
             raise PlateError(
-                f"fields must have the shape (n, height, width, 2) and be at least {size} pixels "
-                f"high and wide, found {fields.shape}; stack the DC and the T-cell image on the "
-                "last axis"
+                f"fields must have the shape (n, height, width, 2), found {fields.shape}; stack "
+                "the DC and the T-cell image on the last axis"
             )
-        masks = np.zeros(fields.shape, np.uint8)
-        corners = origins(fields.shape[1], fields.shape[2], size)
-        for image, mask in zip(fields, masks, strict=True):
-            patches = raise_background(cut(image, size), self.card.background)
-            found = self(np.asarray(patches, dtype=np.uint16), self.card.background)
-            for (y, x), patch in zip(corners, found, strict=True):
-                mask[y : y + size, x : x + size] = patch
-        return masks
+        how = MaskSettings(NETWORK, self.card.cells, self.card.pixel_size_um)
+        masks = [np.moveaxis(segment(image, how, self).masks, 0, -1) for image in fields]
+        return np.array(masks, np.uint8).reshape(fields.shape)
 
 
 @dataclass(frozen=True)
@@ -116,9 +123,9 @@ class StoredMasks:
 
     folder: Path
 
-    def __call__(self, patches: NDArray[np.unsignedinteger], background: int) -> NDArray[np.bool_]:
-        """Mask patches, like every mask method."""
-        return self.loaded(patches, background)
+    def __call__(self, plane: NDArray[np.unsignedinteger], diameter_px: float) -> NDArray[np.bool_]:
+        """Mask a raw image of one channel, see `unet.find_cells`."""
+        return self.loaded(plane, diameter_px)
 
     @property
     def loaded(self) -> MaskNetwork:
@@ -153,14 +160,17 @@ def load_mask_network(folder: Path) -> MaskNetwork:
         If the folder is damaged or of another version.
     """
     try:
+        if "background" in read_json(folder / CARD):  # up to 0.2.0
+            raise PlateError(
+                f"{folder} is a mask network of an earlier ck19ml, which saw patches raised to the "
+                f"background; {REMEDY}"
+            )
         card = read_card(MaskCard, folder)
         network = keras.models.load_model(folder / WEIGHTS, compile=False, safe_mode=True)
         return MaskNetwork(network, card)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:120]
-        raise PlateError(
-            f"{folder} is not a valid mask network: {reason}; train it again"
-        ) from error
+        raise PlateError(f"{folder} is not a valid mask network: {reason}; {REMEDY}") from error
 
 
 def _load_pyfunc(data_path: str) -> MaskNetwork:

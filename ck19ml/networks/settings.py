@@ -8,6 +8,9 @@ from ck19ml.core.settings import Frozen
 
 MEMORY_GB = 1.0
 
+SHIPPED_MODEL = "shipped"
+"""Stands for the mask network in the package where an MLflow model URI is expected."""
+
 Architecture = Annotated[
     Literal["compact", "slides", "dissertation"],
     Field(description="Layers of the encoder, see `architectures.build_encoder`."),
@@ -37,6 +40,9 @@ class FitSettings(Frozen):
     early_stopping : bool
         Whether the validation loss stops the training, lowers the learning rate and selects the
         weights. Otherwise all epochs are run and the last weights are kept.
+    cosine : bool
+        Whether the learning rate falls to 0 along half a wave of the cosine instead; not with
+        `early_stopping`.
     augment : bool
         Whether training patches are varied anew each epoch (`core.augmentation`); not for heads on
         stored features.
@@ -54,9 +60,17 @@ class FitSettings(Frozen):
     patience: int = Field(default=5, ge=1)
     reduce_patience: int = Field(default=3, ge=1)
     early_stopping: bool = True
+    cosine: bool = False
     augment: bool = False
     mixed_precision: Mode = "auto"
     memory_gb: float = Field(default=MEMORY_GB, gt=0)
+
+    @model_validator(mode="after")
+    def one_rule_for_the_learning_rate(self) -> Self:
+        """Refuse a schedule beside the rule of the validation loss."""
+        if self.cosine and self.early_stopping:
+            raise ValueError("cosine needs early_stopping: false")
+        return self
 
 
 class AutoencoderSettings(Frozen):

@@ -112,15 +112,16 @@ def fit(
     TrialFailed
         If a metric is not finite; the message names the epoch and the batch.
     """
-    network.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss, metrics=list(metrics)
-    )
     if isinstance(train, tuple):
         # Seeded from Python's generator, see `seed_everything`.
         rng = np.random.default_rng(random.getrandbits(64))
         train = ArrayBatches(train, settings.batch_size, rng)
     if isinstance(train, Shuffled):  # a mask network's examples are made anew in each epoch
         train.at_least(settings.least_steps)
+    rate = settings.learning_rate
+    if settings.cosine:
+        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * len(train))
+    network.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, metrics=list(metrics))
     held_out = None
     if isinstance(validation, tuple):
         validation = ArrayBatches(validation, HELD_OUT_BATCH)

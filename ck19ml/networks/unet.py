@@ -1,11 +1,10 @@
 """The U-Net that finds stained cells: its input, its layers and its loss.
 
-The network sees one channel of one patch at a time. A network that saw both would learn how cells
+The network sees one channel of a field at a time. A network that saw both would learn how cells
 of the two kinds usually lie relative to each other. The overlap of its masks, which is to be
 measured, would then partly be an expectation; bleed-through between the channels would add to it.
 """
 
-import math
 from typing import Any
 
 import keras
@@ -13,9 +12,10 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from ck19ml.core.patches import raise_background
-from ck19ml.core.simulation.mask_examples import Variation
+from ck19ml.core.normalisation import resized, standardise
+from ck19ml.core.simulation.mask_examples import Examples, Variation
 from ck19ml.networks.architectures import Network
+from ck19ml.networks.batches import Shuffled
 
 ARCHITECTURES = ("compact", "study")
 STEP = 16
@@ -24,43 +24,14 @@ STEP = 16
 THRESHOLD = 0.5
 """Probability at or above which a pixel is in the mask."""
 
-COMPRESSION = 20.0
-"""Factor in the logarithm of the input: 1/20 of the brightness of a cell becomes a quarter."""
+BAND = 512
+"""Rows of an image that the network masks at a time: little memory, whatever the image."""
 
-DIMMEST = 0.2
-"""Smallest brightness, as a share of the background level, by which an image is scaled, so that
-noise in an image without cells stays dark."""
+HALO = 48
+"""Rows above and below that it sees beside: more than reach a pixel of the band."""
 
 RARE = -4.0
 """Logit of 2 %, the share of a patch that cells of one kind cover."""
-
-
-def as_input(planes: NDArray[np.unsignedinteger], background: int) -> NDArray[np.float32]:
-    """Scale images of one channel for the network, each by its own brightness.
-
-    The brightness is the mean of the grey values above the background, weighted by themselves:
-    that of the cells, however few they are and whatever the exposure, the dye and the bit depth.
-    The logarithm keeps a cell at a tenth of the brightest visible.
-
-    Parameters
-    ----------
-    planes : ndarray, (n, height, width), unsigned integers
-        Grey values, raised to the background.
-    background : int
-
-    Returns
-    -------
-    ndarray, (n, height, width, 1), float32
-        0 at the background, about 1 in the cells.
-    """
-    above = planes.astype(np.float32) - np.float32(background)
-    total = above.sum(axis=(1, 2), dtype=np.float64)
-    squares = np.einsum("nyx,nyx->n", above, above, dtype=np.float64)
-    brightness = np.maximum(squares / np.maximum(total, 1.0), max(DIMMEST * background, 1.0))
-    above *= (COMPRESSION / brightness).astype(np.float32)[:, None, None]
-    np.log1p(above, out=above)
-    above /= np.float32(math.log1p(COMPRESSION))
-    return above[..., None]
 
 
 def build_unet(architecture: str, *, filters: int = 16) -> Network:
@@ -80,8 +51,8 @@ def build_unet(architecture: str, *, filters: int = 16) -> Network:
     Returns
     -------
     keras.Model
-        Takes (n, height, width, 1), see `as_input`, and gives the same shape, in [0, 1]; height
-        and width are multiples of `STEP`.
+        Takes (n, height, width, 1), see `core.normalisation.standardise`, and gives the same shape,
+        in [0, 1]; height and width are multiples of `STEP`.
 
     Raises
     ------
@@ -143,74 +114,69 @@ def bce_dice(true: Any, predicted: Any) -> Any:
 
 
 def find_cells(
-    network: Network,
-    patches: NDArray[np.unsignedinteger],
-    background: int,
-    *,
-    batch: int = 16,
+    network: Network, plane: NDArray[np.unsignedinteger], diameter_px: float
 ) -> NDArray[np.bool_]:
-    """Mask patches, one channel at a time.
+    """Mask a raw image of one channel.
 
     Parameters
     ----------
-    patches : ndarray, (n, height, width, channels), unsigned integers
-        Grey values, raised to the background; any height and width.
-    background : int
-    batch : int
-        Images per call of the network; fixed, because the result of an image may differ in the
-        last digit between batch sizes.
+    plane : ndarray, (height, width), unsigned integers
+        Raw grey values of a whole field.
+    diameter_px : float
+        Diameter of a typical cell in pixels.
 
     Returns
     -------
-    ndarray, (n, height, width, channels), bool
-        Pixels with a probability of at least one half; none in an image without a value above
-        the background.
+    ndarray, (height, width), bool
+        True where the network's probability is at least `THRESHOLD`.
     """
-    height, width, channels = patches.shape[1:]
-    planes = np.moveaxis(patches, -1, 0).reshape(-1, height, width)
-    lit = np.flatnonzero(planes.max(axis=(1, 2), initial=0) > background)
-    found = np.zeros(planes.shape, bool)
-    # Padded with background to whole pixels of the coarsest level.
-    rim = ((0, 0), (0, -height % STEP), (0, -width % STEP), (0, 0))
-    for start in range(0, lit.size, batch):
-        rows = lit[start : start + batch]
-        seen = np.pad(as_input(planes[rows], background), rim)
-        probability = np.asarray(network.predict_on_batch(seen))[:, :height, :width, 0]
-        found[rows] = probability >= THRESHOLD
-    return np.moveaxis(found.reshape(channels, -1, height, width), 0, -1)
+    probability = probabilities(network, standardise(plane, diameter_px))
+    return resized(probability, plane.shape) >= THRESHOLD
 
 
-class Examples(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of crops with their masks, varied anew each time they are used."""
+def probabilities(network: Network, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probability of a cell in each pixel of a standardised image, (height, width)."""
+    height, width = seen.shape
+    # Multiples of the coarsest level's pixels; beyond the rim there is background.
+    whole = np.pad(seen, ((HALO, HALO + -height % STEP), (0, -width % STEP)))
+    found = np.empty((height, width), np.float32)
+    for start in range(0, height, BAND):
+        rows = min(BAND, height - start)
+        band = whole[start : start + rows + 2 * HALO + -rows % STEP]
+        answer = np.asarray(network.predict_on_batch(band[None, :, :, None]))
+        found[start : start + rows] = answer[0, HALO : HALO + rows, :width, 0]
+    return found
+
+
+class Batches(Shuffled):
+    """Batches of crops with their masks, varied anew each time they are used.
+
+    Parameters
+    ----------
+    examples : Examples
+    batch_size : int
+    variation : Variation, optional
+    rng : numpy.random.Generator, optional
+        Draws the order of each epoch and the variation; without one both are off.
+    """
 
     def __init__(
         self,
-        planes: NDArray[np.uint16],
-        masks: NDArray[np.bool_],
+        examples: Examples,
         batch_size: int,
         *,
-        background: int,
         variation: Variation | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
-        super().__init__()
-        self.planes, self.masks, self.batch_size = planes, masks, batch_size
-        self.background, self.variation, self.rng = background, variation, rng
-        self.order = np.arange(len(planes))
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.planes) / self.batch_size)
+        self.examples, self.variation = examples, variation
+        count = len(examples.planes)
+        super().__init__(
+            count, batch_size, None if rng is None else lambda: rng.permutation(count), rng
+        )
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        planes, masks = self.planes[rows], self.masks[rows]
+        rows = self.rows(index)
+        planes, masks = self.examples.planes[rows], self.examples.masks[rows]
         if self.variation is not None and self.rng is not None:
             planes, masks = self.variation(planes, masks, self.rng)
-        raised = np.asarray(raise_background(planes, self.background))
-        return as_input(raised, self.background), masks[..., None].astype(np.float32)
-
-    def on_epoch_end(self) -> None:
-        """Draw a new order, if a generator was given."""
-        if self.rng is not None:
-            self.order = self.rng.permutation(len(self.planes))
+        return planes[..., None], masks[..., None].astype(np.float32)

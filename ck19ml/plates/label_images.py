@@ -167,11 +167,20 @@ def read_labels(files: Pair, shape: tuple[int, int]) -> Segmentation:
     ImageError
         If a file cannot be read, has another size, or its values are not numbers of cells.
     """
-    labels = np.stack([_checked(path, read_plane(path), shape) for path in files])
+    labels = np.stack([check_labels(path, read_plane(path), shape) for path in files])
     return Segmentation(labels > 0, labels, labels[0].size)
 
 
-def _checked(path: Path, values: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.int32]:
+def check_labels(
+    path: Path, values: NDArray[np.generic], shape: tuple[int, int]
+) -> NDArray[np.int32]:
+    """Return the labels of a label image, (height, width), numbered from 1 without gaps.
+
+    Raises
+    ------
+    ImageError
+        If it has another size than its image, or its values are not numbers of cells.
+    """
     if values.shape != shape:
         raise ImageError(
             path,

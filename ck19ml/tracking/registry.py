@@ -17,14 +17,18 @@ from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 import ck19ml
 from ck19ml.errors import TrackingError
-from ck19ml.networks.mask_model import MaskNetwork, StoredMasks
+from ck19ml.networks.mask_model import SHIPPED, MaskNetwork, StoredMasks
 from ck19ml.networks.scorer import Scorer, load_scorer
+from ck19ml.networks.settings import SHIPPED_MODEL
 from ck19ml.tracking.runs import Run
 from ck19ml.tracking.server import client, says_absent
 
 LOADERS = (Scorer.__module__, "ck19ml.scoring")
 MASK_LOADERS = (MaskNetwork.__module__, "ck19ml.mask_network")
 """Loader modules that our models name: the current one, and that of ck19ml 0.1.0."""
+
+EXAMPLE = 64
+"""Side in pixels of the input example of a mask network, which takes fields of any size."""
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -78,7 +82,7 @@ def log_model(
     """
     backend = keras.backend.backend()
     pins = [f"{package}=={version(package)}" for package in (*REQUIREMENTS, backend)]
-    size = scorer.card.patch_size
+    size = EXAMPLE if isinstance(scorer, MaskNetwork) else scorer.card.patch_size
     example = np.zeros((1, size, size, 2), np.uint16)
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))]),
@@ -194,11 +198,15 @@ def open_model(uri: str) -> tuple[Scorer, str | None]:
 def fetch_masks(uri: str, place: Path) -> StoredMasks:
     """Fetch a mask network by an MLflow model URI into an existing folder.
 
+    `SHIPPED_MODEL` in place of a URI stands for the network in the package.
+
     Raises
     ------
     TrackingError
         If no such model exists, or it is not a mask network.
     """
+    if uri == SHIPPED_MODEL:
+        return StoredMasks(SHIPPED)
     return StoredMasks(_fetch(uri, place, MASK_LOADERS, "train one with 'ck19ml unet'"))
 
 

@@ -17,7 +17,7 @@ from ck19ml.core.contacts import measure_cells
 from ck19ml.core.mask_methods import (
     STUDY_SIEVES_UM2,
     MaskSettings,
-    Method,
+    PlaneMethod,
     Segmentation,
     label_mask,
     segment,
@@ -79,7 +79,7 @@ def contact_command(config: ContactConfig) -> Outcome:
     return Outcome([*lines, f"run {run.id}"], {"run": run.id, **metrics})
 
 
-def _network(config: ContactConfig, place: Path) -> Method | None:
+def _network(config: ContactConfig, place: Path) -> PlaneMethod | None:
     return registry.fetch_masks(config.mask_model, place).loaded if config.needs_network else None
 
 
@@ -93,7 +93,7 @@ def planned(config: ContactConfig) -> Iterator[Planned]:
             yield Planned(density, GRADED[index % len(GRADED)], float(inhibition), control=False)
 
 
-def simulate_and_measure(config: ContactConfig, network: Method | None = None) -> pd.DataFrame:
+def simulate_and_measure(config: ContactConfig, network: PlaneMethod | None = None) -> pd.DataFrame:
     """Simulate the wells, mask each by all methods of the config and measure the overlap.
 
     Returns
@@ -130,7 +130,7 @@ def simulate_and_measure(config: ContactConfig, network: Method | None = None) -
     return pd.DataFrame(rows)
 
 
-def find_contacts(config: ContactConfig, network: Method | None = None) -> pd.DataFrame:
+def find_contacts(config: ContactConfig, network: PlaneMethod | None = None) -> pd.DataFrame:
     """Find the contacts in wells at the plate's density, by all masks of the config.
 
     Returns
@@ -161,7 +161,7 @@ def _image(view: SimulatedField) -> NDArray[np.uint16]:
 
 
 def _find(
-    view: SimulatedField, name: str, config: ContactConfig, network: Method | None
+    view: SimulatedField, name: str, config: ContactConfig, network: PlaneMethod | None
 ) -> Segmentation:
     """Find the cells of a field; in the true masks touching ones are separated as elsewhere."""
     pixel_um = clear_views().pixel_um

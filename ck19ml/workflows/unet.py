@@ -1,8 +1,7 @@
-"""Train a mask network on simulated wells, register it, and choose the champion."""
+"""Train a mask network on simulated wells or annotated images, and choose the champion."""
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,20 @@ from numpy.typing import NDArray
 
 from ck19ml import __version__, plots
 from ck19ml.config import UnetConfig
-from ck19ml.core import mask_methods
-from ck19ml.core.patches import PATCH_SIZE, raise_background, rescale
+from ck19ml.core.mask_methods import PlaneMethod
+from ck19ml.core.normalisation import DIAMETER_PX, standardise
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.mask_quality import score_masks
 from ck19ml.core.scores.metrics import mean_score
-from ck19ml.core.simulation.mask_examples import MaskWell, crops, simulate_well
+from ck19ml.core.simulation.mask_examples import Examples, examples
+from ck19ml.core.simulation.mask_fields import ROLES, TRUTH, MaskField, simulated_field
 from ck19ml.core.splits import GATE, GATE_UNITS
+from ck19ml.errors import ConfigError
 from ck19ml.networks import unet
+from ck19ml.networks.architectures import Network
 from ck19ml.networks.mask_model import MaskCard, MaskNetwork
 from ck19ml.networks.training import Fit, fit, seed_everything
+from ck19ml.plates.annotations import annotated_fields
 from ck19ml.tracking import registry, runs
 from ck19ml.tracking.registry import Version
 from ck19ml.tracking.runs import Run
@@ -32,46 +35,42 @@ from ck19ml.workflows.steps.finish import log_fit
 from ck19ml.workflows.steps.gate import Losses, Measure, decide
 
 NAME = "ck19-unet"
-BIT_DEPTH = 12
-"""Bit depth of the simulator's camera."""
 
-ROLES = {"train": 1, "validation": 2, GATE: 3}
-"""Part of each well's seed, so that the roles have different wells."""
+ANNOTATIONS = "annotations"
+"""Target of a network that was trained on annotated images."""
 
-EXAMPLES = 6
+SHOWN, SHOWN_SIDE = 6, 192
+"""Fields in the figure of masks, and the side in pixels of what it shows of each."""
 
-
-@dataclass(frozen=True)
-class Wells:
-    """Wells of one role with their targets, (n, 192, 192, 2), bool, one array per well."""
-
-    wells: list[MaskWell]
-    targets: list[NDArray[np.bool_]]
-
-    @property
-    def fingerprints(self) -> list[str]:
-        """Fingerprints of the wells' pixels."""
-        return [well.sha256 for well in self.wells]
+Parts = dict[str, list[MaskField]]
 
 
 def unet_command(config: UnetConfig) -> Outcome:
     """Train a mask network in a tracked run and register it."""
-    name = f"unet {config.architecture}, {config.target}"
+    if config.out is not None and config.out.exists():
+        raise ConfigError(f"out: {config.out} already exists; give a new folder")
+    learnt = ANNOTATIONS if config.annotations else config.target
+    name = f"unet {config.architecture}, {learnt}"
     with runs.start(name, "unet", config.model_dump(mode="json")) as run:
-        parts = {role: simulate_wells(config, role) for role in ROLES}
-        masks, result = _train(config, parts)
+        start = _fetched(config.start) if config.start else None
+        parts = fields_of(config)
+        network, result = _train(config, parts, start)
         log_fit(run, result, config.fit.epochs)
-        table = well_scores(masks, parts["validation"], config.background)
+        table = field_scores(MaskNetwork(network, _card(config, parts, {})), parts["validation"])
         scores = summary(table, config.seed)
-        version = _register(run, masks, scores, table)
-        run.table("validation_wells", table)
+        masks = MaskNetwork(network, _card(config, parts, scores))
+        if config.out is not None:
+            masks.save(config.out)
+        version = _register(run, masks, scores, len(table))
+        run.table("validation_fields", table)
         run.metrics({f"validation/{key}": value for key, value in _flat(scores).items()})
         publish(learning_figure(result), run, None)
-        run.figure("masks", _figure(masks, parts["validation"], config))
-        losses = _losses(masks, parts[GATE], config.background)
-        decision = decide(version, "unet", losses, _measure(parts[GATE], config.background))
+        run.figure("masks", _figure(masks, parts["validation"]))
+        gate = parts[GATE]
+        units = {field.sha256: field.unit for field in gate}
+        decision = decide(version, "unet", losses(masks, gate), measure(gate), units=units)
         sentence = f"{version.name} version {version.number}: {decision.reason}"
-        lines = [*_lines(config, scores), sentence]
+        lines = [*_lines(config, scores, len(table)), *_before(start, parts, config), sentence]
         run.describe("\n".join(lines))
         run.tags({"ck19ml.promoted": str(decision.promoted).lower()})
     lines.append(f"registered as {version.uri}, run {run.id}")
@@ -79,154 +78,190 @@ def unet_command(config: UnetConfig) -> Outcome:
     return Outcome(lines, data)
 
 
-def simulate_wells(config: UnetConfig, role: str) -> Wells:
-    """Simulate the wells of a role and mask them by the target's method.
+def fields_of(config: UnetConfig) -> Parts:
+    """Return the fields of each role."""
+    if config.annotations is not None:
+        return annotated_fields(config.annotations, config.seed)
+    return {role: simulated_fields(config, role) for role in ROLES}
 
-    Validation wells vary like training wells, because the network that they select must do well
-    under all conditions.
+
+def simulated_fields(config: UnetConfig, role: str) -> list[MaskField]:
+    """Simulate the wells of a role.
+
+    Validation wells vary like training wells, because the network must do well under all
+    conditions.
     """
     count = config.wells if role == "train" else config.validation_wells
-    count = max(count, GATE_UNITS) if role == GATE else count
-    wells = []
-    for index in range(count):
-        rng = np.random.default_rng([config.seed, ROLES[role], index])
-        degradation, parameters = config.conditions.draw(rng)
-        wells.append(simulate_well(index, config.size, rng, degradation, parameters))
-    return Wells(wells, [_target(well, config) for well in wells])
+    return [
+        simulated_field(
+            role,
+            index,
+            seed=config.seed,
+            size=config.size,
+            conditions=config.conditions,
+            target=config.target,
+        )
+        for index in range(max(count, GATE_UNITS) if role == GATE else count)
+    ]
 
 
-def _target(well: MaskWell, config: UnetConfig) -> NDArray[np.bool_]:
-    if config.target == "truth":
-        return well.masks
-    raised = np.asarray(raise_background(well.patches, config.background))
-    return mask_methods.method(config.target)(raised, config.background)
+def _fetched(uri: str) -> MaskNetwork:
+    with tempfile.TemporaryDirectory() as place:
+        return registry.fetch_masks(uri, Path(place)).loaded
 
 
-def _train(config: UnetConfig, parts: dict[str, Wells]) -> tuple[MaskNetwork, Fit]:
+def _train(config: UnetConfig, parts: Parts, start: MaskNetwork | None) -> tuple[Network, Fit]:
     seed_everything(config.seed)
     network = unet.build_unet(config.architecture, filters=config.filters)
+    if start is not None:
+        _take_over(network, start, config)
     rng = np.random.default_rng(config.seed)
-    batches = {
-        role: unet.Examples(
-            *crops(
-                np.concatenate([well.patches for well in part.wells]),
-                np.concatenate(part.targets),
-                config.crop,
-            ),
-            config.fit.batch_size,
-            background=config.background,
-            variation=config.variation if role == "train" else None,
-            rng=rng if role == "train" else None,
-        )
-        for role, part in parts.items()
-    }
+    train, validation = (_examples(parts[role], config.crop) for role in ("train", "validation"))
+    batches = unet.Batches(train, config.fit.batch_size, variation=config.variation, rng=rng)
+    batches.at_least(config.fit.least_steps)
     with bar("unet") as progress:
         result = fit(
             network,
-            batches["train"],
-            batches["validation"],
+            batches,
+            unet.Batches(validation, config.fit.batch_size),
             config.fit,
             loss=unet.bce_dice,
             report=lambda epoch, _: progress(epoch, config.fit.epochs),
         )
-    card = MaskCard(
-        architecture=config.architecture,
-        target=config.target,
-        patch_size=PATCH_SIZE,
-        background=config.background,
-        bit_depth=BIT_DEPTH,
-        wells={role: part.fingerprints for role, part in parts.items()},
-        seed=config.seed,
-        software=f"ck19ml {__version__}",
-    )
     # Without optimiser and loss, so that the file loads without this package.
     bare = unet.build_unet(config.architecture, filters=config.filters)
     bare.set_weights(network.get_weights())
-    return MaskNetwork(bare, card), result
+    return bare, result
 
 
-def well_scores(masks: mask_methods.Method, part: Wells, background: int) -> pd.DataFrame:
+def _take_over(network: Network, start: MaskNetwork, config: UnetConfig) -> None:
+    try:
+        network.set_weights(start.network.get_weights())
+    except ValueError as error:
+        raise ConfigError(
+            f"start: {config.start} has other layers than architecture {config.architecture} with "
+            f"{config.filters} filters; give those that it was trained with"
+        ) from error
+
+
+def _examples(part: list[MaskField], side: int) -> Examples:
+    each = [examples(field.image, field.masks, field.diameters_px, side) for field in part]
+    return Examples(
+        np.concatenate([one.planes for one in each]), np.concatenate([one.masks for one in each])
+    )
+
+
+def _card(config: UnetConfig, parts: Parts, scores: dict[str, Score]) -> MaskCard:
+    if config.annotations is not None:
+        what = f"{len(parts['train'])} annotated images"
+    else:
+        what = (
+            f"{len(parts['train'])} simulated wells, cells {config.conditions.diameter[0]:g} to "
+            f"{config.conditions.diameter[1]:g} times as wide as those of CK19"
+        )
+    return MaskCard(
+        architecture=config.architecture,
+        target=ANNOTATIONS if config.annotations else config.target,
+        trained_on=what + (f", from {config.start}" if config.start else ""),
+        wells={role: [field.sha256 for field in part] for role, part in parts.items()},
+        seed=config.seed,
+        software=f"ck19ml {__version__}",
+        scores={key: round(score.value, 4) for key, score in scores.items()},
+    )
+
+
+def field_scores(masks: PlaneMethod, part: list[MaskField]) -> pd.DataFrame:
     """Score masks against the targets.
 
     Returns
     -------
-    DataFrame, one row per well
-        well, stimulation, sha256, and the means over the well's patches: iou, iou_dc, iou_tcell,
-        dice, dice_dc and dice_tcell.
+    DataFrame, one row per field
+        field, name, sha256, and iou and dice, the means over the field's channels.
     """
     rows = []
-    for number, (well, target) in enumerate(zip(part.wells, part.targets, strict=True)):
-        raised = np.asarray(raise_background(well.patches, background))
-        score = score_masks(masks(raised, background), target)
-        row = {"well": number, "stimulation": well.stimulation, "sha256": well.sha256}
-        for key, values in (("iou", score.iou), ("dice", score.dice)):
-            dc, tcell = values.mean(axis=0).tolist()
-            row |= {key: (dc + tcell) / 2, f"{key}_dc": dc, f"{key}_tcell": tcell}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    for number, field in enumerate(part):
+        found = np.stack(
+            [masks(plane, d) for plane, d in zip(field.image, field.diameters_px, strict=True)]
+        )
+        score = score_masks(np.moveaxis(found, 0, -1)[None], np.moveaxis(field.masks, 0, -1)[None])
+        row = {"field": number, "name": field.name, "sha256": field.sha256}
+        rows.append(row | {"iou": float(score.iou.mean()), "dice": float(score.dice.mean())})
+    return pd.DataFrame(rows, columns=["field", "name", "sha256", "iou", "dice"])
 
 
 def summary(table: pd.DataFrame, seed: int) -> dict[str, Score]:
-    """Average the scores of `well_scores` over wells, with intervals."""
+    """Average the scores of `field_scores` over fields, with intervals."""
     rng = np.random.default_rng(seed)
-    scores = {}
-    for key in ("iou", "iou_dc", "iou_tcell", "dice"):
-        values = table[key].to_numpy(np.float64)
-        scores[key] = mean_score(values, np.ones(len(values), dtype=np.intp), rng)
-    return scores
+    one = np.ones(len(table), dtype=np.intp)
+    return {key: mean_score(table[key].to_numpy(np.float64), one, rng) for key in ("iou", "dice")}
 
 
 def _flat(scores: dict[str, Score]) -> dict[str, float]:
     return {key: value for name, score in scores.items() for key, value in score.flat(name).items()}
 
 
-def _lines(config: UnetConfig, scores: dict[str, Score]) -> list[str]:
-    against = "their true masks" if config.target == "truth" else f"the masks of {config.target}"
+def _lines(config: UnetConfig, scores: dict[str, Score], number: int) -> list[str]:
+    what = "annotated" if config.annotations else "simulated"
+    against = "true masks" if config.target == TRUTH else f"masks of {config.target}"
     return [
-        f"unet {config.architecture} on {config.validation_wells} simulated validation wells, "
-        f"against {against}, with 95 % intervals over wells:",
-        f"- mask IoU: {scores['iou']} (DC {scores['iou_dc']}, T cell {scores['iou_tcell']})",
-        f"- Dice: {scores['dice']}",
+        f"unet {config.architecture} on {number} {what} validation fields, against their "
+        f"{'labels' if config.annotations else against}, with 95 % intervals over fields:",
+        f"- mask IoU {scores['iou']}, Dice {scores['dice']}",
     ]
 
 
-def _register(
-    run: Run, masks: MaskNetwork, scores: dict[str, Score], table: pd.DataFrame
-) -> Version:
-    known = masks.card.changed(scores={key: score.value for key, score in scores.items()})
-    tags = {"architecture": masks.card.architecture, "target": masks.card.target}
-    text = f"Masks of stained cells; mask IoU {scores['iou']} on {len(table)} simulated wells."
-    return registry.log_model(run, MaskNetwork(masks.network, known), NAME, tags, text)
+def _before(start: MaskNetwork | None, parts: Parts, config: UnetConfig) -> list[str]:
+    """Say how the network that the training began with does on the same fields."""
+    if start is None:
+        return []
+    fresh = [field for field in parts["validation"] if field.sha256 not in start.card.seen]
+    if not fresh:
+        return []
+    score = summary(field_scores(start, fresh), config.seed)["iou"]
+    return [f"- {config.start}, before this training: {score}"]
 
 
-def _losses(masks: mask_methods.Method, part: Wells, background: int) -> dict[str, float]:
-    """1 - mask IoU of each well, by the fingerprint of its pixels."""
-    table = well_scores(masks, part, background)
+def _register(run: Run, masks: MaskNetwork, scores: dict[str, Score], number: int) -> Version:
+    # Annotations are true masks, too: what was trained on them is compared on them.
+    target = TRUTH if masks.card.target == ANNOTATIONS else masks.card.target
+    tags = {"architecture": masks.card.architecture, "target": target}
+    text = f"Masks of stained cells; mask IoU {scores['iou']} on {number} validation fields."
+    return registry.log_model(run, masks, NAME, tags, text)
+
+
+def losses(masks: PlaneMethod, part: list[MaskField]) -> dict[str, float]:
+    """1 - mask IoU of each field, by the fingerprint of its pixels."""
+    table = field_scores(masks, part)
     return dict(zip(table["sha256"], (1 - table["iou"]).tolist(), strict=True))
 
 
-def _measure(part: Wells, background: int) -> Measure:
-    """Measure a champion on those wells of the gate that neither trained nor chose it."""
+def measure(part: list[MaskField]) -> Measure:
+    """Measure a champion on those fields of the gate that neither trained nor chose it."""
 
-    def measure(champion: Version, wells: Sequence[str]) -> tuple[Losses, str]:
-        with tempfile.TemporaryDirectory() as place:
-            other = registry.fetch_masks(champion.uri, Path(place)).loaded
-        losses = _losses(other, part, background)
-        fresh = set(wells) - other.card.seen
-        return {w: loss for w, loss in losses.items() if w in fresh}, (
-            "it has seen every well of the gate"
-        )
+    def measured(champion: Version, wells: Sequence[str]) -> tuple[Losses, str]:
+        other = _fetched(champion.uri)
+        fresh = [f for f in part if f.sha256 in set(wells) - other.card.seen]
+        return losses(other, fresh), "it has seen every well of the gate"
 
-    return measure
+    return measured
 
 
-def _figure(masks: MaskNetwork, part: Wells, config: UnetConfig) -> Figure:
-    """Draw patches from across the validation wells with their masks."""
-    chosen = np.linspace(0, len(part.wells) - 1, min(EXAMPLES, len(part.wells))).astype(int)
-    patches = np.stack([part.wells[index].patches[0] for index in chosen])
-    raised = np.asarray(raise_background(patches, config.background))
+def _shown(plane: NDArray[np.unsignedinteger], _: float) -> NDArray[np.float32]:
+    return np.asarray(np.clip(standardise(plane, DIAMETER_PX), 0, 1))
+
+
+def _figure(masks: MaskNetwork, part: list[MaskField]) -> Figure:
+    """Draw parts of fields from across the validation fields with their masks."""
+    chosen = np.linspace(0, len(part) - 1, min(SHOWN, len(part))).astype(int)
+    pictures: list[NDArray[np.float32]] = []
+    found: list[NDArray[np.bool_]] = []
+    for field in (part[index] for index in chosen):
+        side = min(SHOWN_SIDE, *field.image.shape[1:])
+        rim = [(0, SHOWN_SIDE - side), (0, SHOWN_SIDE - side), (0, 0)]
+        for drawn, look in ((pictures, _shown), (found, masks)):
+            each = [look(p, d) for p, d in zip(field.image, field.diameters_px, strict=True)]
+            both = np.stack([each[0], each[-1]], axis=-1)[:side, :side]
+            drawn.append(np.pad(both, rim))
     return plots.mask_gallery(
-        rescale(raised),
-        masks(raised, config.background),
-        [part.wells[index].stimulation for index in chosen],
+        np.stack(pictures), np.stack(found), [part[index].name for index in chosen]
     )

@@ -102,7 +102,8 @@ ASKED = {
         ("models/classifier", "mask network"),
     ),
     "prepare: no mask network": Case(
-        "prepare wells new.zarr --mask unet", ("models:/ck19-unet@champion", "ck19ml unet")
+        "prepare wells new.zarr --mask unet --mask-model models:/ck19-unet@champion",
+        ("models:/ck19-unet@champion", "ck19ml unet"),
     ),
     "prepare: a mask network that is cut short": Case(
         "prepare wells new.zarr --mask unet --mask-model models/masks", ("train it again",),
@@ -114,11 +115,13 @@ ASKED = {
     ),
     "masks: no mask network": Case(
         "masks -c m.yaml", ("models:/ck19-unet@champion",),
-        spoil=write("m.yaml", "wells: 2\nsize: 192\n"),
+        spoil=write("m.yaml", "wells: 2\nsize: 192\nmask_model: models:/ck19-unet@champion\n"),
     ),
     "contact: no mask network": Case(
         "contact -c m.yaml", ("models:/ck19-unet@champion",),
-        spoil=write("m.yaml", "masks: [unet]\nsize: 192\n"),
+        spoil=write(
+            "m.yaml", "masks: [unet]\nsize: 192\nmask_model: models:/ck19-unet@champion\n"
+        ),
     ),
     "features: a model without an encoder": Case(
         "features models/regressor wells.zarr --out new.parquet", ("encoder", "regressor"), 2

@@ -1,7 +1,5 @@
-import pickle
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +24,6 @@ from ck19ml.core.mask_methods import (
 from ck19ml.core.patch_masks import otsu
 from ck19ml.core.patches import raise_background
 from ck19ml.errors import ConfigError
-from ck19ml.networks.mask_model import MaskCard, MaskNetwork, StoredMasks
 
 LEVEL = 255
 SIZE = 48
@@ -56,26 +53,16 @@ def blank(dtype: Any, level: int, number: int = 1) -> np.ndarray:
     return np.full((number, SIZE, SIZE, 2), level, dtype)
 
 
-@pytest.fixture(scope="session")
-def bright_is_cell(tmp_path_factory: pytest.TempPathFactory) -> StoredMasks:
-    """A stored network that nobody trained: a pixel as bright as the brightest half is cell."""
-    inputs = keras.Input((None, None, 1))
-    pixel = keras.layers.Conv2D(1, 1, activation="sigmoid")
-    network = keras.Model(inputs, pixel(inputs))
-    pixel.set_weights([np.full((1, 1, 1, 1), 50.0), np.array([-40.0])])
-    card = MaskCard(
-        architecture="pixel", target="truth", patch_size=SIZE, background=LEVEL, bit_depth=12,
-        wells={}, seed=0, software="test",
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("pixel") / "network"
-    return StoredMasks(MaskNetwork(network, card).save(folder))
+def bright_is_cell(plane: np.ndarray, diameter_px: float) -> np.ndarray:
+    """Stands for a network: a pixel that stands out by 300 grey values is cell."""
+    assert diameter_px > 0
+    return plane > np.median(plane) + 300
 
 
-@pytest.fixture(params=[*METHODS, NETWORK])
+@pytest.fixture(params=METHODS)
 def masks_of(request: pytest.FixtureRequest) -> Method:
     """Each method that works on patches in turn."""
-    network = request.getfixturevalue("bright_is_cell") if request.param == NETWORK else None
-    return method(request.param, network)
+    return method(request.param)
 
 
 class TestEveryMethod:
@@ -151,9 +138,9 @@ class TestEveryMethod:
         np.testing.assert_array_equal(given_patches, before)
 
 
-@pytest.mark.parametrize("name", [*PATCH_METHODS, NETWORK])
-def test_a_patch_is_masked_alike_in_any_company(name: str, bright_is_cell: StoredMasks) -> None:
-    masks_of = method(name, bright_is_cell)
+@pytest.mark.parametrize("name", PATCH_METHODS)
+def test_a_patch_is_masked_alike_in_any_company(name: str) -> None:
+    masks_of = method(name)
     both = masks_of(patches(3, 5), LEVEL)
     np.testing.assert_array_equal(both[:1], masks_of(patches(3), LEVEL))
     np.testing.assert_array_equal(both[1:], masks_of(patches(5), LEVEL))
@@ -200,16 +187,6 @@ def test_an_unknown_method_is_refused_by_name() -> None:
         method("otsus")
 
 
-def test_the_network_s_method_needs_its_network() -> None:
-    with pytest.raises(ConfigError, match="needs a trained network; train one by 'ck19ml unet'"):
-        method(NETWORK)
-
-
-def test_a_network_goes_to_another_process(bright_is_cell: StoredMasks) -> None:
-    there = pickle.loads(pickle.dumps(bright_is_cell))  # noqa: S301 - written above
-    np.testing.assert_array_equal(there(patches(1), LEVEL), bright_is_cell(patches(1), LEVEL))
-
-
 class TestSegment:
     """A raw field by any method: masks and numbered cells of the whole field."""
 
@@ -248,11 +225,25 @@ class TestSegment:
         assert found.masks[1, 21, 61]
         assert found.labels[1, 21, 61] == 0
 
-    def test_the_network_sees_raised_patches(
-        self, image: np.ndarray, bright_is_cell: StoredMasks
-    ) -> None:
-        found = segment(image, MaskSettings(NETWORK, patch_size=48), bright_is_cell)
+    def test_a_network_sees_the_raw_field_and_the_cells_diameter(self, image: np.ndarray) -> None:
+        given: list[float] = []
+
+        def network(plane: np.ndarray, diameter_px: float) -> np.ndarray:
+            given.append(diameter_px)
+            assert plane.shape == (100, 120)
+            assert plane.min() < 255
+            return bright_is_cell(plane, diameter_px)
+
+        found = segment(image, MaskSettings(NETWORK, pixel_size_um=1.0), network)
+        assert given == [14.0, 11.3]
+        assert found.pixels == 100 * 120
+        # The disc of 9 pixels at the rim is cut in half: less than a sieve of 40 pixels.
         assert found.labels.max(axis=(1, 2)).tolist() == [1, 4]
+        np.testing.assert_array_equal(found.masks, found.labels > 0)
+
+    def test_the_network_s_method_needs_its_network(self, image: np.ndarray) -> None:
+        with pytest.raises(ConfigError, match="'unet' needs a network; give --mask-model"):
+            segment(image, MaskSettings(NETWORK))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -262,6 +253,7 @@ def test_what_the_study_s_methods_miss_is_said(name: str) -> None:
     assert told is None or (name in told and "'instrument'" in told)
 
 
-def test_the_default_does_not_work_on_patches() -> None:
-    with pytest.raises(ConfigError, match="'instrument' does not work on patches"):
-        method(INSTRUMENT)
+@pytest.mark.parametrize("name", [INSTRUMENT, NETWORK])
+def test_what_looks_at_raw_fields_does_not_work_on_patches(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}' does not work on patches"):
+        method(name)

@@ -56,6 +56,15 @@ def test_fit_learns_a_line_and_says_what_it_did() -> None:
     np.testing.assert_allclose(bias, 0, atol=0.3)
 
 
+def test_the_learning_rate_falls_to_nothing_along_a_cosine() -> None:
+    x, y = line()
+    chosen = settings(4, cosine=True, early_stopping=False)
+    network, rates = linear(), []
+    report = lambda *_: rates.append(float(network.optimizer.learning_rate))  # noqa: E731
+    fit(network, (x, y), (x, y), chosen, loss="mse", report=report)
+    np.testing.assert_allclose(rates, 0.05 * (1 + np.cos(np.pi * np.arange(1, 5) / 4)) / 2)
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_fit() -> None:
     def once(seed: int) -> tuple[pd.DataFrame, NDArray[np.float32]]:

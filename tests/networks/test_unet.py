@@ -2,55 +2,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ck19ml.core.simulation.mask_examples import Variation
+from ck19ml.core.normalisation import DIAMETER_PX
+from ck19ml.core.simulation.mask_examples import Examples, Variation
 from ck19ml.networks import unet
 
-LEVEL = 255
 
-
-def cell(size: int = 48, bright: int = 600) -> NDArray[np.uint16]:
-    y, x = np.ogrid[:size, :size]
-    above = np.clip(1 - ((y - 20) ** 2 + (x - 22) ** 2) / 36, 0, None) * bright
-    return (LEVEL + above).astype(np.uint16)[None]
+def noisy(height: int = 60, width: int = 48) -> NDArray[np.uint16]:
+    """Noise around 300 grey values with one bright disc."""
+    grey = np.random.default_rng(5).normal(300, 4, (height, width))
+    y, x = np.ogrid[:height, :width]
+    grey[(y - 30) ** 2 + (x - 22) ** 2 < 25] += 600
+    return np.rint(grey).astype(np.uint16)
 
 
 @pytest.fixture(scope="module")
 def network():
     return unet.build_unet("compact", filters=4)
-
-
-class TestInput:
-    def test_the_background_is_zero_and_a_cell_about_one(self) -> None:
-        shown = unet.as_input(cell(), LEVEL)
-        assert shown.shape == (1, 48, 48, 1)
-        assert shown.dtype == np.float32
-        assert shown.min() == 0
-        assert 1 <= shown.max() <= 1.2
-
-    def test_a_known_value(self) -> None:
-        plane = np.array([[[LEVEL, LEVEL + 100], [LEVEL, LEVEL + 300]]], np.uint16)
-        # Weighted by itself, the mean of 100 and 300 is 100,000 / 400 = 250.
-        expected = np.log1p(20 * 100 / 250) / np.log1p(20)
-        assert unet.as_input(plane, LEVEL)[0, 0, 1, 0] == pytest.approx(expected, rel=1e-5)
-
-    @pytest.mark.parametrize("factor", [2, 16])
-    def test_exposure_and_bits_do_not_matter(self, factor: int) -> None:
-        brighter = (cell().astype(int) * factor).astype(np.uint16)
-        np.testing.assert_allclose(
-            unet.as_input(brighter, LEVEL * factor), unet.as_input(cell(), LEVEL), rtol=1e-5
-        )
-
-    def test_each_image_has_its_own_scale(self) -> None:
-        both = unet.as_input(np.concatenate([cell(bright=300), cell(bright=3000)]), LEVEL)
-        np.testing.assert_allclose(both[0], both[1], atol=0.02)
-
-    def test_an_image_without_cells_is_black(self) -> None:
-        assert not unet.as_input(np.full((1, 16, 16), LEVEL, np.uint16), LEVEL).any()
-
-    def test_faint_noise_is_not_brought_up_to_a_cell(self) -> None:
-        noise = np.full((1, 32, 32), LEVEL, np.uint16)
-        noise[0, ::5, ::5] += 2
-        assert unet.as_input(noise, LEVEL).max() < 0.25
 
 
 class TestNetwork:
@@ -87,63 +54,62 @@ class TestLoss:
 
 
 class Judge:
-    """A network that says one half where the input is a third or more, and counts its images."""
+    """A network that says 0.75 where the input is a third or more, else 0.25, and notes sizes."""
 
     def __init__(self) -> None:
-        self.seen: list[int] = []
+        self.seen: list[tuple[int, int]] = []
 
     def predict_on_batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         assert images.shape[1] % unet.STEP == images.shape[2] % unet.STEP == 0
-        self.seen.append(len(images))
-        return np.where(images >= 1 / 3, 0.5, 0.49)
+        self.seen.append((images.shape[1], images.shape[2]))
+        return np.where(images >= 1 / 3, np.float32(0.75), np.float32(0.25))
 
 
 class TestFindCells:
-    def test_any_height_width_and_number(self) -> None:
-        judge, patches = Judge(), np.stack([cell(37)] * 3, axis=-1)
-        found = unet.find_cells(judge, np.repeat(patches, 5, axis=0), LEVEL, batch=4)
-        assert found.shape == (5, 37, 37, 3)
-        assert found[0, 20, 22].all()
-        assert not found[:, 0].any()
-        assert judge.seen == [4, 4, 4, 3]
+    @pytest.mark.parametrize("shape", [(60, 48), (61, 37), (200, 50)])
+    def test_any_height_and_width(self, shape: tuple[int, int]) -> None:
+        plane = noisy(*shape)
+        found = unet.find_cells(Judge(), plane, DIAMETER_PX)
+        np.testing.assert_array_equal(found, plane > 600)
 
-    def test_what_shows_nothing_is_not_looked_at(self) -> None:
-        judge = Judge()
-        patches = np.full((4, 32, 32, 2), LEVEL, np.uint16)
-        patches[2, :, :, 1] = cell(32)[0]
-        found = unet.find_cells(judge, patches, LEVEL)
-        assert judge.seen == [1]
-        assert found[2, :, :, 1].any()
-        assert found.sum() == found[2, :, :, 1].sum()
+    def test_a_tall_image_is_seen_in_bands(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unet, "BAND", 64)
+        judge, plane = Judge(), noisy(150, 48)
+        np.testing.assert_array_equal(unet.find_cells(judge, plane, DIAMETER_PX), plane > 600)
+        assert judge.seen == [(160, 48), (160, 48), (128, 48)]
 
-    def test_one_channel_says_nothing_about_the_other(self, network) -> None:
-        rng = np.random.default_rng(0)
-        patches = np.maximum(rng.normal(255, 60, (2, 32, 32, 2)), LEVEL).astype(np.uint16)
-        other = patches.copy()
-        other[..., 1] = 4095
-        first, second = (unet.find_cells(network, each, LEVEL)[..., 0] for each in (patches, other))
-        np.testing.assert_array_equal(first, second)
+    def test_bands_do_not_show(self, network, monkeypatch: pytest.MonkeyPatch) -> None:
+        plane = np.random.default_rng(2).integers(100, 900, (330, 64)).astype(np.uint16)
+        seen = unet.standardise(plane, DIAMETER_PX)
+        whole = unet.probabilities(network, seen)
+        monkeypatch.setattr(unet, "BAND", 112)
+        np.testing.assert_allclose(unet.probabilities(network, seen), whole, atol=1e-6)
+
+    def test_wide_cells_are_shown_at_the_usual_width(self) -> None:
+        judge, plane = Judge(), np.kron(noisy(), np.ones((3, 3), np.uint16))
+        found = unet.find_cells(judge, plane, 3 * DIAMETER_PX)
+        assert judge.seen == [(160, 48)]  # 60 rows between two rims, in whole steps
+        true = plane > 600
+        assert np.count_nonzero(found & true) > 0.85 * np.count_nonzero(found | true)
 
 
-class TestExamples:
-    def test_every_example_comes_once_an_epoch_and_is_raised(self) -> None:
-        planes = np.full((5, 16, 16), 170, np.uint16)
-        planes[np.arange(5), 8, 8] = 600
-        masks = planes > 400
-        batches = unet.Examples(planes, masks, 2, background=LEVEL)
+class TestBatches:
+    def test_every_example_comes_once_an_epoch(self) -> None:
+        planes = np.arange(5, dtype=np.float32)[:, None, None] * np.ones((1, 16, 16), np.float32)
+        batches = unet.Batches(Examples(planes, planes > 2), 2)
         shown = [batches[index] for index in range(len(batches))]
         assert [len(x) for x, _ in shown] == [2, 2, 1]
         x, y = (np.concatenate(each) for each in zip(*shown, strict=True))
-        assert ((x > 0) == (y > 0)).all()
+        np.testing.assert_array_equal(x[..., 0], planes)
+        np.testing.assert_array_equal(y, (x > 2).astype(np.float32))
         assert y.dtype == np.float32
 
     def test_a_generator_shuffles_and_varies(self) -> None:
-        planes = np.arange(200, 200 + 4 * 256, dtype=np.uint16).reshape(4, 16, 16)
-        masks = np.zeros(planes.shape, bool)
+        planes = np.random.default_rng(0).normal(0, 0.1, (4, 16, 16)).astype(np.float32)
+        examples = Examples(planes, np.zeros(planes.shape, bool))
         made = [
-            unet.Examples(planes, masks, 4, background=LEVEL, variation=Variation(),
-                          rng=np.random.default_rng(seed))[0][0]
+            unet.Batches(examples, 4, variation=Variation(), rng=np.random.default_rng(seed))[0][0]
             for seed in (1, 1, 2)
-        ]  # fmt: skip
+        ]
         np.testing.assert_array_equal(made[0], made[1])
         assert (made[0] != made[2]).any()

@@ -5,6 +5,7 @@ whole images instead, for which the right answer is an empty mask.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
+from ck19ml.core.normalisation import KNEE, resized, standardise
 from ck19ml.core.patches import PATCH_SIZE, cut
 from ck19ml.core.settings import Frozen
+from ck19ml.core.simulation.contact import at_density
 from ck19ml.core.simulation.degradation import Degradation, simulate_degraded
 from ck19ml.core.simulation.field import SimulatedField
 from ck19ml.core.simulation.parameters import Parameters
-from ck19ml.core.simulation.rendering import WHITE
-
-HAZE, NOISE = 1000.0, 40.0
-"""Largest level and largest SD of an image without cells, grey values."""
 
 
 def _ascending(span: tuple[float, float]) -> tuple[float, float]:
@@ -29,7 +28,10 @@ def _ascending(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
+Positive = Annotated[float, Field(gt=0)]
 Span = Annotated[tuple[float, float], AfterValidator(_ascending)]
+Factors = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
+"""Factors from the smallest to the largest."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class MaskWell:
         The true masks.
     field : SimulatedField
         The whole field.
+    parameters : Parameters
+        Parameters that it was simulated with.
     sha256 : str
         Fingerprint of the pixels.
     """
@@ -53,11 +57,22 @@ class MaskWell:
     patches: NDArray[np.uint16]
     masks: NDArray[np.bool_]
     field: SimulatedField
+    parameters: Parameters
     sha256: str
+
+    @property
+    def image(self) -> NDArray[np.uint16]:
+        """Raw grey values of the whole field, (2, height, width); channel 0 DC, 1 T cell."""
+        return np.stack([self.field.dc, self.field.tcell])
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """True masks of the whole field, (2, height, width)."""
+        return np.stack([self.field.dc_mask, self.field.tcell_mask])
 
 
 class Conditions(Frozen):
-    """Ranges that training wells are drawn from, evenly.
+    """Ranges that training wells are drawn from.
 
     Attributes
     ----------
@@ -65,16 +80,41 @@ class Conditions(Frozen):
         See `degradation.Degradation`.
     staining : (float, float)
         Logarithm of a factor on the brightness of all stained cells of a kind.
+    diameter : (float, float)
+        Factor on the diameter of all cells, log-uniform; of every second well. The others have the
+        diameters of the plate.
+    density : (float, float)
+        Factor on the share of a field that cells cover, log-uniform.
+    profile : (float, float)
+        Fall of the light towards a cell's outline (`rendering.Cells`).
+    blur : (float, float)
+        Factor on the camera's blur. Both vary in two of four wells.
+    belief : float
+        Largest error of the diameter that is stated for the cells, as a logarithm.
     """
 
-    noise: Span = (1.0, 2.5)
+    noise: Span = (0.5, 2.5)
     gradient: Span = (0.0, 0.5)
     unstained_share: Span = (0.2, 1.5)
     unstained_brightness: Span = (20.0, 140.0)
-    staining: Span = (-0.5, 0.5)
+    staining: Span = (-0.6, 0.6)
+    diameter: Factors = (0.5, 3.0)
+    density: Factors = (0.7, 4.0)
+    profile: Span = (0.4, 1.7)
+    blur: Span = (0.6, 1.4)
+    belief: float = Field(default=0.2, ge=0)
 
-    def draw(self, rng: np.random.Generator) -> tuple[Degradation, Parameters]:
-        """Draw the degradation and the simulator's parameters of one well."""
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[Degradation, Parameters]:
+        """Draw the degradation and the simulator's parameters of a well.
+
+        Larger cells are fewer, so that they cover the same share of a field.
+
+        Parameters
+        ----------
+        index : int
+            Number of the well.
+        rng : numpy.random.Generator
+        """
         degradation = Degradation(
             noise=rng.uniform(*self.noise),
             gradient=rng.uniform(*self.gradient),
@@ -83,11 +123,18 @@ class Conditions(Frozen):
         )
         base = clear_views()
         tcell, dc = np.exp(rng.uniform(*self.staining, size=2))
-        stained = {
+        diameter = np.exp(rng.uniform(*np.log(self.diameter))) if index % 2 else 1.0
+        changed: dict[str, Any] = {
             "tcell_brightness": (base.tcell_brightness[0] * tcell, base.tcell_brightness[1]),
             "dc_brightness": (base.dc_brightness[0] * dc, base.dc_brightness[1]),
+            "diameter": float(diameter),
         }
-        return degradation, base.model_copy(update=stained)
+        density = float(np.exp(rng.uniform(*np.log(self.density))))
+        if index % 4 >= 2:
+            blur = base.camera.blur_px * rng.uniform(*self.blur)
+            changed["camera"] = base.camera.model_copy(update={"blur_px": blur})
+            changed["tcell_profile"], changed["dc_profile"] = rng.uniform(*self.profile, size=2)
+        return degradation, at_density(base.model_copy(update=changed), density / diameter**2)
 
 
 def clear_views() -> Parameters:
@@ -126,63 +173,80 @@ def simulate_well(
         patches=np.asarray(patches, dtype=np.uint16),
         masks=np.asarray(masks, dtype=np.bool_),
         field=field,
+        parameters=parameters,
         sha256=hashlib.sha256(np.ascontiguousarray(patches).data).hexdigest(),
     )
 
 
-def crops(
-    patches: NDArray[np.generic], masks: NDArray[np.bool_], side: int
-) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """Cut patches into crops of one channel each, with their masks.
-
-    Parameters
-    ----------
-    patches : ndarray, (n, height, width, channels)
-    masks : ndarray, the same shape, bool
-    side : int
-        Side of a crop in pixels; what does not fill one is dropped.
-
-    Returns
-    -------
-    planes, masks : ndarray, (m, side, side)
-    """
-    both = []
-    for values in (patches, masks):
-        pieces = np.concatenate([cut(patch, side) for patch in values])
-        both.append(np.moveaxis(pieces, -1, 1).reshape(-1, side, side))
-    return both[0].astype(np.uint16), both[1].astype(np.bool_)
-
-
-class Variation(Frozen):
-    """Changes of an example each time that it is seen.
+@dataclass(frozen=True)
+class Examples:
+    """Crops of one channel each with their masks.
 
     Attributes
     ----------
-    brightness : float
-        Largest logarithm of the factor on what lies above an image's background.
-    background : float
-        Largest shift of the background, grey values.
-    illumination : float
-        Largest rise and fall of the light along each axis of a crop, as a share.
-    empty : float
-        Share of the images that show noise without a cell, with an empty mask: as behind a droplet,
-        and at any level up to `HAZE`, since light that is everywhere is no cell.
+    planes : ndarray, (n, side, side), float32
+        See `core.normalisation.standardise`.
+    masks : ndarray, (n, side, side), bool
     """
 
-    brightness: float = Field(default=0.5, ge=0)
-    background: float = Field(default=40.0, ge=0)
-    illumination: float = Field(default=0.2, ge=0, lt=1)
-    empty: float = Field(default=0.05, ge=0, lt=1)
+    planes: NDArray[np.float32]
+    masks: NDArray[np.bool_]
+
+
+def examples(
+    image: NDArray[np.unsignedinteger],
+    masks: NDArray[np.bool_],
+    diameters_px: Sequence[float],
+    side: int,
+) -> Examples:
+    """Cut a field into crops on the scale that the network sees.
+
+    Parameters
+    ----------
+    image : ndarray, (channels, height, width), unsigned integers
+        Raw grey values.
+    masks : ndarray, (channels, height, width), bool
+    diameters_px : sequence of float
+        Diameter of the cells of each channel, in pixels.
+    side : int
+        Side of a crop in pixels; a field that is smaller is filled up with background.
+    """
+    planes, targets = [], []
+    for plane, mask, diameter_px in zip(image, masks, diameters_px, strict=True):
+        seen = standardise(plane, diameter_px)
+        shown = resized(mask.astype(np.float32), seen.shape) >= 0.5
+        rim = [(0, max(side - length, 0)) for length in seen.shape]
+        planes.append(cut(np.pad(seen, rim), side))
+        targets.append(cut(np.pad(shown, rim), side))
+    return Examples(np.concatenate(planes).astype(np.float32), np.concatenate(targets).astype(bool))
+
+
+class Variation(Frozen):
+    """Random changes of an example each time that it is seen.
+
+    Attributes
+    ----------
+    noise : float
+        Largest error of the measured noise, as a logarithm: a factor on all values.
+    background : float
+        Largest error of the measured background, in SDs of the noise.
+    empty : float
+        Share of the images that show noise without a cell, with an empty mask, as behind a droplet.
+    """
+
+    noise: float = Field(default=0.15, ge=0)
+    background: float = Field(default=0.4, ge=0)
+    empty: float = Field(default=0.04, ge=0, lt=1)
 
     def __call__(
-        self, planes: NDArray[np.uint16], masks: NDArray[np.bool_], rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-        """Turn, flip and light up examples anew.
+        self, planes: NDArray[np.float32], masks: NDArray[np.bool_], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Turn, flip and rescale examples.
 
         Parameters
         ----------
-        planes : ndarray, (n, side, side), uint16
-            Raw grey values: below the level that images are raised to, the background shows.
+        planes : ndarray, (n, side, side), float32
+            See `core.normalisation.standardise`.
         masks : ndarray, (n, side, side), bool
         rng : numpy.random.Generator
 
@@ -193,19 +257,15 @@ class Variation(Frozen):
         """
         count, side = planes.shape[:2]
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        grey = _turn(planes, turns, flip).astype(np.float32)
-        middle = np.median(grey, axis=(1, 2), keepdims=True)
         each = (count, 1, 1)
-        grey = (grey - middle) * np.exp(rng.uniform(-self.brightness, self.brightness, each))
-        grey += middle + rng.uniform(-self.background, self.background, each)
-        along = np.linspace(-1, 1, side, dtype=np.float32)
-        slopes = rng.uniform(-self.illumination, self.illumination, (2, *each))
-        grey *= 1 + slopes[0] * along[:, None] + slopes[1] * along[None, :]
+        heights = KNEE * np.sinh(KNEE * _turn(planes, turns, flip))
+        heights = heights * np.exp(rng.uniform(-self.noise, self.noise, each))
+        heights += rng.uniform(-self.background, self.background, each)
         empty: NDArray[np.bool_] = np.asarray(rng.random(count) < self.empty)
         for index in np.flatnonzero(empty):
-            grey[index] = rng.normal(rng.uniform(0, HAZE), rng.uniform(0, NOISE), (side, side))
+            heights[index] = rng.normal(0, rng.uniform(0.6, 1.4), (side, side))
         seen = _turn(masks, turns, flip).astype(np.bool_) & ~empty[:, None, None]
-        return np.clip(np.rint(grey), 0, WHITE).astype(np.uint16), seen
+        return np.asarray(np.arcsinh(heights / KNEE) / KNEE, np.float32), seen
 
 
 def _turn(values: NDArray[Any], turns: int, flip: bool) -> NDArray[Any]:

@@ -44,7 +44,7 @@ class Task:
         The partial dataset, see `partial`.
     light : Light, optional
         Where the illumination is corrected.
-    network : Method, optional
+    network : callable, optional
         Where the masks are made by one, see `core.mask_methods.method`.
     labels : (Path, Path), optional
         The label images of the field, DCs and T cells, where they are its masks.
@@ -57,7 +57,7 @@ class Task:
     shape: tuple[int, int]
     folder: Path
     light: Light | None = None
-    network: mask_methods.Method | None = None
+    network: mask_methods.PlaneMethod | None = None
     labels: Pair | None = None
 
     @property

@@ -10,7 +10,14 @@ import pandas as pd
 from pydantic import Field
 
 from ck19ml.core.contacts import CONTACT_UM
-from ck19ml.core.mask_methods import INSTRUMENT, LABELS, NAMES, MaskSettings, Method
+from ck19ml.core.mask_methods import (
+    INSTRUMENT,
+    LABELS,
+    NAMES,
+    NETWORK,
+    MaskSettings,
+    PlaneMethod,
+)
 from ck19ml.core.measurements.table import VERSION
 from ck19ml.core.patches import levels_of
 from ck19ml.core.quality import SAMPLED, Thresholds, background_level, level_of, noise
@@ -41,7 +48,7 @@ class Network(Protocol):
         """Hash of the network's file."""
         ...
 
-    def copy_to(self, folder: Path) -> Method:
+    def copy_to(self, folder: Path) -> PlaneMethod:
         """Copy the files into a folder; returns the method that reads them there."""
         ...
 
@@ -146,8 +153,8 @@ def background_of(description: PlateDescription) -> int | dict[str, int]:
 def parameters(source: Source, preparation: Preparation, network: Network | None) -> dict[str, Any]:
     """Return the parameters of the preparation: mask, patch_size, background, bit_depth.
 
-    For the mask ``instrument`` also cells and pixel_size_um; where a network makes the masks,
-    mask_network, its fingerprint.
+    For the masks ``instrument`` and ``unet`` also cells and pixel_size_um; where a network makes
+    the masks, mask_network, its fingerprint.
     """
     description = source.plate.description
     mask = preparation.mask if source.labels_read is None else LABELS
@@ -157,7 +164,7 @@ def parameters(source: Source, preparation: Preparation, network: Network | None
         "background": background_of(description),
         "bit_depth": description.bit_depth,
     }
-    if mask == INSTRUMENT:
+    if mask in (INSTRUMENT, NETWORK):
         known["cells"] = description.cells.model_dump()
         known["pixel_size_um"] = description.pixel_size_um
     return known if network is None else known | {"mask_network": network.fingerprint}
