@@ -57,7 +57,7 @@ def test_nothing_in_the_model_is_pickled(model: str, tmp_path: Path) -> None:
     place = Path(mlflow.artifacts.download_artifacts(model, dst_path=str(tmp_path)))
     names = {path.suffix for path in place.rglob("*") if path.is_file()}
     assert not names & {".pkl", ".pickle", ".cloudpickle", ".joblib"}
-    stored = json.loads(next(place.rglob("card.json")).read_text())
+    stored = json.loads(next(place.glob("**/scorer/card.json")).read_text())
     assert stored["classes"] == CLASSES
     assert (stored["mask"], stored["masked"], stored["background"]) == ("otsu", True, 255)
     assert stored["interaction_threshold"] == 0.2
