@@ -7,8 +7,8 @@ import pytest
 from benchmarks import table
 from tests.places import REFERENCE
 
-NO_ROWS = {"table", "limits", "client", "malformed", "simulated_fields"}
-"""The table itself, what benchmarks share, and a script that draws."""
+NO_ROWS = {"table", "limits", "client", "malformed", "simulated_fields", "overlap_rivals"}
+"""The table itself, what benchmarks share, and scripts that draw or need a dataset."""
 NO_LIMIT = {"tuning_speed"}
 """Its trials differ in what they train: no count of operations stands for all."""
 
