@@ -31,7 +31,6 @@ from ck19ml.core.simulation.contact import (
     ALL,
     MEASURES,
     TRUTHS,
-    at_density,
     contact_scores,
     judge_contacts,
     measure,
@@ -104,7 +103,7 @@ def simulate_and_measure(config: ContactConfig, network: PlaneMethod | None = No
     rows = []
     plan = list(planned(config))
     parameters = {
-        name: at_density(clear_views(), factor) for name, factor in config.densities.items()
+        name: clear_views().at_density(factor) for name, factor in config.densities.items()
     }
     with bar("contact") as progress:
         for index, well in enumerate(plan):

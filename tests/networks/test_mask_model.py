@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.mask_methods import NETWORK, MaskSettings, segment
-from ck19ml.core.simulation.contact import at_density
 from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.errors import PlateError
@@ -190,7 +189,7 @@ class TestShipped:
 
     @pytest.mark.parametrize("factor", [0.5, 2.0, 3.0])
     def test_cells_of_other_sizes_are_found(self, shipped: MaskNetwork, factor: float) -> None:
-        parameters = at_density(clear_views().changed(diameter=factor), 1 / factor**2)
+        parameters = clear_views().changed(diameter=factor).at_density(1 / factor**2)
         size = round(384 * factor)
         well = simulate_well(2, size, np.random.default_rng(5), Degradation(), parameters)
         for plane, truth, kind in zip(well.image, well.truth, CellKinds().channels, strict=True):

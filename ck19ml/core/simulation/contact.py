@@ -11,7 +11,6 @@ from ck19ml.core.patches import cut, grid_shape
 from ck19ml.core.scores.metrics import mean_score
 from ck19ml.core.screening.comparison import z_prime
 from ck19ml.core.simulation.field import SimulatedField
-from ck19ml.core.simulation.parameters import Parameters
 
 MEASURES = {
     "patch_overlap": "mean overlap of patches (IoU)",
@@ -23,25 +22,6 @@ MEASURES = {
 
 ALL = "all"
 """Stands for the wells of every density together."""
-
-
-def at_density(parameters: Parameters, factor: float) -> Parameters:
-    """Return the simulator's parameters with `factor` times the cells of both kinds."""
-
-    def scaled(pair: tuple[float, float]) -> tuple[float, float]:
-        mean, sd = pair
-        return factor * mean, factor * sd
-
-    conditions = {
-        name: condition.model_copy(
-            update={
-                "tcell_count": scaled(condition.tcell_count),
-                "dc_count": scaled(condition.dc_count),
-            }
-        )
-        for name, condition in parameters.conditions.items()
-    }
-    return parameters.model_copy(update={"conditions": conditions})
 
 
 def measure(masks: NDArray[np.bool_], patch_size: int) -> dict[str, float]:

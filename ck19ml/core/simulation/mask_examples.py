@@ -16,7 +16,6 @@ from pydantic import AfterValidator, Field
 from ck19ml.core.normalisation import KNEE, resized, standardise
 from ck19ml.core.patches import PATCH_SIZE, cut
 from ck19ml.core.settings import Frozen
-from ck19ml.core.simulation.contact import at_density
 from ck19ml.core.simulation.degradation import Degradation, simulate_degraded
 from ck19ml.core.simulation.field import SimulatedField
 from ck19ml.core.simulation.parameters import Parameters
@@ -134,7 +133,7 @@ class Conditions(Frozen):
             blur = base.camera.blur_px * rng.uniform(*self.blur)
             changed["camera"] = base.camera.model_copy(update={"blur_px": blur})
             changed["tcell_profile"], changed["dc_profile"] = rng.uniform(*self.profile, size=2)
-        return degradation, at_density(base.model_copy(update=changed), density / diameter**2)
+        return degradation, base.model_copy(update=changed).at_density(density / diameter**2)
 
 
 def clear_views() -> Parameters:

@@ -126,6 +126,20 @@ class Parameters(Frozen):
             )
         return self.conditions[stimulation]
 
+    def at_density(self, factor: float) -> "Parameters":
+        """Return the parameters with `factor` times the cells of both kinds."""
+        conditions = {
+            name: condition.model_copy(
+                update={
+                    kind: (factor * mean, factor * sd)
+                    for kind in ("tcell_count", "dc_count")
+                    for mean, sd in [getattr(condition, kind)]
+                }
+            )
+            for name, condition in self.conditions.items()
+        }
+        return self.model_copy(update={"conditions": conditions})
+
     def without_imperfections(self) -> "Parameters":
         """Return the same with even light and sharp, clean views, and places that do not differ."""
         return self.model_copy(update={"optics": PERFECT, "position": NOWHERE})

@@ -9,7 +9,6 @@ from ck19ml.core.overlap import DC, TCELL
 from ck19ml.core.simulation.contact import (
     ALL,
     MEASURES,
-    at_density,
     contact_scores,
     judge_contacts,
     measure,
@@ -20,7 +19,7 @@ from ck19ml.core.simulation.parameters import Parameters
 
 
 def test_density_scales_the_cells_and_nothing_else() -> None:
-    plain, dense = Parameters(), at_density(Parameters(), 3)
+    plain, dense = Parameters(), Parameters().at_density(3)
     for name, condition in dense.conditions.items():
         before = plain.conditions[name]
         assert condition.tcell_count == tuple(3 * value for value in before.tcell_count)
