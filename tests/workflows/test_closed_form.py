@@ -18,6 +18,7 @@ from ck19ml.plates.folder import find_plate, read_field
 from ck19ml.tracking import registry
 from ck19ml.workflows.classifier import classifier_command
 from ck19ml.workflows.cross_validation import folds_command
+from ck19ml.workflows.screening.score import patch_scores, score_meaning
 from ck19ml.workflows.steps.predict import predict_plate
 from tests.conftest import tracking_store
 
@@ -73,6 +74,21 @@ def test_raw_fields_are_answered_as_the_dataset_s_wells_were(
     np.testing.assert_allclose(wells[columns], found[columns], atol=1e-4)
     patches = pd.read_csv(tmp_path / "patches.csv")
     np.testing.assert_allclose(patches[columns].sum(axis=1), 1, atol=1e-4)
+
+
+def test_a_screen_scores_wells_as_the_model_answers_them(
+    measured: dict[str, Any], tiny_dataset: Dataset
+) -> None:
+    known = table(measured["run"], "test_wells").set_index("well")
+    scorer = registry.load_model(measured["model"])
+    meaning = score_meaning(scorer.card, "ConA", "Unstimulated")
+    assert meaning.of_wells
+    scores = pd.Series(patch_scores(scorer, tiny_dataset, meaning)).groupby(
+        tiny_dataset.table["well"].to_numpy()
+    )
+    assert scores.nunique().max() == 1
+    expected = np.log(known["probability_ConA"] / known["probability_Unstimulated"])
+    np.testing.assert_allclose(scores.first()[known.index], expected, atol=1e-4)
 
 
 def test_the_registry_says_what_a_model_is_made_of(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ck19ml.core.scores.baselines import well_measures
 from ck19ml.core.scores.metrics import SMALLEST_PROBABILITY
+from ck19ml.core.wells import well_index
 from ck19ml.errors import ConfigError
 from ck19ml.networks.card import Card
 from ck19ml.networks.evaluation import require_fitting
@@ -33,12 +34,16 @@ class ScoreMeaning:
         Name of the score with its unit.
     percent : bool
         Whether it is a fraction.
+    of_wells : bool
+        Whether the model answers wells as a whole; otherwise a well's score is the mean of those of
+        its usable patches.
     """
 
     target: str
     reference: str
     label: str
     percent: bool
+    of_wells: bool = False
 
 
 def score_meaning(card: Card, target: str, reference: str = "") -> ScoreMeaning:
@@ -75,7 +80,7 @@ def score_meaning(card: Card, target: str, reference: str = "") -> ScoreMeaning:
             f"score is its log-odds against {reference}"
         )
     label = f"log-odds of {strongest}\nagainst {reference} (nats)"
-    return ScoreMeaning(strongest, reference, label, False)
+    return ScoreMeaning(strongest, reference, label, False, card.closed_form)
 
 
 def _reference(names: Sequence[str], given: str) -> str:
@@ -129,7 +134,7 @@ def patch_scores(
     -------
     ndarray, (n,)
         A classifier's log p(target) - log p(reference) in nats, a regressor's overlap; NaN for
-        faulty patches.
+        faulty patches. A model that answers wells as a whole gives the patches of a well one score.
 
     Raises
     ------
@@ -139,7 +144,11 @@ def patch_scores(
     require_fitting(dataset, scorer.card)
     rows = dataset.usable()
     scores = np.full(len(dataset.table), np.nan)
-    outputs = in_portions(scorer.predict_patches, partial(scorer.read, dataset), rows, progress)
+    answer = scorer.outputs if meaning.of_wells else scorer.predict_patches
+    outputs = in_portions(answer, partial(scorer.read, dataset), rows, progress)
+    if meaning.of_wells:
+        well = well_index(dataset.table.iloc[rows])
+        outputs = scorer.combined(outputs, well)[well]
     scores[rows] = _scores(outputs, scorer.card, meaning)
     return scores
 

@@ -25,7 +25,8 @@ def screen_lines(screen: Screen) -> list[str]:
 def _seen_lines(screen: Screen) -> list[str]:
     label = screen.meaning.label.replace("\n", " ")
     seen = screen.wells["seen"].to_numpy(bool)
-    return [f"score of a well: mean of its usable patches' {label}", seen_line(seen)]
+    of = "" if screen.meaning.of_wells else "mean of its usable patches' "
+    return [f"score of a well: {of}{label}", seen_line(seen)]
 
 
 def _control_lines(screen: Screen) -> list[str]:
