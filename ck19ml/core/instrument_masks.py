@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ck19ml.core.cells import separate
+from ck19ml.core.normalisation import sorted_blocks
 from ck19ml.core.settings import Frozen
 
 SMOOTHING_UM = 0.94
@@ -225,14 +226,9 @@ def _threshold(
     least : float
         No SD is taken to be lower.
     """
-    rows, columns = (max(round(length / block_px), 1) for length in height.shape)
-    tall, wide = height.shape[0] // rows, height.shape[1] // columns
-    step = max(int((tall * wide / SAMPLES) ** 0.5), 1)
-    blocks = height[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide)
-    samples = blocks[:, ::step, :, ::step].swapaxes(1, 2).reshape(rows, columns, -1)
-    samples = np.sort(samples, axis=-1)
+    samples = sorted_blocks(height, block_px, SAMPLES)
     # Cells are left out step by step: their brightness is no noise, however many there are.
-    kept = np.full((rows, columns, 1), samples.shape[-1])
+    kept = np.full((*samples.shape[:2], 1), samples.shape[-1])
     for _ in range(CLIPPINGS):
         middle = np.take_along_axis(samples, kept // 2, axis=-1)
         low = np.take_along_axis(samples, (LOWER_SD * kept).astype(np.intp), axis=-1)

@@ -85,6 +85,29 @@ def resized(image: NDArray[np.float32], shape: Sequence[int]) -> NDArray[np.floa
     return np.asarray(cv2.resize(image, tuple(shape[::-1]), interpolation=how), np.float32)
 
 
+def sorted_blocks(image: NDArray[np.float32], block_px: float, samples: int) -> NDArray[np.float32]:
+    """Sort the pixels of an image in blocks, at most about so many of each, on a regular grid.
+
+    Parameters
+    ----------
+    image : ndarray, (height, width), float32
+    block_px : float
+        Side of a block in pixels, about.
+    samples : int
+        Pixels wanted of a block.
+
+    Returns
+    -------
+    ndarray, (rows, columns, pixels), float32
+        Of each block, ascending.
+    """
+    rows, columns = (max(round(length / block_px), 1) for length in image.shape)
+    tall, wide = image.shape[0] // rows, image.shape[1] // columns
+    step = max(int((tall * wide / samples) ** 0.5), 1)
+    blocks = image[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide)
+    return np.sort(blocks[:, ::step, :, ::step].swapaxes(1, 2).reshape(rows, columns, -1), axis=-1)
+
+
 def _levels(
     grey: NDArray[np.float32], block_px: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -93,12 +116,7 @@ def _levels(
     No block's noise is further than a factor of two from that of the middle one: a block full of
     cells, or behind a droplet, says nothing of it.
     """
-    rows, columns = (max(round(length / block_px), 1) for length in grey.shape)
-    tall, wide = grey.shape[0] // rows, grey.shape[1] // columns
-    step = max(int((tall * wide / SAMPLES) ** 0.5), 1)
-    blocks = grey[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide)
-    samples = blocks[:, ::step, :, ::step].swapaxes(1, 2).reshape(rows, columns, -1)
-    samples = np.sort(samples, axis=-1)
+    samples = sorted_blocks(grey, block_px, SAMPLES)
     low, middle = (
         samples[..., int(first * samples.shape[-1]) : int(last * samples.shape[-1]) + 1].mean(-1)
         for first, last in (LOW, MIDDLE)
