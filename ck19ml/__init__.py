@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ck19ml.networks.scorer import Scorer as Scorer
     from ck19ml.plates.dataset.store import Dataset as Dataset
     from ck19ml.plates.folder import Plate as Plate
+    from ck19ml.workflows.reporting.explanation import Explanation as Explanation
     from ck19ml.workflows.screening.analysis import Screen as Screen
 
 __version__ = "0.2.0"
@@ -24,11 +25,13 @@ __all__ = [
     "Ck19Error",
     "Dataset",
     "Evaluation",
+    "Explanation",
     "Plate",
     "Scorer",
     "Screen",
     "__version__",
     "evaluate",
+    "explain",
     "load_model",
     "open_dataset",
     "open_plate",
@@ -42,6 +45,7 @@ _CLASSES = {
     "Ck19Error": "errors",
     "Dataset": "plates.dataset.store",
     "Evaluation": "networks.evaluation",
+    "Explanation": "workflows.reporting.explanation",
     "Plate": "plates.folder",
     "Scorer": "networks.scorer",
     "Screen": "workflows.screening.analysis",
@@ -273,6 +277,38 @@ def evaluate(model: "Scorer", dataset: "Dataset") -> "Evaluation":
     from ck19ml.networks.evaluation import evaluate as evaluate_rows
 
     return evaluate_rows(model, dataset)
+
+
+def explain(
+    model: "Scorer", dataset: "Dataset", wells: "int | str | Sequence[str]" = 3
+) -> "Explanation":
+    """Remove cells from the images of wells, and ask a classifier again.
+
+    All DCs, all T cells, the T cells that touch a DC, and as many others are painted over with the
+    background around them; then all that the model sees is measured again.
+
+    Parameters
+    ----------
+    wells : int, str or sequence of str
+        Names of wells that the model has not seen; or how many: the surest right answer of each
+        stimulation in turn.
+
+    Raises
+    ------
+    Ck19Error
+        If the model is no classifier, the plate's images are not there, or a well is not among
+        those that `evaluate` scores.
+
+    Examples
+    --------
+    >>> explanation = ck19ml.explain(model, dataset, "A03")
+    >>> explanation.table[["removed", "change"]].shape
+    (4, 2)
+    """
+    from ck19ml.workflows.reporting.explanation import explain_wells
+
+    which = [wells] if isinstance(wells, str) else wells
+    return explain_wells(model, dataset, evaluate(model, dataset).wells, which)
 
 
 def screen(

@@ -21,7 +21,7 @@ from tests.places import ROOT
 PUBLIC = [name for name in ck19ml.__all__ if not name.startswith("_")]
 FUNCTIONS = [
     "simulate", "open_plate", "read_layout", "prepare", "open_dataset", "load_model", "evaluate",
-    "screen",
+    "explain", "screen",
 ]  # fmt: skip
 """In the order in which an example needs what earlier ones made."""
 

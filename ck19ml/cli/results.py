@@ -19,13 +19,22 @@ def evaluate(
     umap: Annotated[
         bool, typer.Option("--umap", help="Map the patches by UMAP (slower) instead of PCA.")
     ] = False,
+    explain: Annotated[
+        str,
+        typer.Option(
+            help="Remove cells from these wells and ask a classifier again: B03,C05; or so many "
+            "wells, the surest."
+        ),
+    ] = "",
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Evaluate a model on the wells of a dataset that it was not trained on."""
     from ck19ml.workflows import evaluate as workflow
 
     folder = Path(figures) if figures else None
-    return workflow.evaluate_command(model, dataset, folder, overwrite=overwrite, umap=umap)
+    return workflow.evaluate_command(
+        model, dataset, folder, overwrite=overwrite, umap=umap, explain=explain
+    )
 
 
 def predict(

@@ -13,6 +13,7 @@ from ck19ml.plots.heatmaps import plate_heatmaps as plate_heatmaps
 from ck19ml.plots.histograms import overlap_histograms as overlap_histograms
 from ck19ml.plots.images import cells_in_contact as cells_in_contact
 from ck19ml.plots.images import mask_gallery as mask_gallery
+from ck19ml.plots.images import occlusions as occlusions
 from ck19ml.plots.images import reconstructions as reconstructions
 from ck19ml.plots.images import to_rgb as to_rgb
 from ck19ml.plots.learning import learning_curves as learning_curves

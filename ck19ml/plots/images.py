@@ -1,6 +1,6 @@
 """Figures that show patches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -181,6 +181,41 @@ def cells_in_contact(
     axes.set_title(title, loc="center")
     _scale_bar(axes, (1, *masks.shape[:2]), pixel_size_um)
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+@style.styled
+def occlusions(
+    table: pd.DataFrame,
+    pictures: Mapping[str, NDArray[np.unsignedinteger]],
+    *,
+    pixel_size_um: float,
+) -> Figure:
+    """Draw a square of each well, a row a well: as it is, then without the cells of each removal.
+
+    Parameters
+    ----------
+    table : DataFrame, one row a well and a removal
+        plate, well, answer, log_odds, removed, cells and change; wells in the pictures' order.
+    pictures : dict of str to ndarray, (1 + removals, side, side, 2), unsigned integers
+        By the name of the well; channel 0 DC, 1 T cell. Shown as square roots, on the scale of
+        the whole well, so that dim cells are seen.
+    pixel_size_um : float
+        Side of a pixel in micrometres.
+    """
+    removed = list(dict.fromkeys(table["removed"]))
+    titles = ["as it is", *(f"without\n{name}" for name in removed)]
+    figure, grid = _grid([name.replace(" ", "\n") for name in pictures], titles)
+    wells = [part for _, part in table.groupby(["plate", "well"], sort=False)]
+    for line, part, images in zip(grid, wells, pictures.values(), strict=True):
+        low, high = (np.quantile(images[0], share, axis=(0, 1)) for share in (0.5, 0.998))
+        shown = np.clip((images - low) / np.maximum(high - low, 1), 0, 1)
+        for axes, image in zip(line, to_rgb(np.sqrt(shown)), strict=True):
+            axes.imshow(image)
+        line[0].set_xlabel(f"{part['answer'].iloc[0]}\nlog-odds {part['log_odds'].iloc[0]:.2f}")
+        for axes, row in zip(line[1:], part.itertuples(), strict=True):
+            axes.set_xlabel(f"{row.change:+.2f}\n({row.cells} cells)")
+    _scale_bar(grid[0, 0], (1, *images.shape[1:]), pixel_size_um)
     return figure
 
 

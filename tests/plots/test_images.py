@@ -114,3 +114,30 @@ def test_cells_in_contact_are_counted_in_the_legend() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "DC, in contact: 1", "DC, alone: 0", "T cell, in contact: 1", "T cell, alone: 1",
     ]  # fmt: skip
+
+
+def test_occlusions_stand_in_a_row_a_well_on_the_scale_of_the_whole_well() -> None:
+    pictures = {"P B01": np.full((3, 8, 8, 2), 100, np.uint16)}
+    pictures["P B01"][0, :2, :2] = 900
+    pictures["P A01"] = pictures["P B01"] * 2
+    table = pd.DataFrame(
+        {
+            "plate": "P", "well": ["B01", "B01", "A01", "A01"], "answer": ["x", "x", "y", "y"],
+            "log_odds": [2.0, 2.0, 0.5, 0.5], "removed": ["all DCs", "all T cells"] * 2,
+            "cells": [3, 4, 5, 6], "change": [-1.5, 0.25, 0.0, -3.0],
+        }
+    )  # fmt: skip
+    figure = images.occlusions(table, pictures, pixel_size_um=1.34)
+    grid = np.array(figure.axes).reshape(2, 3)
+    assert [axes.get_title() for axes in grid[0]] == [
+        "as it is", "without\nall DCs", "without\nall T cells",
+    ]  # fmt: skip
+    assert [[axes.get_xlabel() for axes in line] for line in grid] == [
+        ["x\nlog-odds 2.00", "-1.50\n(3 cells)", "+0.25\n(4 cells)"],
+        ["y\nlog-odds 0.50", "+0.00\n(5 cells)", "-3.00\n(6 cells)"],
+    ]
+    assert [axes.get_ylabel() for axes in grid[:, 0]] == ["P\nB01", "P\nA01"]
+    for line in grid:
+        whole, without, _ = (axes.images[0].get_array() for axes in line)
+        assert whole.max() == 1
+        assert without.max() == 0

@@ -37,6 +37,10 @@ CAPTIONS = {
         "The same model on three kinds of patches. The middle is what a split by patch would "
         "have claimed."
     ),
+    "explanation": (
+        "Wells as they are and without some of their cells, with the change of the log-odds: the "
+        "answer rests on cells whose removal makes it strongly negative."
+    ),
     "reconstructions": "Patches, the autoencoder's reconstruction, and the difference.",
     "pca": (
         "Each point is a patch, along the two directions in which the encoder's features vary "

@@ -1,5 +1,6 @@
 """The work of `evaluate`, once its input has been checked."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ck19ml.tracking.assays import dataset_assay
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.captions import first_look
+from ck19ml.workflows.reporting.explanation import explain_wells
 from ck19ml.workflows.reporting.gather import report
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.steps.figures import (
@@ -26,8 +28,20 @@ from ck19ml.workflows.steps.gate import champion_for
 from ck19ml.workflows.steps.maps import maps
 
 
-def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mapping) -> Outcome:
-    """Evaluate a model on the held-out wells of a dataset, in a tracked run."""
+def evaluate_model(
+    uri: str,
+    dataset: Dataset,
+    figures: Path | None,
+    how: Mapping,
+    explain: int | Sequence[str] = 0,
+) -> Outcome:
+    """Evaluate a model on the held-out wells of a dataset, in a tracked run.
+
+    Parameters
+    ----------
+    explain : int or sequence of str
+        Wells whose answers are explained, see `explain_wells`; 0 or empty for none.
+    """
     uri = champion_for(uri, dataset_assay(dataset))
     scorer, model = registry.open_model(uri)
     rows = unseen_rows(dataset, scorer.card)
@@ -50,9 +64,14 @@ def evaluate_model(uri: str, dataset: Dataset, figures: Path | None, how: Mappin
             drawn[how], page = maps(scorer, dataset, rows, evaluation.patches, seed, how)
             run.note(f"figures/{how}.html", page)
         progress(2, 3)
+        description = describe(scorer.card, evaluation, dataset.name)
+        if explain:
+            explanation = explain_wells(scorer, dataset, evaluation.wells, explain)
+            run.table("explanation", explanation.table)
+            drawn["explanation"] = explanation.draw()
+            description += "\n\n" + "\n\n".join(explanation.lines())
         written = publish(drawn, run, figures)
         progress(3, 3)
-        description = describe(scorer.card, evaluation, dataset.name)
         left_out = int(dataset.wells["sha256"].isin(scorer.card.seen).sum())
         if left_out:
             description += f"\n\nleft out {left_out} wells that the model was trained or tuned on"
