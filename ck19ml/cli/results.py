@@ -63,6 +63,12 @@ def screen(
     ] = "",
     fdr: Annotated[float, typer.Option(help="False discovery rate of the hit list.")] = 0.05,
     ssmd: Annotated[float, typer.Option(help="Smallest absolute SSMD of a hit.")] = LEAST_SSMD,
+    masks: Annotated[
+        str,
+        typer.Option(
+            help="Mask methods and folders of label images, by commas: mark hits that hold in all."
+        ),
+    ] = "",
     overwrite: Overwrite = False,
 ) -> Outcome:
     """Rank a plate's compounds by how they change the interaction."""
@@ -77,6 +83,7 @@ def screen(
         reference=reference,
         fdr=fdr,
         least_ssmd=ssmd,
+        masks=masks,
         overwrite=overwrite,
     )
 

@@ -38,7 +38,7 @@ Plates = Plate | Sequence[Plate]
 def prepared(plates: Plates, target: Path, config: PrepareConfig) -> Dataset | None:
     """Open the plates' dataset if these parameters made it; None where there is none."""
     sources = _sources(plates, config)
-    with _mask_network(config) as network:
+    with mask_network(config) as network:
         return open_prepared(sources, target, config, skip_bad=config.skip_bad, network=network)
 
 
@@ -57,7 +57,7 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
             say(line)
     if told := shortcoming(config.mask):
         say(f"note: {told}")
-    with _mask_network(config) as network, bar(f"preparing {target.name}") as progress:
+    with mask_network(config) as network, bar(f"preparing {target.name}") as progress:
         try:
             dataset = prepare_plates(
                 sources,
@@ -120,7 +120,7 @@ def _sources(plates: Plates, config: PrepareConfig) -> list[Source]:
 
 
 @contextmanager
-def _mask_network(config: PrepareConfig) -> "Iterator[StoredMasks | None]":
+def mask_network(config: PrepareConfig) -> "Iterator[StoredMasks | None]":
     """Fetch the network that makes the masks, if one does; Keras is loaded only then."""
     if config.mask != NETWORK:
         yield None

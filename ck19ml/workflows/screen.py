@@ -9,6 +9,7 @@ from ck19ml.errors import ConfigError
 from ck19ml.files.writing import require_folder
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.screening.other_masks import masks_asked
 
 
 def screen_command(
@@ -21,13 +22,20 @@ def screen_command(
     fdr: float,
     least_ssmd: float,
     overwrite: bool,
+    masks: str = "",
 ) -> Outcome:
     """Answer which compounds change the interaction, and at what concentration.
+
+    Parameters
+    ----------
+    masks : str
+        Mask methods and folders of label images, separated by commas, under which the hit list is
+        repeated.
 
     Raises
     ------
     ConfigError
-        See `require_bounds`.
+        See `require_bounds` and `masks_asked`.
     PlateError
         If the output is no folder, or holds files and may not be overwritten.
     """
@@ -35,10 +43,18 @@ def screen_command(
     if out is not None:
         require_folder(out, overwrite=overwrite)
     dataset = open_dataset(path)
+    others = masks_asked(masks, dataset)
     from ck19ml.workflows.screening.run import screen_model
 
     return screen_model(
-        uri, dataset, out, target=target, reference=reference, fdr=fdr, least_ssmd=least_ssmd
+        uri,
+        dataset,
+        out,
+        target=target,
+        reference=reference,
+        fdr=fdr,
+        least_ssmd=least_ssmd,
+        masks=others,
     )
 
 

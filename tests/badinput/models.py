@@ -135,6 +135,9 @@ ASKED = {
     "screen: a reference that the model does not know": Case(
         "screen models/classifier wells.zarr --reference LPS", ("'LPS'", "OVA"), 2
     ),
+    "screen: masks of no method": Case(
+        "screen models/classifier wells.zarr --masks otsus", ("'otsus'", "instrument, otsu"), 2
+    ),
     "screen: an SSMD below 0": Case(
         "screen models/classifier wells.zarr --ssmd=-1", ("SSMD", "-1"), 2
     ),

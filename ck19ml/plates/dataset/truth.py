@@ -21,11 +21,20 @@ def beside_plates(dataset: Dataset, name: str) -> list[Path | None]:
     The plates' folders are looked for where ``dataset.json`` says, as they were given to
     `prepare`, and beside the dataset.
     """
-    found = []
-    for source in str(dataset.info["source"]).split(", "):
-        places = [Path(source) / name, dataset.path.parent / Path(source).name / name]
-        found.append(next((place for place in places if place.is_file()), None))
-    return found
+    return [
+        next((path / name for path in places if (path / name).is_file()), None)
+        for places in _places(dataset)
+    ]
+
+
+def plate_folders(dataset: Dataset) -> list[Path | None]:
+    """Find the folder of each plate that a dataset was made from; None where it is not there."""
+    return [next((path for path in places if path.is_dir()), None) for places in _places(dataset)]
+
+
+def _places(dataset: Dataset) -> list[list[Path]]:
+    sources = map(Path, str(dataset.info["source"]).split(", "))
+    return [[source, dataset.path.parent / source.name] for source in sources]
 
 
 def true_overlap(dataset: Dataset, target: str = "overlap") -> NDArray[np.float64] | None:

@@ -30,11 +30,13 @@ HIT_COLUMNS = {
     "score_effect": "effect on the score",
     "score_ssmd": "SSMD",
     "score_q": "q",
+    "score_holds": "holds under all masks",
     "cells_dc_effect": "DCs gained",
     "cells_tcell_effect": "T cells gained",
     "toxic": "toxic",
     "overlap_effect": "effect on the overlap",
     "overlap_q": "q of the overlap",
+    "tcell_overlap_holds": "T-cell overlap holds",
 }
 
 

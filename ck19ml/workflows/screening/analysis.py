@@ -1,16 +1,20 @@
 """Analysis of a screen: from its wells to all its findings."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ck19ml.core.scores.intervals import Score
 from ck19ml.errors import PlateError
 from ck19ml.files.names import safe_name
+from ck19ml.networks.card import Card
 from ck19ml.networks.scorer import Progress, Scorer
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows, vehicle_spread
+from ck19ml.workflows.screening.other_masks import mask_table, sees_masks, with_holding
 from ck19ml.workflows.screening.score import ScoreMeaning, logistic_scores, patch_scores
 from ck19ml.workflows.screening.tables import (
     control_table,
@@ -42,6 +46,8 @@ class Screen:
     truth : Truth or None
         Of simulated plates.
     judged : list of Judgement
+    masks : DataFrame
+        Where the list was repeated under other masks: see `other_masks.mask_table`.
     """
 
     wells: pd.DataFrame
@@ -56,6 +62,7 @@ class Screen:
     without: dict[str, int]
     truth: Truth | None
     judged: list[Judgement]
+    masks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         hits = self.hits["score_hit"].sum() if len(self.hits) else 0
@@ -68,7 +75,7 @@ class Screen:
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables that are not empty, by the name of their file."""
         named = {"hits": self.hits, "wells": self.wells, "controls": self.controls}
-        named |= {"doses": self.doses, "position": self.position}
+        named |= {"doses": self.doses, "position": self.position, "masks": self.masks}
         return {name: table for name, table in named.items() if len(table)}
 
 
@@ -79,8 +86,14 @@ def screen_dataset(
     fdr: float,
     least_ssmd: float,
     progress: Progress | None = None,
+    others: Mapping[str, Dataset] | None = None,
 ) -> Screen:
     """Score all wells of a dataset and analyse them.
+
+    Parameters
+    ----------
+    others : mapping of str to Dataset, optional
+        The same patches with other masks, by their name, under which the hit list is repeated.
 
     Raises
     ------
@@ -90,10 +103,27 @@ def screen_dataset(
     if dataset.table["faulty"].all():
         raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
     scores = patch_scores(scorer, dataset, meaning, progress)
+    wells = _wells(scorer.card, dataset, meaning, scores)
+    screen = analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
+    if not others or screen.hits.empty:
+        return screen
+    lists = {}
+    for name, other in others.items():
+        if sees_masks(scorer.card):
+            scores = patch_scores(scorer, other, meaning, progress)
+        wells = _wells(scorer.card, other, meaning, scores)
+        lists[name] = hit_table(wells, fdr, meaning.reference, least_ssmd)
+    masks = mask_table(screen.hits, lists, dataset.parameters["mask"])
+    return replace(screen, hits=with_holding(screen.hits, lists), masks=masks)
+
+
+def _wells(
+    card: Card, dataset: Dataset, meaning: ScoreMeaning, scores: NDArray[np.float64]
+) -> pd.DataFrame:
     every = dataset.with_counts(np.arange(len(dataset.table)))
-    wells = well_table(every, scores, logistic_scores(scorer.card, every, meaning))
-    wells.insert(7, "seen", dataset.seen(wells, scorer.card.seen))
-    return analyse(wells, meaning, fdr, least_ssmd, find_truth(dataset), scorer.card.seed)
+    wells = well_table(every, scores, logistic_scores(card, every, meaning))
+    wells.insert(7, "seen", dataset.seen(wells, card.seen))
+    return wells
 
 
 def analyse(

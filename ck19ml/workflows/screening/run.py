@@ -1,5 +1,6 @@
 """The work of `screen`, once its input has been checked."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ck19ml.workflows.progress import bar
 from ck19ml.workflows.reporting.scores import key_figures, score_rows
 from ck19ml.workflows.screening.analysis import Screen, screen_dataset, screen_metrics
 from ck19ml.workflows.screening.figures import screen_figures
+from ck19ml.workflows.screening.other_masks import mask_lines, under_masks
 from ck19ml.workflows.screening.score import score_meaning
 from ck19ml.workflows.screening.text import confounding_lines, screen_lines
 from ck19ml.workflows.steps.figures import publish
@@ -27,6 +29,7 @@ def screen_model(
     reference: str,
     fdr: float,
     least_ssmd: float,
+    masks: Sequence[str] = (),
 ) -> Outcome:
     """Screen the compounds of a dataset, in a tracked run."""
     uri = champion_for(uri, dataset_assay(dataset))
@@ -34,11 +37,13 @@ def screen_model(
     meaning = score_meaning(scorer.card, target, reference)
     config: dict[str, Any] = {"model": uri, "dataset": str(dataset.path), "target": meaning.target}
     config |= {"reference": meaning.reference, "fdr": fdr, "least_ssmd": least_ssmd}
+    config |= {"masks": ", ".join(masks)} if masks else {}
+    others = {name: under_masks(name, dataset) for name in masks}
     plates = ", ".join(sorted(set(dataset.table["plate"].astype(str))))
     name = f"screen {plates} by {scorer.card.kind}"
     with runs.start(name, "screen", config) as run:
         with bar(f"scoring {dataset.name}") as progress:
-            screen = screen_dataset(scorer, dataset, meaning, fdr, least_ssmd, progress)
+            screen = screen_dataset(scorer, dataset, meaning, fdr, least_ssmd, progress, others)
         metrics = screen_metrics(screen)
         run.dataset(dataset, "testing", model)
         run.metrics(key_figures(metrics), model=model, dataset=dataset)
@@ -47,6 +52,9 @@ def screen_model(
             run.table(table_name, table)
         written = publish(screen_figures(screen), run, out)
         lines = [*screen_lines(screen), *confounding_lines(dataset)]
+        if len(screen.masks):
+            used = [dataset.parameters["mask"], *others]
+            lines += mask_lines(screen.hits, used, scorer.card)
         run.describe("\n\n".join(lines))
     for table_name, table in screen.tables.items() if out else ():
         write_csv(table, _in(out, f"{table_name}.csv"))

@@ -102,6 +102,7 @@ def screened(model: str, tiny_dataset: Dataset, tmp_path_factory: pytest.TempPat
         fdr=0.05,
         least_ssmd=2,
         overwrite=False,
+        masks="instrument,otsu",
     )
     return outcome, out
 
@@ -110,7 +111,7 @@ def screened(model: str, tiny_dataset: Dataset, tmp_path_factory: pytest.TempPat
 def test_a_screen_writes_tables_and_figures(screened: Any, split: Split) -> None:
     outcome, out = screened
     written = {path.name for path in out.iterdir()}
-    assert {"hits.csv", "wells.csv", "controls.csv", "position.csv"} <= written
+    assert {"hits.csv", "wells.csv", "controls.csv", "position.csv", "masks.csv"} <= written
     assert {"hits.png", "controls.png", "plate-CK19.png", "position-CK19-overlap.png",
             "known_inhibitors.png"} <= written  # fmt: skip
     wells = pd.read_csv(out / "wells.csv")
@@ -118,6 +119,8 @@ def test_a_screen_writes_tables_and_figures(screened: Any, split: Split) -> None
     assert wells["seen"].sum() == len(split.hashes("train")) + len(split.hashes("validation"))
     hits = pd.read_csv(out / "hits.csv")
     assert hits["score_p"].is_monotonic_increasing
+    assert hits["score_holds"].equals(hits["score_hit"])
+    assert any(line.startswith("hits that hold under the masks inst") for line in outcome.lines)
     assert json.loads(json.dumps(outcome.data))["target"] == "ConA"
     assert any(line.startswith("warning: the model was trained") for line in outcome.lines)
 
