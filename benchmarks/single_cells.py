@@ -16,8 +16,11 @@ import cv2
 import numpy as np
 
 from ck19ml.core.closed_form.heads import fit_lda
+from ck19ml.core.measurements.panel import Panel
 from ck19ml.core.measurements.table import measure
 from ck19ml.core.scores.intervals import share
+
+CELLS = Panel.of(["tcell"])
 
 LENET = {"donor_1": 0.900, "donor_3": 0.936, "donor_5": 0.870}
 """Accuracy; trained on five donors, of which two are not in the folder."""
@@ -54,7 +57,7 @@ def measured(file: Path) -> np.ndarray:
     """Measure the image of a cell inside and outside Otsu's mask."""
     image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     _, mask = cv2.threshold(image, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return measure(image[None, ..., None], mask[None, ..., None] > 0, ["tcell"], 255)
+    return measure(image[None, ..., None], mask[None, ..., None] > 0, 255, CELLS)
 
 
 if __name__ == "__main__":

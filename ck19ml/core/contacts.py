@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.measurements.panel import CELLS, PAIR, Panel
 from ck19ml.core.patches import count_points
 from ck19ml.core.quality import SAMPLED, background_level
 
@@ -22,7 +22,8 @@ CONTACT_UM = 1.34
 ROUNDING = 1e-9
 """Pixels that an outline may be off before it leaves out a pixel on it."""
 
-KINDS = {"dc": DC, "tcell": TCELL}
+CONTACTS = ("partners", "contact_area_um2", "contact_share", "contact_ratio")
+"""Columns of cells that only a pair of DCs and T cells has."""
 
 SHARED = {
     "tcell_count": "T cells whose centroid lies in the patch",
@@ -48,37 +49,43 @@ def measure_cells(
     labels: NDArray[np.integer],
     pixel_um: float,
     contact_um: float = CONTACT_UM,
+    panel: Panel = PAIR,
 ) -> pd.DataFrame:
-    """Measure each cell of a field, and its contacts with cells of the other kind.
+    """Measure each cell of a field, and the contacts of DCs and T cells with the other kind.
 
     Parameters
     ----------
-    image : ndarray, (height, width, 2), unsigned integers
-        Grey values; channel 0 DC, channel 1 T cell.
-    labels : ndarray, (2, height, width), integers
+    image : ndarray, (height, width, channels), unsigned integers
+        Grey values; channel 0 DC, channel 1 T cell, or those of `panel`.
+    labels : ndarray, (channels, height, width), integers
         Number of the cell of each pixel, from 1 without gaps; 0 outside the cells.
     pixel_um : float
         Side of a pixel in micrometres.
     contact_um : float
         Cells touch where pixels of both are at most so far apart, centre to centre; one pixel at
         least. It is the width of a cell's rim as well.
+    panel : Panel
 
     Returns
     -------
-    DataFrame, one row a cell, the DCs first
-        channel (``dc`` or ``tcell``), label; centroid_y, centroid_x in pixels; area_um2;
-        mean_intensity and integrated_intensity, grey values above the channel's background;
-        eccentricity; solidity, the area over that of the convex hull; touches_border; partners, the
-        number of cells of the other kind that it touches; contact_area_um2, its area within the
-        tolerance of one; contact_share, the share of its area that lies on one; contact_ratio, the
-        mean intensity of its rim within the tolerance of a partner over that of the rest of its
-        rim, NaN without either.
+    DataFrame, one row a cell, channel by channel
+        channel (``dc``, ``tcell`` or another name), label; centroid_y, centroid_x in pixels;
+        area_um2; mean_intensity and integrated_intensity, grey values above the channel's
+        background; eccentricity; solidity, the area over that of the convex hull; touches_border;
+        partners, the number of cells of the other kind that it touches; contact_area_um2, its area
+        within the tolerance of one; contact_share, the share of its area that lies on one;
+        contact_ratio, the mean intensity of its rim within the tolerance of a partner over that of
+        the rest of its rim, NaN without either. Without DCs and T cells the columns of contacts
+        are not there.
     """
     parts = []
-    for name, channel in KINDS.items():
-        plane, own, other = image[..., channel], labels[channel], labels[1 - channel]
-        columns = _cells(plane, own, other, pixel_um, max(contact_um / pixel_um, 1.0))
-        parts.append(pd.DataFrame({"channel": name, **columns}))
+    for name, channel in zip(panel.stained, panel.places, strict=True):
+        paired = panel.pair and name in CELLS
+        other = labels[1 - channel] if paired else np.zeros_like(labels[channel])
+        reach = max(contact_um / pixel_um, 1.0)
+        columns = _cells(image[..., channel], labels[channel], other, pixel_um, reach)
+        kept = columns if paired else {key: columns[key] for key in columns if key not in CONTACTS}
+        parts.append(pd.DataFrame({"channel": name, **kept}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -223,15 +230,22 @@ def _counting(lengths: NDArray[np.integer]) -> NDArray[np.intp]:
     return np.asarray(np.arange(int(lengths.sum())) - np.repeat(starts, lengths), np.intp)
 
 
-def summary(cells: pd.DataFrame) -> dict[str, float]:
-    """Summarise the cells of a field or a well: the keys are those of `SUMMARY`.
+def summary(cells: pd.DataFrame, panel: Panel = PAIR) -> dict[str, float]:
+    """Summarise the cells of a field or a well: the keys are those of `SUMMARY`, or of some.
 
     Parameters
     ----------
     cells : DataFrame, one row a cell
         See `measure_cells`.
+    panel : Panel
+        Without a pair of DCs and T cells only the intensities are there.
     """
-    of_kind = {name: cells[cells["channel"] == name] for name in KINDS}
+    of_kind = {name: cells[cells["channel"] == name] for name in panel.stained}
+    light = {
+        f"intensity_{name}": float(c["mean_intensity"].median()) for name, c in of_kind.items()
+    }
+    if not panel.pair:
+        return light
     tcells = of_kind["tcell"]
     bound = tcells["partners"] > 0
     return {
@@ -240,7 +254,7 @@ def summary(cells: pd.DataFrame) -> dict[str, float]:
         "tcell_contact": float(bound.mean()),
         "contacts_per_tcell": float(tcells["partners"].mean()),
         "contact_area_um2": float(tcells.loc[bound, "contact_area_um2"].median()),
-        **{f"intensity_{name}": float(of_kind[name]["mean_intensity"].median()) for name in KINDS},
+        **light,
     }
 
 

@@ -6,14 +6,15 @@ A channel is looked at as a whole, as the camera gave it. Adding a constant to a
 changes nothing; multiplying them changes no more than rounding to whole grey values does.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ck19ml.core.cells import separate
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.normalisation import sorted_blocks
 from ck19ml.core.settings import Frozen
 
@@ -100,38 +101,53 @@ class TCells(CellKind):
     rim: Rim = 0.25
 
 
+class OtherCells(CellKind):
+    """Cells of a channel of another name, until ``cells`` in ``plate.yaml`` says more of them."""
+
+    diameter_um: Positive = 12.0
+    noise: Positive = 10.0
+    rim: Rim = 0.25
+
+
 class CellKinds(Frozen):
-    """The cells of both channels; ``cells`` in ``plate.yaml``."""
+    """The cells of each channel; ``cells`` in ``plate.yaml``."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, OtherCells] = Field(init=False)
 
     dc: DendriticCells = DendriticCells()
     tcell: TCells = TCells()
 
-    @property
-    def channels(self) -> tuple[CellKind, CellKind]:
-        """The kinds by the index of their channel."""
-        return self.dc, self.tcell
+    def of(self, channel: str) -> CellKind:
+        """Return the cells of a channel by its name."""
+        found: Any = getattr(self, channel, None)
+        return found if isinstance(found, CellKind) else OtherCells()
 
 
 def label_field(
-    image: NDArray[np.unsignedinteger], kinds: CellKinds, pixel_um: float
+    image: NDArray[np.unsignedinteger], kinds: CellKinds, pixel_um: float, panel: Panel = PAIR
 ) -> NDArray[np.int32]:
-    """Label the cells of both channels of a raw field.
+    """Label the cells of the stained channels of a raw field.
 
     Parameters
     ----------
-    image : ndarray, (height, width, 2), uint8 or uint16
-        Raw grey values; channel 0 DC, channel 1 T cell.
+    image : ndarray, (height, width, channels), uint8 or uint16
+        Raw grey values; channel 0 DC, channel 1 T cell, or those of `panel`.
     kinds : CellKinds
     pixel_um : float
         Side of a pixel in micrometres.
+    panel : Panel
 
     Returns
     -------
-    ndarray, (2, height, width), int32
+    ndarray, (stained channels, height, width), int32
         See `label_cells`.
     """
     return np.stack(
-        [label_cells(image[..., i], kind, pixel_um) for i, kind in enumerate(kinds.channels)]
+        [
+            label_cells(image[..., place], kinds.of(name), pixel_um)
+            for place, name in zip(panel.places, panel.stained, strict=True)
+        ]
     )
 
 

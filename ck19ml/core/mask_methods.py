@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ck19ml.core import patch_masks
 from ck19ml.core.cells import separate
 from ck19ml.core.instrument_masks import CellKinds, label_field
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.patches import PATCH_SIZE, cut, grid_shape, raise_background
 from ck19ml.errors import ConfigError
 
@@ -161,7 +162,7 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
-STUDY_SIEVES_UM2 = (18.0, 40.0)
+STUDY_SIEVES_UM2 = {"dc": 18.0, "tcell": 40.0}
 """Smallest DC and T cell among the masks of methods that work on patches: the instrument's own
 sieves (DOMAIN.md, the study's processing, step 7)."""
 
@@ -180,28 +181,31 @@ class MaskSettings:
         Side of a pixel in micrometres.
     patch_size : int
         Side of the patches in pixels, for methods that work on patches.
-    levels : (int, int)
-        Background of the DC and of the T-cell channel that these methods raise values to.
+    levels : tuple of int
+        Background of each channel that these methods raise values to.
+    panel : Panel
+        The image's channels.
     """
 
     method: str = INSTRUMENT
     cells: CellKinds = field(default_factory=CellKinds)
     pixel_size_um: float = 1.34
     patch_size: int = PATCH_SIZE
-    levels: tuple[int, int] = (255, 255)
+    levels: tuple[int, ...] = (255, 255)
+    panel: Panel = PAIR
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The cells of a whole field; channel 0 DC, channel 1 T cell.
+    """The cells of a whole field, channel by channel.
 
     Attributes
     ----------
-    masks : ndarray, (2, height, width), bool
-        Pixels of cells.
-    labels : ndarray, (2, height, width), int32
+    masks : ndarray, (channels, height, width), bool
+        Pixels of cells; of a channel without a stain those of all stained channels.
+    labels : ndarray, (channels, height, width), int32
         Number of the cell of each pixel, from 1; 0 outside the cells. Pieces of a mask that are
-        smaller than a cell have none.
+        smaller than a cell have none, nor have channels without a stain.
     pixels : int
         Pixels of the field that were looked at: methods that work on patches leave a margin out.
     """
@@ -220,8 +224,8 @@ def segment(
 
     Parameters
     ----------
-    image : ndarray, (height, width, 2), unsigned integers
-        Raw grey values; channel 0 DC, channel 1 T cell.
+    image : ndarray, (height, width, channels), unsigned integers
+        Raw grey values of the channels of ``settings.panel``.
     settings : MaskSettings
     network : callable, optional
         What `NETWORK` stands for. It goes to worker processes, so it can be pickled: an object with
@@ -238,24 +242,45 @@ def segment(
             "with --labels and evaluate on it"
         )
     if settings.method == INSTRUMENT:
-        labels = label_field(image, settings.cells, settings.pixel_size_um)
+        labels = label_field(image, settings.cells, settings.pixel_size_um, settings.panel)
     elif settings.method == NETWORK:
         labels = _label_by(network, image, settings)
     else:
         return segment_by(method(settings.method), image, settings)
-    return Segmentation(labels > 0, labels, labels[0].size)
+    return whole(labels > 0, labels, labels[0].size, settings.panel)
+
+
+def whole(
+    masks: NDArray[np.bool_], labels: NDArray[np.int32], pixels: int, panel: Panel
+) -> Segmentation:
+    """Return the segmentation of all channels from the masks and labels of the stained ones.
+
+    Parameters
+    ----------
+    masks, labels : ndarray, (stained channels, height, width), bool and int32
+    pixels : int
+        See `Segmentation`.
+    panel : Panel
+    """
+    if panel.stained == panel.names:
+        return Segmentation(masks, labels, pixels)
+    shape = (len(panel.names), *labels.shape[1:])
+    every, numbers = np.broadcast_to(masks.any(axis=0), shape).copy(), np.zeros(shape, np.int32)
+    every[list(panel.places)], numbers[list(panel.places)] = masks, labels
+    return Segmentation(every, numbers, pixels)
 
 
 def _label_by(
     network: PlaneMethod | None, image: NDArray[np.unsignedinteger], settings: MaskSettings
 ) -> NDArray[np.int32]:
-    """Label the cells that a network finds in a raw field, (2, height, width)."""
+    """Label the cells that a network finds in a raw field, (stained, height, width)."""
     if network is None:
         raise ConfigError(
             f"the mask method '{NETWORK}' needs a network; give --mask-model, or choose another"
         )
     labels = []
-    for channel, kind in enumerate(settings.cells.channels):
+    for channel, name in zip(settings.panel.places, settings.panel.stained, strict=True):
+        kind = settings.cells.of(name)
         diameter_px = kind.diameter_um / settings.pixel_size_um
         mask = network(np.ascontiguousarray(image[..., channel]), diameter_px)
         smallest = kind.min_area_um2 / settings.pixel_size_um**2
@@ -266,20 +291,23 @@ def _label_by(
 def segment_by(
     patch_method: Method, image: NDArray[np.unsignedinteger], settings: MaskSettings
 ) -> Segmentation:
-    """Find the cells of a raw field, (height, width, 2), by a method that works on patches."""
+    """Find the cells of a raw field, (height, width, channels), by a method that takes patches."""
     (height, width), size = image.shape[:2], settings.patch_size
     rows, columns = grid_shape(height, width, size)
     inside = (slice(0, rows * size), slice(width - columns * size, None))
-    found = np.zeros((2, height, width), bool)
-    labels = np.zeros((2, height, width), np.int32)
-    for channel, level in enumerate(settings.levels):
-        patches = np.asarray(raise_background(cut(image[..., channel], size), level))
+    panel = settings.panel
+    found = np.zeros((len(panel.stained), height, width), bool)
+    labels = np.zeros(found.shape, np.int32)
+    for channel, (place, name) in enumerate(zip(panel.places, panel.stained, strict=True)):
+        level = settings.levels[place]
+        patches = np.asarray(raise_background(cut(image[..., place], size), level))
         part = patch_method(patches[..., None], level)[..., 0]
         grid = part.reshape(rows, columns, size, size).swapaxes(1, 2)
         found[channel][inside] = grid.reshape(rows * size, columns * size)
-        smallest = STUDY_SIEVES_UM2[channel] / settings.pixel_size_um**2
+        sieve = STUDY_SIEVES_UM2.get(name) or settings.cells.of(name).min_area_um2
+        smallest = sieve / settings.pixel_size_um**2
         labels[channel][inside] = label_mask(found[channel][inside], smallest)
-    return Segmentation(found, labels, rows * columns * size**2)
+    return whole(found, labels, rows * columns * size**2, panel)
 
 
 def label_mask(

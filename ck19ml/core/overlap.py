@@ -67,7 +67,7 @@ def score(masks: NDArray[np.bool_]) -> OverlapScore:
     0.3333333333333333
     """
     dc, tcell = masks[..., DC], masks[..., TCELL]
-    dc_area, tcell_area, both = _areas(dc), _areas(tcell), _areas(dc & tcell)
+    dc_area, tcell_area, both = areas(dc), areas(tcell), areas(dc & tcell)
     union = dc_area + tcell_area - both
     return OverlapScore(
         tcell_area_px=tcell_area,
@@ -79,6 +79,7 @@ def score(masks: NDArray[np.bool_]) -> OverlapScore:
     )
 
 
-def _areas(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
+def areas(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count the pixels of masks, (n, height, width), each: (n,)."""
     # Without an axis numpy counts ten times as fast.
     return np.array([np.count_nonzero(mask) for mask in masks], dtype=np.int64)

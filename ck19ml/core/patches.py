@@ -96,28 +96,15 @@ def count_points(
     return np.bincount(row[inside] * columns + column[inside], minlength=rows * columns)
 
 
-def levels_of(background: int | dict[str, int]) -> tuple[int, int]:
-    """Return the background level of the DC and of the T-cell channel.
-
-    Examples
-    --------
-    >>> levels_of(255), levels_of({"tcell": 380, "dc": 410})
-    ((255, 255), (410, 380))
-    """
-    if isinstance(background, dict):
-        return background["dc"], background["tcell"]
-    return background, background
-
-
 def raise_background(
-    patches: NDArray[np.generic], background: int | tuple[int, int] = BACKGROUND
+    patches: NDArray[np.generic], background: int | tuple[int, ...] = BACKGROUND
 ) -> NDArray[np.generic]:
     """Raise grey values below the background level to that level.
 
     Parameters
     ----------
     patches : ndarray, (n, height, width, channels) or of any other shape
-    background : int or (int, int)
+    background : int or tuple of int
         One level, or one for each channel of the last axis.
 
     Returns
@@ -128,14 +115,14 @@ def raise_background(
 
 
 def is_faulty(
-    patches: NDArray[np.generic], background: int | tuple[int, int] = BACKGROUND
+    patches: NDArray[np.generic], background: int | tuple[int, ...] = BACKGROUND
 ) -> NDArray[np.bool_]:
     """Return which patches have a channel with nothing above the background.
 
     Parameters
     ----------
-    patches : ndarray, (n, height, width, 2)
-    background : int or (int, int)
+    patches : ndarray, (n, height, width, channels)
+    background : int or tuple of int
         One level, or one for each channel.
 
     Returns

@@ -6,30 +6,30 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ck19ml.core.mask_methods import Segmentation
-from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.settings import Frozen, Share
 
-CHANNELS = {"dc": DC, "tcell": TCELL}
-CELLS = {"dc": "DC channel", "tcell": "T-cell channel"}
+OF_CHANNEL = ("focus", "saturated", "background", "noise", "darkness")
+OF_CELLS = ("cells", "cell_area_um2", "covered")
+"""Beginnings of the names of what is measured of each channel, and of each stained one."""
 
-MEASURES = (
-    *(
-        f"{name}_{channel}"
-        for name in ("focus", "saturated", "background", "noise", "darkness")
-        for channel in CHANNELS
-    ),
-    "faulty_share",
-    *(
-        f"{name}_{channel}"
-        for name in ("cells", "cell_area_um2", "covered")
-        for channel in CHANNELS
-    ),
-    "cell_overlap_um2",
-)
-"""Names of all numbers that a field's quality consists of."""
 
-COUNTS = tuple(f"cells_{channel}" for channel in CHANNELS)
-"""Those of the cells counted."""
+def measures(panel: Panel = PAIR) -> list[str]:
+    """Return the names of all numbers that a field's quality consists of."""
+    of_channels = [f"{name}_{channel}" for name in OF_CHANNEL for channel in panel.names]
+    of_cells = [f"{name}_{channel}" for name in OF_CELLS for channel in panel.stained]
+    both = ["cell_overlap_um2"] if panel.pair else []
+    return [*of_channels, "faulty_share", *of_cells, *both]
+
+
+def counts(panel: Panel = PAIR) -> list[str]:
+    """Return the names of the numbers of cells."""
+    return [f"cells_{channel}" for channel in panel.stained]
+
+
+COUNTS = tuple(counts())
+"""Those of DCs and T cells."""
+
 
 BACKGROUND_PERCENTILE = 10
 """Low enough to lie between the cells even where these cover most of a field."""
@@ -51,20 +51,27 @@ IMPLAUSIBLE = {
     "covered": "the mask covers more than half of the field; is the channel right?",
     "many": f"more than {MANY:g} times as many cells as in the plate's other wells",
     "brightfield": "dark and bright on a grey ground, which looks like brightfield; name the "
-    "channel of the stained cells under 'channels' in plate.yaml",
+    "channel of the stained cells under 'channels' in plate.yaml, or those of several that are "
+    "stained under 'stained'",
     "identical": "both channels have the same mask; name two channels under 'channels' in "
     "plate.yaml",
 }
 """Flags that say that a mask is no mask of cells, and what follows."""
 
 
-def implausible(fields: pd.DataFrame) -> list[str]:
+def _channel(name: str, panel: Panel) -> str:
+    label = panel.label(name)
+    return f"{label.replace(' ', '-')} channel" if label != name else f"channel {name}"
+
+
+def implausible(fields: pd.DataFrame, panel: Panel = PAIR) -> list[str]:
     """Say which fields of a dataset have masks that cannot be right, one line a plate and reason.
 
     Parameters
     ----------
     fields : DataFrame
         One row a field: plate, well and flagged, see `flags`.
+    panel : Panel
     """
     lines = []
     for plate, own in fields.groupby("plate", sort=True):
@@ -75,7 +82,7 @@ def implausible(fields: pd.DataFrame) -> list[str]:
                 continue
             wells = own.loc[flags_of.map(lambda found, flag=flag: flag in found), "well"]
             which = ", ".join(dict.fromkeys(wells.head(3))) + (", ..." if len(wells) > 3 else "")
-            where = f"{plate}, {CELLS[channel]}" if channel else str(plate)
+            where = f"{plate}, {_channel(channel, panel)}" if channel else str(plate)
             lines.append(
                 f"{where}: {len(wells)} of {len(own)} fields ({which}): {IMPLAUSIBLE[name]}"
             )
@@ -92,15 +99,18 @@ def level_of(ground: float, noise_sd: float) -> int:
     return round(ground + LEVEL_SDS * noise_sd)
 
 
-def misplaced_level(fields: pd.DataFrame, levels: tuple[int, int]) -> list[str]:
+def misplaced_level(
+    fields: pd.DataFrame, levels: tuple[int, ...], panel: Panel = PAIR
+) -> list[str]:
     """Say for which plates the level that grey values are raised to cannot be right.
 
     Parameters
     ----------
     fields : DataFrame
-        One row a field: plate, and the columns of `MEASURES`.
-    levels : (int, int)
-        Grey values of the DC and of the T-cell channel below it are raised to it.
+        One row a field: plate, and the columns of `measures`.
+    levels : tuple of int
+        Grey values of each channel below its level are raised to it.
+    panel : Panel
 
     Returns
     -------
@@ -109,10 +119,10 @@ def misplaced_level(fields: pd.DataFrame, levels: tuple[int, int]) -> list[str]:
     """
     lines = []
     for plate, own in fields.groupby("plate", sort=True):
-        for name, cell in CELLS.items():
+        for name, place in zip(panel.stained, panel.places, strict=True):
             ground = float(own[f"background_{name}"].median())
             better = level_of(ground, float(own[f"noise_{name}"].median()))
-            level = levels[CHANNELS[name]]
+            level = levels[place]
             what = ""
             if ground > level:
                 what = f"the background, about {ground:.0f}, lies above the level {level}"
@@ -120,7 +130,7 @@ def misplaced_level(fields: pd.DataFrame, levels: tuple[int, int]) -> list[str]:
                 what = f"the cells, on a background of about {ground:.0f}, lie below {level}"
             if what:
                 lines.append(
-                    f"{plate}, {cell}: {what} that grey values are raised to; set "
+                    f"{plate}, {_channel(name, panel)}: {what} that grey values are raised to; set "
                     f"'background: {better}' in plate.yaml"
                 )
     return lines
@@ -272,12 +282,13 @@ def measure(
     maximum: int,
     faulty_share: float,
     pixel_size_um: float,
+    panel: Panel = PAIR,
 ) -> dict[str, float]:
     """Measure a field.
 
     Parameters
     ----------
-    field : ndarray, (height, width, 2), integers
+    field : ndarray, (height, width, channels), integers
         Grey values as the camera gave them.
     found : Segmentation
         The field's cells.
@@ -287,41 +298,47 @@ def measure(
         Share of the field's patches that are faulty.
     pixel_size_um : float
         Side of a pixel in micrometres.
+    panel : Panel
 
     Returns
     -------
     dict of float
-        The keys are `MEASURES`: per channel focus, share of saturated pixels, background in grey
+        The keys are `measures`: per channel focus, share of saturated pixels, background in grey
         values, number of cells, their mean area in square micrometres (NaN without a cell) and the
         share of the field that the mask covers; and the area in which cells of both kinds overlap.
     """
     pixel_um2 = pixel_size_um**2
     measured = {"faulty_share": faulty_share}
-    for name, index in CHANNELS.items():
+    for index, name in enumerate(panel.names):
         plane = field[..., index]
         measured[f"focus_{name}"] = focus(plane, SAMPLED)
         measured[f"saturated_{name}"] = saturated_share(plane, maximum)
         measured[f"background_{name}"] = background_level(plane, SAMPLED)
         measured[f"noise_{name}"] = noise(plane, SAMPLED)
         measured[f"darkness_{name}"] = darkness(plane, SAMPLED)
+        if name not in panel.stained:
+            continue
         count, area = cells(found.labels[index])
         measured[f"cells_{name}"], measured[f"cell_area_um2_{name}"] = count, area * pixel_um2
         measured[f"covered_{name}"] = np.count_nonzero(found.masks[index]) / found.pixels
-    both = np.count_nonzero(found.masks[DC] & found.masks[TCELL])
-    measured["cell_overlap_um2"] = both * pixel_um2
-    return {name: measured[name] for name in MEASURES}
+    if panel.pair:
+        measured["cell_overlap_um2"] = np.count_nonzero(found.masks[0] & found.masks[1]) * pixel_um2
+    return {name: measured[name] for name in measures(panel)}
 
 
-def flags(fields: pd.DataFrame, thresholds: Thresholds, maximum: int) -> list[str]:
+def flags(
+    fields: pd.DataFrame, thresholds: Thresholds, maximum: int, panel: Panel = PAIR
+) -> list[str]:
     """Say why each field of one plate is doubtful.
 
     Parameters
     ----------
     fields : DataFrame
-        One row a field, with the columns of `MEASURES`.
+        One row a field, with the columns of `measures`.
     thresholds : Thresholds
     maximum : int
         The camera's largest grey value.
+    panel : Panel
 
     Returns
     -------
@@ -329,20 +346,24 @@ def flags(fields: pd.DataFrame, thresholds: Thresholds, maximum: int) -> list[st
         For each row its reasons, such as ``"saturated_dc; focus_tcell"``; "" where there is none.
     """
     beyond = {"faulty": fields["faulty_share"] > thresholds.faulty}
-    for name in CHANNELS:
+    for name in panel.names:
         beyond[f"saturated_{name}"] = fields[f"saturated_{name}"] > thresholds.saturated
+        focused = fields[f"focus_{name}"]
+        if name not in panel.stained:
+            beyond[f"focus_{name}"] = focused < thresholds.focus * focused.median()
+            continue
         beyond[f"background_{name}"] = (
             fields[f"background_{name}"] > thresholds.background * maximum
         )
-        for measure_name, share in (("focus", thresholds.focus), ("cells", thresholds.cells)):
-            column = fields[f"{measure_name}_{name}"]
-            beyond[f"{measure_name}_{name}"] = column < share * column.median()
+        beyond[f"focus_{name}"] = focused < thresholds.focus * focused.median()
         cells_found = fields[f"cells_{name}"]
+        beyond[f"cells_{name}"] = cells_found < thresholds.cells * cells_found.median()
         beyond[f"many_{name}"] = cells_found > MANY * max(float(cells_found.median()), FEW)
         beyond[f"covered_{name}"] = fields[f"covered_{name}"] > MOST_COVERED
         beyond[f"brightfield_{name}"] = fields[f"darkness_{name}"] > DARKEST
-    beyond["identical"] = (
-        (fields["covered_dc"] > 0) & (fields["covered_dc"] == fields["covered_tcell"])
-    ) & (fields["cells_dc"] == fields["cells_tcell"])
+    if panel.pair:
+        same = fields["covered_dc"] == fields["covered_tcell"]
+        same &= fields["cells_dc"] == fields["cells_tcell"]
+        beyond["identical"] = (fields["covered_dc"] > 0) & same
     table = pd.DataFrame(beyond, index=fields.index)
     return ["; ".join(table.columns[row]) for row in table.to_numpy(bool)]

@@ -17,8 +17,8 @@ Network = Any
 """A keras.Model; Keras has no type hints."""
 
 
-def build_encoder(architecture: str, patch_size: int) -> Network:
-    """Build an encoder from patches, (n, patch_size, patch_size, 2), to features.
+def build_encoder(architecture: str, patch_size: int, channels: int = 2) -> Network:
+    """Build an encoder from patches, (n, patch_size, patch_size, channels), to features.
 
     ``slides`` and ``dissertation`` are those of the study (DOMAIN.md): three colour planes, of
     which blue is empty, and one PReLU slope per element. ``compact`` treats 4 x 4 pixels as one
@@ -30,6 +30,7 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
     architecture : {'compact', 'slides', 'dissertation'}
     patch_size : int
         Side of a patch in pixels, a multiple of 16 (32 for ``dissertation``).
+    channels : int
 
     Returns
     -------
@@ -48,7 +49,7 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
             f"the architecture must be one of {', '.join(ARCHITECTURES)}, and its patch size a "
             f"multiple of {step}, found {architecture} and {patch_size}"
         )
-    inputs = keras.Input((patch_size, patch_size, 2), name="patches")
+    inputs = keras.Input((patch_size, patch_size, channels), name="patches")
     if architecture == "compact":
         # Brightness is heavy-tailed: on a linear scale, all but the brightest cells are black.
         x = ops.log1p(inputs * COMPRESSION) / math.log1p(COMPRESSION)
@@ -58,7 +59,7 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
     else:
         blocks = (64, 32, 32) if architecture == "slides" else (64, 32, 32, 32)
         # The study's images are RGB with an empty blue plane.
-        x = ops.pad(inputs, ((0, 0), (0, 0), (0, 0), (0, 1)))
+        x = ops.pad(inputs, ((0, 0), (0, 0), (0, 0), (0, max(3 - channels, 0))))
         for filters in blocks:
             x = layers.Conv2D(filters, 3, padding="same")(x)
             x = layers.PReLU()(x)
@@ -69,20 +70,20 @@ def build_encoder(architecture: str, patch_size: int) -> Network:
     return keras.Model(inputs, layers.Flatten(name="features")(x), name="encoder")
 
 
-def build_autoencoder(architecture: str, patch_size: int) -> Network:
+def build_autoencoder(architecture: str, patch_size: int, channels: int = 2) -> Network:
     """Build an autoencoder whose layer ``encoder`` is made by `build_encoder`.
 
-    The output, (n, patch_size, patch_size, 2), lies in [0, 1]. The study's blue plane is
-    computed and dropped, so that the losses of all architectures are over the same two planes.
+    The output, (n, patch_size, patch_size, channels), lies in [0, 1]. The study's blue plane is
+    computed and dropped, so that the losses of all architectures are over the same planes.
     """
-    encoder = build_encoder(architecture, patch_size)
-    inputs = keras.Input((patch_size, patch_size, 2), name="patches")
+    encoder = build_encoder(architecture, patch_size, channels)
+    inputs = keras.Input((patch_size, patch_size, channels), name="patches")
     decode = _decode_compact if architecture == "compact" else _decode_study
-    outputs = decode(encoder(inputs), encoder.layers[-2].output.shape[1:], architecture)
+    outputs = decode(encoder(inputs), encoder.layers[-2].output.shape[1:], architecture, channels)
     return keras.Model(inputs, outputs, name="autoencoder")
 
 
-def _decode_compact(features: Any, shape: tuple[int, ...], _: str) -> Any:
+def _decode_compact(features: Any, shape: tuple[int, ...], _: str, channels: int) -> Any:
     x = layers.Reshape(shape)(features)
     for filters in (32, 24):
         x = layers.UpSampling2D(2)(x)
@@ -91,18 +92,19 @@ def _decode_compact(features: Any, shape: tuple[int, ...], _: str) -> Any:
     # Most of a patch is black: starting from grey, an epoch or two would be spent on learning that.
     dark = keras.initializers.Constant(DARK)
     return layers.Conv2DTranspose(
-        2, 4, strides=4, activation="sigmoid", bias_initializer=dark, name="reconstruction"
+        channels, 4, strides=4, activation="sigmoid", bias_initializer=dark, name="reconstruction"
     )(x)
 
 
-def _decode_study(features: Any, shape: tuple[int, ...], architecture: str) -> Any:
+def _decode_study(features: Any, shape: tuple[int, ...], architecture: str, channels: int) -> Any:
     x = layers.Reshape(shape)(features)
     for filters in (16, 32, 32, 64) if architecture == "slides" else (32, 32, 32, 32, 64):
         x = layers.Conv2D(filters, 3, padding="same")(x)
         x = layers.PReLU()(x)
         x = layers.UpSampling2D(2)(x)
-    x = layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="reconstruction")(x)
-    return x[..., :2]
+    planes = max(3, channels)
+    x = layers.Conv2D(planes, 3, padding="same", activation="sigmoid", name="reconstruction")(x)
+    return x[..., :channels]
 
 
 def feature_shape(encoder: Network) -> tuple[int, int, int]:

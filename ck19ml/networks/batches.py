@@ -32,8 +32,8 @@ class Patches:
 
     Attributes
     ----------
-    raw : ndarray, (n, size, size, 2), unsigned integers, raised to the background
-    masks : ndarray, (n, size, size, 2), bool, optional
+    raw : ndarray, (n, size, size, channels), unsigned integers, raised to the background
+    masks : ndarray, (n, size, size, channels), bool, optional
         If given, everything outside the masks is exactly 0.
     measurements : ndarray, (n, measures), optional
         See `core.measurements`.
@@ -47,7 +47,7 @@ class Patches:
         return len(self.raw)
 
     def batch(self, rows: Rows) -> NDArray[np.float32]:
-        """Return these patches scaled to [0, 1], (rows, size, size, 2), float32."""
+        """Return these patches scaled to [0, 1], (rows, size, size, channels), float32."""
         return np.asarray(_scaled(self.raw[rows], None if self.masks is None else self.masks[rows]))
 
     def shuffled(self, rng: np.random.Generator) -> NDArray[np.integer]:
@@ -82,7 +82,7 @@ class StoredPatches:
         return len(self.rows)
 
     def batch(self, rows: Rows) -> NDArray[np.float32]:
-        """Return these patches scaled to [0, 1], (rows, size, size, 2), float32."""
+        """Return these patches scaled to [0, 1], (rows, size, size, channels), float32."""
         rows = self.rows[rows]
         field, place = np.divmod(rows, self._per_field)
         # Fields in memory come first, because each new one replaces an old one.

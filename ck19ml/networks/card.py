@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from ck19ml.core.instrument_masks import CellKinds
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.overlap import TARGETS
-from ck19ml.core.patches import levels_of
 from ck19ml.core.scores.baselines import Baselines
 from ck19ml.core.settings import Frozen, each_once, explain, one_of
 from ck19ml.core.splits import GATE, UNITS
@@ -137,6 +137,8 @@ class Card(BaseCard):
         What a classifier's head sees of a patch, and its kind; see `settings.ClassifierSettings`.
     channels : tuple of str
         Names of the images' channels.
+    stained : tuple of str, optional
+        Those whose cells are masked; by default all.
     unit : str
         Unit that the split kept together, see `core.splits.UNITS`; the intervals of the model's
         scores resample it.
@@ -164,12 +166,18 @@ class Card(BaseCard):
     unit: Unit = "well"
     source: Source = "encoder"
     head: Literal["softmax", "lda", "logistic"] = "softmax"
-    channels: tuple[str, ...] = ("dc", "tcell")
+    channels: tuple[str, ...] = PAIR.names
+    stained: tuple[str, ...] | None = None
 
     @property
-    def levels(self) -> tuple[int, int]:
-        """The background of the DC and of the T-cell channel."""
-        return levels_of(self.background)
+    def panel(self) -> Panel:
+        """The images' channels."""
+        return Panel(self.channels, self.channels if self.stained is None else self.stained)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The background of each channel."""
+        return self.panel.levels(self.background)
 
     @property
     def closed_form(self) -> bool:
@@ -243,13 +251,13 @@ def require_outputs(network: Any, card: Card) -> None:
     if card.closed_form:
         _require_classes(network, card)
         return
-    size = card.patch_size
+    size, channels = card.patch_size, len(card.channels)
     outputs: dict[str, tuple[Any, ...]] = {
-        "autoencoder": (None, size, size, 2),
+        "autoencoder": (None, size, size, channels),
         "classifier": (None, len(card.classes)),
         "regressor": (None, 1),
     }
-    expected = ((None, size, size, 2), outputs[card.kind])
+    expected = ((None, size, size, channels), outputs[card.kind])
     found = (network.input_shape, network.output_shape)
     if found != expected:
         raise ValueError(

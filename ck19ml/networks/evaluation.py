@@ -49,8 +49,9 @@ class Evaluation:
     numbers : dict
         Figures without an interval, such as prevalence and average precision.
     patches : DataFrame, one row per patch
-        Columns plate, well, field, patch, stimulation, faulty, overlap, unit, predicted_overlap,
-        and of a classifier label, predicted and probability_NAME.
+        Columns plate, well, field, patch, stimulation, faulty, overlap, unit, predicted_overlap
+        (both overlaps where there are DCs and T cells), and of a classifier label, predicted and
+        probability_NAME.
     wells : DataFrame, one row per well
         Columns plate, well, stimulation, compound, concentration_um, control, patches,
         faulty_share, overlap, unit, predicted_overlap, and of a classifier predicted and
@@ -128,6 +129,11 @@ def require_fitting(dataset: Dataset, card: Card) -> None:
             f"{dataset.path} was prepared {'without' if card.illumination else 'with'} corrected "
             f"illumination, unlike the data the model was trained on; prepare it "
             f"{'with' if card.illumination else 'without'} --illumination"
+        )
+    if dataset.panel != card.panel:
+        raise PlateError(
+            f"{dataset.path} has the channels {', '.join(dataset.panel.names)}, but the model was "
+            f"trained on {', '.join(card.channels)}; use a model of these channels"
         )
     if card.masked and dataset.parameters["mask"] != card.mask:
         raise PlateError(
@@ -218,7 +224,7 @@ def evaluate_regressor(predicted: Floats, table: pd.DataFrame, card: Card) -> Ev
     unit = index_of(table["unit"])
     rng = np.random.default_rng(card.seed)
     true = table["overlap"].to_numpy(np.float64)
-    mean = card.rules.mean_overlap
+    mean = float(card.rules.mean_overlap or 0.0)
     field = table.groupby(["plate", "well", "field"], sort=True).ngroup().to_numpy(np.intp)
     stimulation = table["stimulation"].to_numpy(str)
     units = (well, field, stimulation, rng, unit)
@@ -271,21 +277,24 @@ def evaluate_classifier(
     kept = usable if FAULTY not in card.classes else np.ones(len(table), bool)
     baselines = card.rules
     names = np.asarray(card.classes)
-    overlap = table["overlap"].to_numpy(np.float64)
-    predicted_overlap = probabilities @ np.asarray(baselines.class_overlap)
     patches = _patches(table).assign(
-        label=names[labels],
-        predicted=names[probabilities.argmax(axis=1)],
-        predicted_overlap=predicted_overlap,
-        **{f"probability_{name}": p for name, p in zip(names, probabilities.T, strict=True)},
-        baseline_majority=names[baselines.majority],
-        baseline_overlap=names[baselines.patch_rule.predict(overlap)],
-        **{MEAN_OVERLAP: baselines.mean_overlap},
+        label=names[labels], predicted=names[probabilities.argmax(axis=1)]
     )
+    predicted: Floats | None = None
+    if baselines.patch_rule is not None:
+        predicted = probabilities @ np.asarray(baselines.class_overlap)
+        patches["predicted_overlap"] = predicted
+    each = {f"probability_{name}": p for name, p in zip(names, probabilities.T, strict=True)}
+    patches = patches.assign(**each, baseline_majority=names[baselines.majority])
+    if baselines.patch_rule is not None:
+        overlap = table["overlap"].to_numpy(np.float64)
+        patches["baseline_overlap"] = names[baselines.patch_rule.predict(overlap)]
+        patches[MEAN_OVERLAP] = baselines.mean_overlap
     patches = patches[kept].reset_index(drop=True)
     if of_wells is None:
         of_wells = combine(probabilities[usable], well_index(table[usable]), card)
-    wells = _classified_wells(of_wells, table[usable], predicted_overlap[usable], card, baselines)
+    predicted = None if predicted is None else predicted[usable]
+    wells = _classified_wells(of_wells, table[usable], predicted, card, baselines)
     return classified(patches, wells, card.classes, card.interaction_threshold, card.seed, by)
 
 
@@ -311,8 +320,10 @@ def classified(
     verdict = against_best_rule(wells, seed)
     scores = classifier_scores(patches, wells, classes, seed)
     scores["well_accuracy_gain"] = verdict.difference
-    overlap, predicted = (patches[n].to_numpy(np.float64) for n in ("overlap", "predicted_overlap"))
-    numbers = interaction_scores(overlap, predicted, threshold)
+    numbers = {}
+    if "overlap" in patches:
+        true, answers = (patches[n].to_numpy(float) for n in ("overlap", "predicted_overlap"))
+        numbers = interaction_scores(true, answers, threshold)
     numbers["well_accuracy_gain_p"] = verdict.p
     return Evaluation(scores, numbers, patches, wells, by, verdict)
 
@@ -320,21 +331,21 @@ def classified(
 def _classified_wells(
     combined: Floats,
     table: pd.DataFrame,
-    predicted_overlap: Floats,
+    predicted_overlap: Floats | None,
     card: Card,
     baselines: Baselines,
 ) -> pd.DataFrame:
     """Return one row per well with the predictions of the model and of the baselines."""
     well, wells = _wells(table)
     names = np.asarray(card.stimulations)
-    rules = {
-        "baseline_majority": np.full(len(wells), baselines.majority),
-        "baseline_overlap": baselines.well_rule.predict(wells["overlap"].to_numpy()),
-    }
+    rules = {"baseline_majority": np.full(len(wells), baselines.majority)}
+    if baselines.well_rule is not None:
+        rules["baseline_overlap"] = baselines.well_rule.predict(wells["overlap"].to_numpy())
     if baselines.logistic is not None:
         rules["baseline_logistic"] = baselines.logistic.predict(well_measures(table))
+    if predicted_overlap is not None:
+        wells["predicted_overlap"] = np.bincount(well, predicted_overlap) / np.bincount(well)
     return wells.assign(
-        predicted_overlap=np.bincount(well, predicted_overlap) / np.bincount(well),
         predicted=names[combined.argmax(axis=1)],
         **{f"probability_{name}": p for name, p in zip(names, combined.T, strict=True)},
         **{rule: names[answers] for rule, answers in rules.items()},
@@ -351,7 +362,7 @@ def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:
         control=("control", "first"),
         patches=("faulty", "size"),
         faulty_share=("faulty", "mean"),
-        overlap=("overlap", "mean"),
+        **({"overlap": ("overlap", "mean")} if "overlap" in table else {}),
         unit=("unit", "first"),
     )
     return grouped.ngroup().to_numpy(np.intp), wells.reset_index()
@@ -359,4 +370,4 @@ def _wells(table: pd.DataFrame) -> tuple[NDArray[np.integer], pd.DataFrame]:
 
 def _patches(table: pd.DataFrame) -> Any:
     columns = ["plate", "well", "field", "patch", "stimulation", "faulty", "overlap", "unit"]
-    return table[columns]
+    return table[[name for name in columns if name in table]]

@@ -173,7 +173,12 @@ class Scorer:
         return Patches(dataset.read(rows), masks, measured)
 
     def masks(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
-        """Mask a raw field, (height, width, 2), as the training data's: (n, size, size, 2)."""
+        """Mask a raw field, (height, width, channels), as the training data's.
+
+        Returns
+        -------
+        ndarray, (n, size, size, channels), bool
+        """
         found = mask_methods.segment(image, self.mask_settings, self.mask_network)
         return np.asarray(cut(np.moveaxis(found.masks, 0, -1), self.card.patch_size), bool)
 
@@ -187,17 +192,18 @@ class Scorer:
             pixel_size_um=card.pixel_size_um,
             patch_size=card.patch_size,
             levels=card.levels,
+            panel=card.panel,
         )
 
     def cut(
         self, image: NDArray[np.unsignedinteger], masks: NDArray[np.bool_] | None = None
     ) -> Patches:
-        """Cut a raw field, (height, width, 2), into patches as the network was trained on them.
+        """Cut a raw field into patches as the network was trained on them.
 
         Parameters
         ----------
-        image : ndarray, (height, width, 2), unsigned integers
-        masks : ndarray, (n, size, size, 2), bool, optional
+        image : ndarray, (height, width, channels), unsigned integers
+        masks : ndarray, (n, size, size, channels), bool, optional
             What `masks` finds, where that is known already.
         """
         card = self.card
@@ -208,7 +214,7 @@ class Scorer:
         found = self.masks(image) if masks is None else masks
         measured: NDArray[np.floating] | None = None
         if card.source != "encoder":
-            measured = measure(np.asarray(seen), found, card.channels, 2**card.bit_depth - 1)
+            measured = measure(np.asarray(seen), found, 2**card.bit_depth - 1, card.panel)
         return Patches(raw, found if card.masked else None, measured)
 
     def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
@@ -216,8 +222,9 @@ class Scorer:
 
         Parameters
         ----------
-        model_input : ndarray, (n, height, width, 2)
-            Raw grey values; channel 0 DC, channel 1 T cell. A single patch is a valid field.
+        model_input : ndarray, (n, height, width, channels)
+            Raw grey values; channel 0 DC, channel 1 T cell, or those of the card. A single patch is
+            a valid field.
         params : dict, optional
             Unused; part of the interface.
 
@@ -232,13 +239,15 @@ class Scorer:
             If the input has the wrong shape, or values that the camera cannot give.
         """
         fields = np.asarray(model_input)
-        size = self.card.patch_size
-        whole = fields.ndim == 4 and fields.shape[3] == 2 and min(fields.shape[1:3]) >= size
+        size, panel = self.card.patch_size, self.card.panel
+        count = len(panel.names)
+        whole = fields.ndim == 4 and fields.shape[3] == count and min(fields.shape[1:3]) >= size
         if not whole or not len(fields):
+            names = [panel.label(name).replace(" ", "-") for name in panel.names]
             raise PlateError(
-                f"fields must have the shape (n, height, width, 2) and be at least {size} pixels "
-                f"high and wide, found {fields.shape}; stack the DC and the T-cell image on the "
-                "last axis"
+                f"fields must have the shape (n, height, width, {count}) and be at least {size} "
+                f"pixels high and wide, found {fields.shape}; stack the "
+                f"{' and the '.join(names)} image on the last axis"
             )
         largest = 2**self.card.bit_depth - 1
         if not np.isfinite(fields).all() or fields.min() < 0 or fields.max() > largest:

@@ -7,7 +7,7 @@ import regex
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ck19ml.core.instrument_masks import CellKinds
-from ck19ml.core.patches import levels_of
+from ck19ml.core.measurements.panel import CELLS, Panel
 from ck19ml.core.settings import Frozen, explain
 from ck19ml.core.wells import FORMATS
 from ck19ml.errors import PlateError
@@ -37,8 +37,12 @@ class PlateDescription(Frozen):
         it, for a path below the folder. Groups: row and column and, where there are any, plate,
         field, channel, z (focal plane) and time.
     channels : dict
-        For ``dc`` and ``tcell``, the channel's name in the file name; where one file holds
-        several channels, its name in the file's metadata, or its index from 0.
+        For ``dc`` and ``tcell``, or for one or more channels under names of your own, the channel's
+        name in the file name; where one file holds several channels, its name in the file's
+        metadata, or its index from 0.
+    stained : list of str, optional
+        The channels whose cells are masked, as in ``[nuclei]`` where another one is brightfield;
+        by default all.
     channel_axis : int, optional
         Axis of the channels, from 0, where a file of several planes does not say it.
     z : {"max", "mean"} or int, optional
@@ -60,7 +64,7 @@ class PlateDescription(Frozen):
     cells : CellKinds
         What the cells of each channel look like, as in ``{tcell: {diameter_um: 8}}``.
     labels : dict, optional
-        For ``dc`` and ``tcell``, the pattern of the names of label images, see ``files``; used by
+        For each stained channel, the pattern of the names of label images, see ``files``; used by
         ``prepare --labels``.
     layout : str, optional
         The layout's file name in the folder.
@@ -71,6 +75,7 @@ class PlateDescription(Frozen):
     name: str | None = None
     files: str = INCELL
     channels: dict[str, str | int] = Field(default={"dc": "TexasRed", "tcell": "FITC"})
+    stained: list[str] | None = None
     channel_axis: int | None = None
     z: str | int | None = None
     time: int | None = Field(default=None, ge=1)
@@ -98,23 +103,26 @@ class PlateDescription(Frozen):
 
     @field_validator("labels")
     @classmethod
-    def both_channels_have_labels(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        """Refuse patterns that do not name the wells of both channels."""
-        if value is not None:
-            if set(value) != {"dc", "tcell"}:
-                raise ValueError(f"must have the keys dc and tcell, found {', '.join(value)}")
-            for pattern in value.values():
-                cls.pattern_names_the_well(pattern)
+    def labels_name_the_well(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        """Refuse patterns that do not name the wells."""
+        for pattern in (value or {}).values():
+            cls.pattern_names_the_well(pattern)
         return value
 
     @field_validator("channels")
     @classmethod
-    def both_cell_types_have_a_channel(cls, value: dict[str, str | int]) -> dict[str, str | int]:
-        """Refuse anything but the two keys dc and tcell."""
-        if set(value) != {"dc", "tcell"}:
-            raise ValueError(f"must have the keys dc and tcell, found {', '.join(value)}")
-        if str(value["dc"]).casefold() == str(value["tcell"]).casefold():
-            raise ValueError(f"must name two channels, found {value['dc']} twice")
+    def channels_differ(cls, value: dict[str, str | int]) -> dict[str, str | int]:
+        """Refuse names that no column can have, and a channel that is named twice."""
+        if not value:
+            raise ValueError("must name a channel, found none")
+        for name in value:
+            if not regex.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+                raise ValueError(
+                    f"must have names of letters and digits, as in nuclei, found {name!r}"
+                )
+        seen = [str(channel).casefold() for channel in value.values()]
+        if twice := [str(c) for c in value.values() if seen.count(str(c).casefold()) > 1]:
+            raise ValueError(f"must name {len(seen)} channels, found {twice[0]} twice")
         if any(isinstance(channel, int) and channel < 0 for channel in value.values()):
             raise ValueError("must be indices from 0, found a negative one")
         return value
@@ -136,11 +144,28 @@ class PlateDescription(Frozen):
         return value
 
     @model_validator(mode="after")
+    def keys_are_channels(self) -> Self:
+        """Refuse what is said of channels that are not there or not stained."""
+        if odd := [name for name in self.stained or () if name not in self.channels]:
+            raise ValueError(f"stained: {odd[0]!r} is none of {', '.join(self.channels)}")
+        stained = self.panel.stained
+        if lost := [name for name in CELLS if name in self.channels and name not in stained]:
+            raise ValueError(f"stained lacks {lost[0]}, whose cells are stained in any case")
+        if not stained:
+            raise ValueError("stained must name a channel, found none")
+        for key, told in (("background", self.background), ("labels", self.labels)):
+            if isinstance(told, dict) and set(told) != set(stained):
+                raise ValueError(
+                    f"{key} must have the keys {' and '.join(stained)}, "
+                    f"found {', '.join(told) or 'none'}"
+                )
+        if odd := sorted(set(self.cells.model_extra or ()) - set(stained)):
+            raise ValueError(f"cells: {odd[0]!r} is none of {', '.join(stained)}")
+        return self
+
+    @model_validator(mode="after")
     def background_is_a_grey_value(self) -> Self:
         """Refuse a background that the camera cannot give."""
-        if isinstance(self.background, dict) and set(self.background) != {"dc", "tcell"}:
-            found = ", ".join(self.background) or "none"
-            raise ValueError(f"background must have the keys dc and tcell, found {found}")
         for level in self.levels or ():
             if not 0 <= level < 2**self.bit_depth:
                 raise ValueError(
@@ -176,13 +201,18 @@ class PlateDescription(Frozen):
         return self
 
     @property
-    def levels(self) -> tuple[int, int] | None:
-        """The background of the DC and of the T-cell channel; None if it is to be estimated."""
+    def panel(self) -> Panel:
+        """The channels in the order in which fields are read."""
+        return Panel.of(list(self.channels), self.stained)
+
+    @property
+    def levels(self) -> tuple[int, ...] | None:
+        """The background of each channel; None if it is to be estimated."""
         level = self.background
         if level is None:
             studys = max((1 << self.bit_depth) // 16 - 1, 0)
             level = studys if self.bit_depth <= STUDY_BITS else "auto"
-        return None if level == "auto" else levels_of(level)
+        return None if level == "auto" else self.panel.levels(level)
 
 
 def read_description(folder: Path) -> PlateDescription:

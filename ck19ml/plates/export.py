@@ -1,6 +1,7 @@
 """Export a plate as OME-Zarr, which viewers such as napari open as one plate."""
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ck19ml.core.instrument_masks import label_field
-from ck19ml.core.overlap import DC, TCELL
+from ck19ml.core.measurements.panel import PAIR
 from ck19ml.core.wells import ROW_NAMES, column, plate_format, row_letter
 from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.files.writing import making, restore
+from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, Plate, read_field
-from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.metadata.ome_zarr import KEY
 
 SMALLEST_LEVEL = 256
@@ -35,8 +36,8 @@ def export_plate(
 ) -> Path:
     """Write the fields of a plate with their pyramids as OME-Zarr 0.5 in the HCS layout [1]_.
 
-    Each field is an image (channel, y, x) of the plate's own grey values, with the channels DC
-    and T cell, their colours, and the pixel size. A well of the layout carries its row as
+    Each field is an image (channel, y, x) of the plate's own grey values, with its channels' names,
+    their colours, and the pixel size. A well of the layout carries its row as
     attributes under ``ck19ml``.
 
     Parameters
@@ -143,6 +144,9 @@ def _described(plate: Plate) -> dict[str, Any]:
     of_files = {"name", "files", "channels", "channel_axis", "z", "time", "labels"}
     of_layout = {"layout", "layout_columns"}
     known = plate.description.model_dump(mode="json", exclude=of_files | of_layout)
+    panel = plate.description.panel
+    if panel != PAIR:  # those of the study are known by their names
+        known["channels"] = {name: panel.label(name) for name in panel.names}
     return {"name": plate.name} | {key: v for key, v in known.items() if v is not None}
 
 
@@ -183,8 +187,9 @@ def _write_field(plate: Plate, field: Field, group: Any, labels: bool) -> None:
         fmt=FormatV05(),
     )
     if labels:
-        cells = label_field(np.moveaxis(image, 0, -1), description.cells, size)
-        for name, plane in zip(CHANNELS, cells, strict=True):
+        panel = description.panel
+        cells = label_field(np.moveaxis(image, 0, -1), description.cells, size, panel)
+        for name, plane in zip(panel.stained, cells, strict=True):
             write_labels(
                 plane,
                 group,
@@ -198,28 +203,29 @@ def _write_field(plate: Plate, field: Field, group: Any, labels: bool) -> None:
                 fmt=FormatV05(),
             )
     # ome-zarr takes a dictionary in some versions and an object of its own in others.
-    shown = {"omero": _shown(image, 2**description.bit_depth - 1)}
+    shown = {"omero": _shown(image, description)}
     group.attrs["ome"] = group.attrs["ome"] | shown
     group.attrs[KEY] = {"field": field.field}
 
 
-def _shown(image: np.ndarray[Any, Any], maximum: int) -> dict[str, Any]:
+def _shown(image: np.ndarray[Any, Any], description: PlateDescription) -> dict[str, Any]:
     """Return how a viewer shows the channels at first, in the colours of the dyes."""
-    channels = {DC: ("DC", "FF0000"), TCELL: ("T cell", "00FF00")}
+    panel, colours = description.panel, cycle(("FF0000", "00FF00", "0000FF"))
+    colour = {n: next(colours) if n in panel.stained else "FFFFFF" for n in panel.names}
     return {
         "channels": [
             {
-                "label": label,
-                "color": colour,
+                "label": panel.label(name),
+                "color": colour[name],
                 "active": True,
                 "window": {
                     "min": 0,
-                    "max": maximum,
+                    "max": 2**description.bit_depth - 1,
                     "start": int(np.percentile(image[channel, ::8, ::8], 1)),
                     "end": int(np.percentile(image[channel, ::8, ::8], SHOWN_PERCENTILE)),
                 },
             }
-            for channel, (label, colour) in sorted(channels.items())
+            for channel, name in enumerate(panel.names)
         ],
         "rdefs": {"model": "color"},
     }

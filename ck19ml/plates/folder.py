@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core.overlap import DC, TCELL
 from ck19ml.core.wells import place, plate_format
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import PlateDescription, read_description
 from ck19ml.plates.formats.container import Header
-from ck19ml.plates.grouping import CHANNELS, Unused, group
+from ck19ml.plates.grouping import Unused, group
 from ck19ml.plates.images import ImageError, join_planes, probe_channels, read_channels, read_header
 from ck19ml.plates.listing import image_files
 from ck19ml.plates.metadata.channels import guess_channels
@@ -31,25 +30,37 @@ from ck19ml.plates.problems import Problem, require_none
 
 @dataclass(frozen=True, order=True)
 class Field:
-    """One field of a well and the file of each channel (the same file twice in a stack).
+    """One field of a well and the files of each channel.
 
     Attributes
     ----------
-    planes : (tuple of Path, tuple of Path)
-        The files of the focal planes that are joined, DC's and T cells', where there are several.
+    files : tuple of tuple of Path
+        Of each channel in the order of the plate's panel: its file, or those of the focal planes
+        that are joined.
+    stack : bool
+        Whether all channels are in one file.
     """
 
     plate: str
     well: str
     field: int
-    dc: Path
-    tcell: Path
-    planes: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
+    files: tuple[tuple[Path, ...], ...]
+    stack: bool = False
 
     @property
-    def files(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-        """The files of each channel, DC and T cells."""
-        return self.planes[0] or (self.dc,), self.planes[1] or (self.tcell,)
+    def first(self) -> Path:
+        """The first file."""
+        return self.files[0][0]
+
+    @property
+    def dc(self) -> Path:
+        """The file of the DCs, on a plate with both kinds of cells."""
+        return self.files[0][0]
+
+    @property
+    def tcell(self) -> Path:
+        """The file of the T cells, on a plate with both kinds of cells."""
+        return self.files[1][0]
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Plate:
     description : PlateDescription
         Channels, camera, cells and the other keys of ``plate.yaml``.
     fields : tuple of Field
-        Each with plate, well, field, and the paths dc and tcell of its channels.
+        Each with plate, well, field, and the files of its channels.
     problems : tuple of Problem
         What the names of the files say is wrong; the fields are those without such a problem.
     unused : tuple of Unused
@@ -161,7 +172,11 @@ def find_plate(
     found = group(folder, shown, described, name)
     if strict:
         require_none(found.problems)
-    fields = [_field(key, files) for key, files in found.fields.items()]
+    stacks = {image.path for image in shown if image.channel is None}
+    fields = [
+        Field(*key, tuple(files.values()), files[described.panel.names[0]][0] in stacks)
+        for key, files in found.fields.items()
+    ]
     fields.sort(key=lambda each: (each.plate, place(each.well), each.field))
     is_incell = noted is None and "files" not in origins
     described, notes = _with_files(described, fields, origins, is_incell=is_incell)
@@ -177,12 +192,6 @@ def find_plate(
         origins,
         len(images) + len(others),
     )
-
-
-def _field(key: tuple[str, str, int], files: Mapping[str, tuple[Path, ...]]) -> Field:
-    dc, tcell = (files[channel] for channel in CHANNELS)
-    several = (dc, tcell) if max(len(dc), len(tcell)) > 1 else ((), ())
-    return Field(*key, dc[0], tcell[0], several)
 
 
 def _missing(noted: InstrumentPlate | None, shown: list[ImageFile]) -> tuple[str, ...]:
@@ -209,7 +218,7 @@ def _with_metadata(
         for key, value in noted.described.items()
         if value is not None and key not in origins
     }
-    if "channels" not in origins:
+    if "channels" not in origins and "channels" not in taken:
         taken["channels"] = guess_channels(noted.source, noted.channels)
     held = {key: getattr(described, key) for key in origins}
     origins.update(dict.fromkeys(taken, noted.source.name))
@@ -258,11 +267,12 @@ def _with_files(
             f"{header.size('T')} points in time in each file: {described.time or 1} is used; "
             "'time' in plate.yaml chooses another"
         )
-    if fields[0].dc == fields[0].tcell and header.size("C") > 2:
+    panel = described.panel
+    if fields[0].stack and header.size("C") > len(panel.names):
         names = header.channels or range(header.size("C"))
         notes.append(
             f"{header.size('C')} channels in each file ({', '.join(map(str, names))}): "
-            f"{described.channels['dc']} is DC, {described.channels['tcell']} is T cell"
+            + ", ".join(f"{described.channels[n]} is {panel.label(n)}" for n in panel.names)
         )
     origins.update(dict.fromkeys(taken, "files"))
     return described.model_copy(update=taken), notes
@@ -272,7 +282,7 @@ def _first_header(fields: list[Field]) -> Header | None:
     """Read the header of the first image that can be read; `probe_field` names the others."""
     for each in fields[:10]:
         try:
-            return read_header(each.dc)
+            return read_header(each.first)
         except ImageError:
             continue
     return None
@@ -284,10 +294,10 @@ def probe_field(each: Field, description: PlateDescription) -> Header:
     Returns
     -------
     Header
-        Of the DC file; of its axes only Y and X.
+        Of the first file; of its axes only Y and X.
     """
-    if each.dc == each.tcell:
-        return probe_channels(each.dc, _both(description), description)
+    if each.stack:
+        return probe_channels(each.first, _wanted(description), description)
     headers = [probe_channels(path, None, description) for paths in each.files for path in paths]
     for path, header in zip((p for paths in each.files for p in paths), headers, strict=True):
         _require_one_size(each, path, headers[0].shape, header.shape)
@@ -295,27 +305,26 @@ def probe_field(each: Field, description: PlateDescription) -> Header:
 
 
 def read_field(each: Field, description: PlateDescription) -> NDArray[np.uint16]:
-    """Read both channels of a field.
+    """Read all channels of a field.
 
     Returns
     -------
-    ndarray, (height, width, 2), uint16
-        Channel 0 is DC, channel 1 T cell.
+    ndarray, (height, width, channels), uint16
+        In the order of the plate's panel: channel 0 is DC, channel 1 T cell.
 
     Raises
     ------
     ImageError
         If a file cannot be read, has another depth, or the channels differ in size.
     """
-    if each.dc == each.tcell:
-        dc, tcell = read_channels(each.dc, _both(description), description)
+    if each.stack:
+        planes = read_channels(each.first, _wanted(description), description)
     else:
-        dc, tcell = (_read_planes(each, paths, description) for paths in each.files)
-        _require_one_size(each, each.tcell, dc.shape, tcell.shape)
+        planes = [_read_planes(each, paths, description) for paths in each.files]
+        for paths, plane in zip(each.files, planes, strict=True):
+            _require_one_size(each, paths[0], planes[0].shape, plane.shape)
     # Each channel lies in one piece: most steps that follow look at one channel at a time.
-    both = np.empty((2, *dc.shape), np.uint16)
-    both[DC], both[TCELL] = dc, tcell
-    return np.moveaxis(both, 0, -1)
+    return np.moveaxis(np.stack(planes), 0, -1)
 
 
 def _read_planes(
@@ -327,8 +336,8 @@ def _read_planes(
     return np.asarray(join_planes(planes, description.z), np.uint16)
 
 
-def _both(description: PlateDescription) -> list[str | int]:
-    return [description.channels[channel] for channel in CHANNELS]
+def _wanted(description: PlateDescription) -> list[str | int]:
+    return [description.channels[name] for name in description.panel.names]
 
 
 def _require_one_size(
@@ -337,7 +346,7 @@ def _require_one_size(
     if first != found:
         raise ImageError(
             path,
-            f"{_size(found)} pixels where its partner {each.dc.name} has {_size(first)}; "
+            f"{_size(found)} pixels where its partner {each.first.name} has {_size(first)}; "
             "export the well again",
             "wrong size",
         )

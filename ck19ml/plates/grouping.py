@@ -13,8 +13,6 @@ from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.metadata.record import ImageFile
 from ck19ml.plates.problems import Problem
 
-CHANNELS = ("dc", "tcell")
-
 Key = tuple[str, str, int]
 """Plate, well and number of a field."""
 
@@ -63,7 +61,7 @@ def group(
         If no image shows a wanted channel, or there are focal planes and nothing says which.
     """
     result = Grouped()
-    found: _Found = defaultdict(lambda: {channel: [] for channel in CHANNELS})
+    found: _Found = defaultdict(lambda: {name: [] for name in description.panel.names})
     others: dict[str, list[Path]] = defaultdict(list)
     for image in images:
         keys = _channels(description, image.channel)
@@ -82,12 +80,13 @@ def group(
     if others and not found and not result.problems:
         raise PlateError(_no_channel(folder, sorted(others), description))
     result.unused = [
-        Unused(f"channel {channel} is neither dc nor tcell", tuple(paths))
+        Unused(f"channel {channel} is {_none_of(description)}", tuple(paths))
         for channel, paths in sorted(others.items())
     ]
     found = _of_one_time(found, description, result)
     found = _of_one_focus(folder, found, description, result)
-    result.problems += _duplicates(folder, found) + _without_partner(folder, found)
+    result.problems += _duplicates(folder, found)
+    result.problems += _without_partner(folder, found, description)
     for key, channels in found.items():
         planes = {channel: tuple(p.path for p in sorted(own)) for channel, own in channels.items()}
         sound = all(planes.values()) and all(
@@ -99,10 +98,10 @@ def group(
 
 
 def _channels(description: PlateDescription, channel: str | None) -> tuple[str, ...]:
-    """Return which of the plate's channels an image shows; both where it is a stack."""
+    """Return which of the plate's channels an image shows; all where it is a stack."""
     if channel is None:
-        return CHANNELS
-    wanted = {key: str(description.channels[key]) for key in CHANNELS}
+        return description.panel.names
+    wanted = {key: str(description.channels[key]) for key in description.panel.names}
     return tuple(key for key, text in wanted.items() if _same(text, channel))
 
 
@@ -113,12 +112,27 @@ def _same(wanted: str, channel: str) -> bool:
 
 
 def _no_channel(folder: Path, seen: list[str], description: PlateDescription) -> str:
-    dc, tcell = (description.channels[key] for key in CHANNELS)
+    names = description.panel.names
+    wanted = " and ".join(f"{description.channels[name]!r} ({name})" for name in names)
     return (
-        f"{folder} lacks the channels {dc!r} (dc) and {tcell!r} (tcell); its channels are "
-        f"{', '.join(map(repr, seen[:8]))}. Name the two in plate.yaml, as in "
-        f"channels: {{dc: '{seen[-1]}', tcell: '{seen[0]}'}}"
+        f"{folder} lacks the channel{'s' if names[1:] else ''} {wanted}; its channels are "
+        f"{', '.join(map(repr, seen[:8]))}. {_remedy(seen)}"
     )
+
+
+def _remedy(seen: list[str]) -> str:
+    if seen[1:]:
+        return (
+            "Name the two in plate.yaml, as in "
+            f"channels: {{dc: '{seen[-1]}', tcell: '{seen[0]}'}}, or those that you have under "
+            "names of your own"
+        )
+    return f"Name it in plate.yaml, as in channels: {{cells: '{seen[0]}'}}"
+
+
+def _none_of(description: PlateDescription) -> str:
+    names = description.panel.names
+    return f"neither {' nor '.join(names)}" if names[1:] else f"not {names[0]}"
 
 
 def _place(image: ImageFile, plate: str) -> tuple[Key, _Plane]:
@@ -228,10 +242,10 @@ def _duplicates(folder: Path, found: _Found) -> list[Problem]:
     return problems
 
 
-def _without_partner(folder: Path, found: _Found) -> list[Problem]:
+def _without_partner(folder: Path, found: _Found, description: PlateDescription) -> list[Problem]:
     problems = []
     wells = len({key[:2] for key in found})
-    for channel in CHANNELS:
+    for channel in description.panel.names:
         lacking = [key for key, channels in found.items() if not channels[channel]]
         count = len({key[:2] for key in lacking})
         for plate, well, number in lacking:

@@ -8,18 +8,19 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected
 from skimage.segmentation import relabel_sequential
 
-from ck19ml.core.mask_methods import Segmentation
+from ck19ml.core.mask_methods import Segmentation, whole
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.errors import PlateError
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, Plate, find_plate
-from ck19ml.plates.grouping import CHANNELS, place_of
+from ck19ml.plates.grouping import place_of
 from ck19ml.plates.images import ImageError, read_plane
 from ck19ml.plates.listing import image_files
 from ck19ml.plates.patterns import match_files
 from ck19ml.plates.problems import Problem
 
-Pair = tuple[Path, Path]
-"""The label images of a field, of the DCs and of the T cells."""
+Files = tuple[Path, ...]
+"""The label images of a field, of each stained channel."""
 
 PICKLE = "_seg.npy"
 """Cellpose's own file of an image."""
@@ -34,20 +35,20 @@ class LabelImages:
 
     Attributes
     ----------
-    files : dict of Field to (Path, Path)
-        Of the fields that have one of each channel.
+    files : dict of Field to tuple of Path
+        Of the fields that have one of each stained channel.
     problems : tuple of Problem
         What the other fields lack.
     """
 
-    files: dict[Field, Pair]
+    files: dict[Field, Files]
     problems: tuple[Problem, ...]
 
 
 def find_labels(plate: Plate, folder: Path) -> LabelImages:
     """Find the label images of a plate's fields.
 
-    In an OME-Zarr plate they are the labels ``dc`` and ``tcell`` of its images. Elsewhere the
+    In an OME-Zarr plate they are the labels of its images with the channels' names. Elsewhere the
     patterns of ``labels`` in plate.yaml take their names, or else a label image begins with the
     name of the image that it was made of: ``NAME_cp_masks.tif`` belongs to ``NAME.tif``.
 
@@ -66,23 +67,23 @@ def find_labels(plate: Plate, folder: Path) -> LabelImages:
         raise PlateError(f"{folder} is not a folder of label images; check --labels")
     is_zarr = any((folder / name).is_file() for name in ("zarr.json", ".zattrs"))
     found = (_of_zarr if is_zarr else _of_folder)(plate, folder)
-    files, problems = {}, []
+    files, problems, panel = {}, [], plate.description.panel
     for field in plate.fields:
         wrong = [
-            _problem(field, source, channel, each[field], folder)
-            for channel, source, each in zip(CHANNELS, (field.dc, field.tcell), found, strict=True)
+            _problem(field, field.files[place][0], channel, each[field], folder)
+            for channel, place, each in zip(panel.stained, panel.places, found, strict=True)
             if len(each[field]) != 1
         ]
         problems += wrong
         if not wrong:
-            files[field] = (found[0][field][0], found[1][field][0])
+            files[field] = tuple(each[field][0] for each in found)
     return LabelImages(files, tuple(problems))
 
 
 def _of_zarr(plate: Plate, folder: Path) -> list[dict[Field, list[Path]]]:
-    images = {(field.well, field.field): field.dc for field in find_plate(folder).fields}
+    images = {(field.well, field.field): field.first for field in find_plate(folder).fields}
     found = []
-    for channel in CHANNELS:
+    for channel in plate.description.panel.stained:
         places = {key: image / "labels" / channel for key, image in images.items()}
         held = {key: [path] for key, path in places.items() if path.is_dir()}
         found.append({f: held.get((f.well, f.field), []) for f in plate.fields})
@@ -92,20 +93,20 @@ def _of_zarr(plate: Plate, folder: Path) -> list[dict[Field, list[Path]]]:
 def _of_folder(plate: Plate, folder: Path) -> list[dict[Field, list[Path]]]:
     own = set(plate.files)
     images = [path for path in image_files(folder)[0] if path not in own]
-    patterns = plate.description.labels
+    patterns, panel = plate.description.labels, plate.description.panel
     if not images:
         raise PlateError(_none(folder))
     if patterns is not None:
-        return [_by_pattern(plate, folder, images, patterns[channel]) for channel in CHANNELS]
-    if any(field.dc == field.tcell for field in plate.fields):
+        return [_by_pattern(plate, folder, images, patterns[name]) for name in panel.stained]
+    if panel.names[1:] and any(field.stack for field in plate.fields):
         raise PlateError(
-            f"{plate.folder}: each image holds both channels, so that their names do not tell "
-            "which label image is of which; add 'labels: {dc: PATTERN, tcell: PATTERN}' to "
-            "plate.yaml"
+            f"{plate.folder}: each image holds {'both' if panel.names[2:] == () else 'all'} "
+            "channels, so that their names do not tell which label image is of which; add "
+            f"'labels: {{{', '.join(f'{name}: PATTERN' for name in panel.stained)}}}' to plate.yaml"
         )
     return [
-        {field: _begins(images, getattr(field, channel).stem) for field in plate.fields}
-        for channel in CHANNELS
+        {field: _begins(images, field.files[place][0].stem) for field in plate.fields}
+        for place in panel.places
     ]
 
 
@@ -152,15 +153,16 @@ def _problem(field: Field, source: Path, channel: str, found: list[Path], folder
     return Problem(field.plate, field.well, field.field, source, "missing labels", text)
 
 
-def read_labels(files: Pair, shape: tuple[int, int]) -> Segmentation:
+def read_labels(files: Files, shape: tuple[int, int], panel: Panel = PAIR) -> Segmentation:
     """Read the label images of a field, and number their cells from 1 without gaps.
 
     Parameters
     ----------
-    files : (Path, Path)
-        Of the DCs and of the T cells.
+    files : tuple of Path
+        Of each stained channel.
     shape : (int, int)
         Height and width of the field in pixels.
+    panel : Panel
 
     Raises
     ------
@@ -168,7 +170,7 @@ def read_labels(files: Pair, shape: tuple[int, int]) -> Segmentation:
         If a file cannot be read, has another size, or its values are not numbers of cells.
     """
     labels = np.stack([check_labels(path, read_plane(path), shape) for path in files])
-    return Segmentation(labels > 0, labels, labels[0].size)
+    return whole(labels > 0, labels, labels[0].size, panel)
 
 
 def check_labels(

@@ -90,7 +90,7 @@ def propose(folder: Path) -> str:
             for key, value in kept.items()
             if origins.get(key) == "plate.yaml"
         ]
-        images = [each.dc for each in plate.fields] or images
+        images = [each.first for each in plate.fields] or images
     lines += _from_pixels([path for path in images if path.is_file()], known, origins)
     return "\n".join([*lines, _background(folder, "\n".join(lines)), ""])
 
@@ -111,13 +111,15 @@ def _background(folder: Path, text: str) -> str:
     """Propose the background of each channel that the product estimates, given the other lines."""
     try:
         described = PlateDescription.model_validate(parse_yaml(text))
-        dc, tcell = estimate_levels(find_plate(folder, strict=False, described=described))
+        plate = find_plate(folder, strict=False, described=described)
+        found, panel = estimate_levels(plate), plate.description.panel
     except (PlateError, ValueError) as error:
         return f"# background: not estimated, {' '.join(str(error).split())[:120]}"
-    if not dc and not tcell:
+    if not any(found):
         return "# background: not estimated, no field can be read with the lines above"
+    each = {n: found[place] for n, place in zip(panel.stained, panel.places, strict=True)}
     return (
-        f"background: {{dc: {dc}, tcell: {tcell}}}  # estimated from the images' ground and noise; "
+        f"background: {_flow(each)}  # estimated from the images' ground and noise; "
         "cells must be brighter"
     )
 
@@ -168,6 +170,8 @@ def _two(folder: Path, channels: list[str], images: list[Path]) -> dict[str, str
         channels = list(header[0].channels) if header else []
         if not any(channels):
             return {"dc": 0, "tcell": 1}
+    if len(channels) == 1:
+        return {"cells": channels[0]}
     try:
         return guess_channels(folder, channels)
     except PlateError:

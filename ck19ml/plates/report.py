@@ -1,5 +1,7 @@
 """Report of what was understood of a plate folder, for a person to confirm."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ck19ml.core.wells import place, plate_format
@@ -22,13 +24,17 @@ def summary(plate: Plate, reading: LayoutReading) -> list[str]:
     kinds = layout["control"].value_counts()
     controls = ", ".join(f"{n} {kind}" for kind, n in kinds.items() if kind) or "no control wells"
     each = layout["stimulation"].value_counts()
-    levels = described.levels
-    level = "auto" if levels is None else shown_levels(levels)
+    levels, panel = described.levels, described.panel
+    channels = [
+        f"{panel.label(name)} is {described.channels[name]}"
+        + ("" if name in panel.stained else ", without a stain")
+        for name in panel.names
+    ]
+    level = "auto" if levels is None else shown_levels([levels[place] for place in panel.places])
     return [
         f"{plate.folder}: plate {plate.name}, {used} of {plate.images or used} image files used",
         f"wells: {len(wells)} of {rows * columns} with images, {fields} fields each",
-        f"channels: DC is {described.channels['dc']}, T cell is {described.channels['tcell']} "
-        f"({_origin(plate, 'channels')})",
+        f"channels: {', '.join(channels)} ({_origin(plate, 'channels')})",
         f"camera: {described.bit_depth} bits ({_origin(plate, 'bit_depth')}), background {level} "
         f"({_origin(plate, 'background')}), pixels of {described.pixel_size_um:g} um "
         f"({_origin(plate, 'pixel_size_um')})",
@@ -37,8 +43,8 @@ def summary(plate: Plate, reading: LayoutReading) -> list[str]:
     ]
 
 
-def shown_levels(levels: tuple[int, int]) -> str:
-    """Write the background of the DC and of the T-cell channel; once if they share it."""
+def shown_levels(levels: Sequence[int]) -> str:
+    """Write the background of each channel; once if they share it."""
     return " and ".join(str(level) for level in dict.fromkeys(levels))
 
 

@@ -16,7 +16,7 @@ SIZE_OF_ZERO, SIZE_OF_ONE = 6.0, 400.0
 def feature_map(
     embedding: ArrayLike,
     stimulation: ArrayLike,
-    overlap: ArrayLike,
+    overlap: ArrayLike | None = None,
     *,
     method: str = "PCA",
     seed: int = 0,
@@ -28,9 +28,9 @@ def feature_map(
     embedding : array_like, (n, 2), float
         Coordinates, without a unit.
     stimulation : array_like, (n,), str
-    overlap : array_like, (n,), float
-        Overlap (IoU), fractions in [0, 1]. Rows with a coordinate or an overlap that is not
-        finite are left out, and the figure says how many.
+    overlap : array_like, (n,), float, optional
+        Overlap (IoU), fractions in [0, 1]; without it all points have one size. Rows with a
+        coordinate or an overlap that is not finite are left out, and the figure says how many.
     method : str
         Name of the axes.
     seed : int
@@ -42,7 +42,8 @@ def feature_map(
         If the shapes do not fit.
     """
     points = np.asarray(embedding, float)
-    share, names = np.asarray(overlap, float), style.as_names(stimulation)
+    names = style.as_names(stimulation)
+    share = np.zeros(len(names)) if overlap is None else np.asarray(overlap, float)
     if points.ndim != 2 or points.shape[1] != 2 or share.shape != (len(points),):
         raise ValueError(f"expected (n, 2) and (n,) values, found {points.shape}, {share.shape}")
     style.same_length(stimulation=names, overlap=share)
@@ -65,7 +66,7 @@ def feature_map(
     )
     axes.set(xlabel=f"{method} 1", ylabel=f"{method} 2")
     axes.set_aspect("equal", adjustable="datalim")
-    _legends(axes, colours, names[finite], float(share[finite].max()))
+    _legends(axes, colours, names[finite], None if overlap is None else share[finite].max())
     style.note(figure, int(np.count_nonzero(~finite)), "patches")
     return figure
 
@@ -80,28 +81,31 @@ def legend_overlaps(highest: float) -> tuple[float, ...]:
     return (0.0, 0.05, 0.2, 0.4) if highest <= 0.6 else (0.0, 0.25, 0.5, 1.0)
 
 
-def _legends(axes: Axes, colours: dict[str, str], names: NDArray[np.str_], highest: float) -> None:
+def _legends(
+    axes: Axes, colours: dict[str, str], names: NDArray[np.str_], highest: float | None
+) -> None:
     stimulations = [
         style.marker(
             "o", style.wrapped(f"{name}, n = {np.count_nonzero(names == name):,}", 24), colour
         )
         for name, colour in colours.items()
     ]
-    sizes = [_size_handle(share) for share in legend_overlaps(highest)]
     first = axes.legend(
         handles=stimulations, title="stimulation", loc="upper left", bbox_to_anchor=(1.0, 1.0)
     )
     axes.add_artist(first)
     # An artist that is clipped to the axes gets no room of its own beside them.
     first.set_clip_on(False)
+    first.set_alignment("left")
+    if highest is None:
+        return
     second = axes.legend(
-        handles=sizes,
+        handles=[_size_handle(share) for share in legend_overlaps(highest)],
         title=style.OVERLAP_LABEL,
         loc="lower left",
         bbox_to_anchor=(1.0, 0.0),
         labelspacing=0.9,
     )
-    first.set_alignment("left")
     second.set_alignment("left")
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.overlap import DC, TCELL
 from ck19ml.plots import style
 
@@ -20,12 +21,13 @@ SCALE_BAR_UM = 50.0
 
 
 def to_rgb(patches: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Show two channels as colours: DCs red, T cells green, as the study does.
+    """Show channels as colours: DCs red, T cells green, as the study does; one alone is grey.
 
     Parameters
     ----------
-    patches : ndarray, (n, height, width, 2), float in [0, 1]
-        Channel 0 DC, 1 T cell; values outside of [0, 1] are clipped.
+    patches : ndarray, (n, height, width, channels), float in [0, 1]
+        Channel 0 DC, 1 T cell, or others, of which the first three are shown; values outside of
+        [0, 1] are clipped.
 
     Returns
     -------
@@ -41,13 +43,17 @@ def to_rgb(patches: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> to_rgb(np.array([[[[1.0, 0.25]]]])).ravel().tolist()
     [1.0, 0.25, 0.0]
     """
-    if patches.ndim != 4 or patches.shape[-1] != 2:
-        raise ValueError(f"expected patches of shape (n, height, width, 2), found {patches.shape}")
+    if patches.ndim != 4 or not patches.shape[-1]:
+        raise ValueError(
+            f"expected patches of shape (n, height, width, channels), found {patches.shape}"
+        )
     if not np.isfinite(patches).all():
         raise ValueError("expected finite grey values, found NaN or infinity; check the model")
+    if patches.shape[-1] == 1:
+        return np.clip(np.repeat(patches, 3, axis=-1), 0, 1).astype(np.float32)
     rgb = np.zeros((*patches.shape[:-1], 3), np.float32)
-    rgb[..., 0] = np.clip(patches[..., DC], 0, 1)
-    rgb[..., 1] = np.clip(patches[..., TCELL], 0, 1)
+    shown = patches[..., :3]
+    rgb[..., : shown.shape[-1]] = np.clip(shown, 0, 1)
     return rgb
 
 
@@ -58,22 +64,24 @@ def reconstructions(
     titles: Sequence[str],
     *,
     pixel_size_um: float | None = None,
+    panel: Panel = PAIR,
 ) -> Figure:
     """Draw patches, what an autoencoder makes of them, and the difference: a column a patch.
 
     Parameters
     ----------
-    patches, reconstructed : ndarray, (n, height, width, 2), float in [0, 1]
-        Channel 0 DC, 1 T cell.
+    patches, reconstructed : ndarray, (n, height, width, channels), float in [0, 1]
     titles : sequence of str, (n,)
         Stand above the columns.
     pixel_size_um : float, optional
         Side of a pixel in micrometres; given, the first patch has a scale bar.
+    panel : Panel
+        The channels.
 
     Returns
     -------
     Figure
-        The difference is the mean of both channels' absolute difference, on one scale for
+        The difference is the mean of the channels' absolute difference, on one scale for
         all patches.
 
     Raises
@@ -96,7 +104,7 @@ def reconstructions(
     bar.set_label("mean absolute\ndifference", fontsize=style.SMALL)
     bar.ax.tick_params(labelsize=style.SMALL)
     _scale_bar(grid[0, 0], patches.shape, pixel_size_um)
-    _channel_legend(figure)
+    _channel_legend(figure, panel)
     return figure
 
 
@@ -107,18 +115,20 @@ def mask_gallery(
     titles: Sequence[str],
     *,
     pixel_size_um: float | None = None,
+    panel: Panel = PAIR,
 ) -> Figure:
-    """Draw patches, the mask of each channel, and where the masks overlap: a column a patch.
+    """Draw patches, the mask of each stained channel, and where DCs and T cells overlap.
 
     Parameters
     ----------
-    patches : ndarray, (n, height, width, 2), float in [0, 1]
-        Channel 0 DC, 1 T cell.
-    masks : ndarray, (n, height, width, 2), bool
+    patches : ndarray, (n, height, width, channels), float in [0, 1]
+    masks : ndarray, (n, height, width, channels), bool
     titles : sequence of str, (n,)
-        Stand above the columns.
+        Stand above the columns, one for each patch.
     pixel_size_um : float, optional
         Side of a pixel in micrometres; given, the first patch has a scale bar.
+    panel : Panel
+        The channels.
 
     Raises
     ------
@@ -126,15 +136,19 @@ def mask_gallery(
         If shapes differ, there is no patch, or a value is not finite.
     """
     _check(patches, masks.shape, titles)
-    figure, grid = _grid(("image", "DC mask", "T-cell\nmask", "overlap"), titles)
-    rgb, overlap = to_rgb(patches), _overlap_map(masks.astype(bool))
+    # The mask of a channel with another name than these two may have any length.
+    named = {"dc": "DC mask", "tcell": "T-cell\nmask"}
+    rows = ["image", *(named.get(n, f"{style.wrapped(n, 10)}\nmask") for n in panel.stained)]
+    figure, grid = _grid([*rows, *(["overlap"] if panel.pair else [])], titles)
+    rgb = to_rgb(patches)
     for column in range(len(titles)):
         grid[0, column].imshow(rgb[column])
-        grid[1, column].imshow(masks[column, :, :, DC], cmap="gray", vmin=0, vmax=1)
-        grid[2, column].imshow(masks[column, :, :, TCELL], cmap="gray", vmin=0, vmax=1)
-        grid[3, column].imshow(overlap[column])
+        for row, place in enumerate(panel.places, start=1):
+            grid[row, column].imshow(masks[column, :, :, place], cmap="gray", vmin=0, vmax=1)
+        if panel.pair:
+            grid[-1, column].imshow(_overlap_map(masks[[column]].astype(bool))[0])
     _scale_bar(grid[0, 0], patches.shape, pixel_size_um)
-    _channel_legend(figure, OVERLAP_COLOURS)
+    _channel_legend(figure, panel, OVERLAP_COLOURS if panel.pair else {})
     return figure
 
 
@@ -249,8 +263,12 @@ def _overlap_map(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     return shown
 
 
-def _channel_legend(figure: Figure, more: dict[str, str] | None = None) -> None:
-    handles = [Patch(color="red", label="DC"), Patch(color="lime", label="T cell")]
+def _channel_legend(figure: Figure, panel: Panel, more: dict[str, str] | None = None) -> None:
+    colours = ("red", "lime", "blue") if panel.names[1:] else ("grey",)
+    handles = [
+        Patch(color=colour, label=panel.label(name))
+        for colour, name in zip(colours, panel.names, strict=False)
+    ]
     for name, colour in (more or {}).items():
         handles.append(Patch(color=colour, label=f"masks: {name}"))
     columns = 5 if figure.get_figwidth() > 8 else 2

@@ -63,12 +63,12 @@ LINES = (
 def thumbnails(
     patches: NDArray[np.floating], *, side: int = THUMBNAIL_PX, quality: int = QUALITY
 ) -> list[str]:
-    """Make a small picture of each patch: DCs red, T cells green.
+    """Make a small picture of each patch: DCs red, T cells green, one channel grey.
 
     Parameters
     ----------
-    patches : ndarray, (n, height, width, 2), float in [0, 1]
-        Channel 0 DC, 1 T cell; larger patches are averaged down, smaller ones left as they are.
+    patches : ndarray, (n, height, width, channels), float in [0, 1]
+        See `images.to_rgb`; larger patches are averaged down, smaller ones left as they are.
     side : int
         Pixels of the longer side; halved until a picture has at most `MOST_BYTES`.
     quality : int
@@ -118,7 +118,7 @@ def interactive_map(
     embedding : array_like, (n, 2), float
         Coordinates, without a unit.
     table : DataFrame, (n,) rows
-        stimulation, overlap (IoU, fractions in [0, 1]), well, and whatever else of `LINES`.
+        stimulation, well, and whatever else of `LINES`, as overlap (IoU, fractions in [0, 1]).
         Rows with a coordinate or an overlap that is not finite are left out.
     pictures : sequence of str, (n,)
         Data URIs, see `thumbnails`.
@@ -138,22 +138,26 @@ def interactive_map(
         If the lengths do not fit or a column is missing.
     """
     points = np.asarray(embedding, float)
-    absent = {"stimulation", "overlap", "well"} - set(table.columns)
+    absent = {"stimulation", "well"} - set(table.columns)
     if absent:
-        raise ValueError(f"expected the columns stimulation, overlap, well, missing {absent}")
+        raise ValueError(f"expected the columns stimulation and well, missing {absent}")
     if points.shape != (len(table), 2) or len(pictures) != len(table):
         raise ValueError(
             f"expected one point and picture a row of {len(table)}, found {points.shape} and "
             f"{len(pictures)}"
         )
-    share = table["overlap"].to_numpy(np.float64)
+    share = _share(table)
     finite = np.isfinite(points).all(axis=1) & np.isfinite(share)
     plot = _map(points[finite], table[finite], [p for p, k in zip(pictures, finite, strict=True)
                                                 if k], title, method)  # fmt: skip
-    page: str = file_html(
-        row(plot, _sizes(share[finite].max(initial=0)), sizing_mode="stretch_both"), INLINE, title
-    )
+    sizes = [_sizes(share[finite].max(initial=0))] if "overlap" in table else []
+    page: str = file_html(row(plot, *sizes, sizing_mode="stretch_both"), INLINE, title)
     return page
+
+
+def _share(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return what the sizes show, (n,): the overlap, or the same for all without one."""
+    return np.asarray(table.get("overlap", np.zeros(len(table))), np.float64)
 
 
 def _map(
@@ -174,7 +178,7 @@ def _map(
     plot.toolbar.logo = None
     names = style.as_names(table["stimulation"])
     text = np.array(_texts(table), dtype=object)
-    size = _diameter(table["overlap"])
+    size = _diameter(_share(table))
     for name, colour in style.stimulation_colours(style.stimulation_order(names)).items():
         own = np.flatnonzero(names == name)
         source = ColumnDataSource(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks.card import Card
 from ck19ml.plates.dataset.store import Dataset
@@ -18,6 +19,8 @@ from ck19ml.tracking.server import client
 
 Assay = Mapping[str, str]
 """Purpose of a model, as the tags of its version."""
+
+CHANNELS = "channels"
 
 LONGEST_TAG = 4000
 """MLflow's SQL store holds 5,000 characters."""
@@ -36,6 +39,11 @@ def classes_of(names: Iterable[Any]) -> dict[str, str]:
     return {"classes": text if len(text) <= LONGEST_TAG else json.dumps([fingerprint(classes)])}
 
 
+def channels_of(panel: Panel) -> dict[str, str]:
+    """Return the tag of channels; DCs and T cells, as in the study, have none."""
+    return {} if panel == PAIR else {CHANNELS: ", ".join(panel.names)}
+
+
 def dataset_assay(dataset: Dataset) -> dict[str, str]:
     """Return what a model must be made for to suit a dataset."""
     known = dataset.parameters
@@ -43,6 +51,7 @@ def dataset_assay(dataset: Dataset) -> dict[str, str]:
         **classes_of(dataset.table["stimulation"].unique()),
         "patch_size": str(known["patch_size"]),
         **pixels_of(known["bit_depth"], dataset.info.get("pixel_size_um")),
+        **channels_of(dataset.panel),
     }
 
 
@@ -64,6 +73,7 @@ def told(assay: Assay) -> str:
         "classes": f"the classes {', '.join(json.loads(assay.get('classes', '[]')))}",
         "patch_size": f"patches of {assay.get('patch_size')} pixels",
         "bit_depth": f"{assay.get('bit_depth')} bits",
+        CHANNELS: f"the channels {assay.get(CHANNELS)}",
         "pixel_size_um": f"pixels of about {assay.get('pixel_size_um')} um",
         "masked": masked.get(assay.get("masked", ""), ""),
         "target": assay.get("target", ""),
@@ -75,7 +85,10 @@ def name_for(name: str, assay: Assay) -> str:
     """Return the registered model for versions made for an assay."""
     first = champion(name)
     # Versions of before 0.3.0 have but some of the tags, and are compared as before.
-    if first is None or all(first.tags.get(key, value) == value for key, value in assay.items()):
+    if first is None or (
+        first.tags.get(CHANNELS) == assay.get(CHANNELS)
+        and all(first.tags.get(key, value) == value for key, value in assay.items())
+    ):
         return name
     return f"{name}-{fingerprint(dict(assay))[:6]}"
 
@@ -96,6 +109,8 @@ def best_champion(uri: str, assay: Assay) -> Version | None:
 
 def _agreement(tags: Assay, wanted: Assay) -> int:
     """Count the tags in which a version agrees; more classes than are wanted count half."""
+    if tags.get(CHANNELS) != wanted.get(CHANNELS):
+        return -1
     points = 0
     for key, value in wanted.items():
         if tags.get(key) == value:

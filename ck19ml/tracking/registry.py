@@ -70,7 +70,7 @@ def log_model(
 ) -> Version:
     """Log a model twice in the active run, and register the one that takes raw fields.
 
-    ``model`` takes raw two-channel fields, (n, height, width, 2); ``network`` is the bare
+    ``model`` takes raw fields, (n, height, width, channels); ``network`` is the bare
     Keras network, which takes patches scaled to [0, 1]. The weights stand under ``weights/``.
 
     Parameters
@@ -83,9 +83,10 @@ def log_model(
     backend = keras.backend.backend()
     pins = [f"{package}=={version(package)}" for package in (*REQUIREMENTS, backend)]
     size = EXAMPLE if isinstance(scorer, MaskNetwork) else scorer.card.patch_size
-    example = np.zeros((1, size, size, 2), np.uint16)
+    channels = 2 if isinstance(scorer, MaskNetwork) else len(scorer.card.channels)
+    example = np.zeros((1, size, size, channels), np.uint16)
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))]),
+        inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, channels))]),
         outputs=_columns(scorer) if isinstance(scorer, Scorer) else None,
     )
     with tempfile.TemporaryDirectory() as folder:

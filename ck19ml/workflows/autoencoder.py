@@ -81,7 +81,9 @@ def fit_autoencoder(
     """Train an autoencoder on the training wells, without logging or registering it."""
     dataset = split.dataset
     seed_everything(seed)
-    network = architectures.build_autoencoder(config.architecture, dataset.parameters["patch_size"])
+    network = architectures.build_autoencoder(
+        config.architecture, dataset.parameters["patch_size"], len(dataset.panel.names)
+    )
     parts = {
         role: load_patches(
             split.dataset, split.rows(role), masked=config.masked, memory_gb=config.fit.memory_gb

@@ -166,7 +166,7 @@ def _find(
     pixel_um = clear_views().pixel_um
     if name == TRUTH:
         masks = np.stack([view.dc_mask, view.tcell_mask])
-        sieves = [area / pixel_um**2 for area in STUDY_SIEVES_UM2]
+        sieves = [area / pixel_um**2 for area in STUDY_SIEVES_UM2.values()]
         labels = [label_mask(mask, sieve) for mask, sieve in zip(masks, sieves, strict=True)]
         return Segmentation(masks, np.stack(labels), view.dc.size)
     levels = (config.background, config.background)

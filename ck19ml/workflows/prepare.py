@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ck19ml.config import MaskingConfig, PrepareConfig, TuneConfig
 from ck19ml.core.mask_methods import INSTRUMENT, NETWORK, shortcoming
-from ck19ml.core.patches import levels_of
 from ck19ml.core.quality import implausible, misplaced_level
 from ck19ml.errors import ConfigError
 from ck19ml.files.names import safe_name
@@ -75,10 +74,16 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
             raise
     for sentence in (*dataset.info["confounding"], *dataset.info["copies"]):
         say(f"note: {sentence}")
-    for plate, (dc, tcell) in dataset.info.get(ESTIMATED, {}).items():
-        say(f"{plate}: estimated background {dc} (DC) and {tcell} (T cell)")
-    levels = levels_of(dataset.parameters["background"])
-    for line in implausible(dataset.fields) + misplaced_level(dataset.fields, levels):
+    panel = dataset.panel
+    for plate, found in dataset.info.get(ESTIMATED, {}).items():
+        each = [
+            f"{found[place]} ({panel.label(name)})"
+            for name, place in zip(panel.stained, panel.places, strict=True)
+        ]
+        say(f"{plate}: estimated background {' and '.join(each)}")
+    levels = panel.levels(dataset.parameters["background"])
+    noted = implausible(dataset.fields, panel) + misplaced_level(dataset.fields, levels, panel)
+    for line in noted:
         say(f"note: {line}")
     if dataset.info["skipped"]:
         say(f"note: {dataset.info['skipped']} fields were skipped, see {target / 'skipped.csv'}")
@@ -138,8 +143,10 @@ def dataset_figures(dataset: Dataset) -> dict[str, float]:
         "dataset/wells": float(len(dataset.wells)),
         "dataset/patches": float(len(table)),
         "dataset/faulty_share": float(table["faulty"].mean()),
-        "dataset/mean_overlap": float(table["overlap"].mean()),
     }
+    if not dataset.panel.pair:
+        return figures
+    figures["dataset/mean_overlap"] = float(table["overlap"].mean())
     means = table.groupby("stimulation")["overlap"].mean()
     return figures | {
         f"dataset/mean_overlap_{safe_name(name)}": float(v) for name, v in means.items()
@@ -193,9 +200,10 @@ def describe_dataset(run: Any, dataset: Dataset) -> None:
 
 def _sentence(dataset: Dataset) -> str:
     table = dataset.table
+    overlap = f", mean overlap {table['overlap'].mean():.1%}" if dataset.panel.pair else ""
     return (
-        f"{len(table)} patches of {len(dataset.wells)} wells, {table['faulty'].mean():.1%} faulty, "
-        f"mean overlap {table['overlap'].mean():.1%}"
+        f"{len(table)} patches of {len(dataset.wells)} wells, {table['faulty'].mean():.1%} faulty"
+        f"{overlap}"
     )
 
 

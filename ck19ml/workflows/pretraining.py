@@ -83,7 +83,9 @@ def _train(
     if fresh:
         seed_everything(seed)
         encoder = architectures.build_encoder(
-            config.architecture, split.dataset.parameters["patch_size"]
+            config.architecture,
+            split.dataset.parameters["patch_size"],
+            len(split.dataset.panel.names),
         )
     scorer, _ = classifier_of(settings, split, encoder)
     return evaluate(scorer, split.dataset, split.rows("test"))

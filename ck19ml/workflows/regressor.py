@@ -35,6 +35,7 @@ def regressor_command(config: RegressorConfig) -> Outcome:
         If it is to learn a truth that is not known.
     """
     opened = open_dataset(config.dataset)
+    opened.require_pair("a regressor")
     dataset = opened.with_target(config.target)
     if config.learn != "masks":
         dataset = with_truth(opened, config.target)

@@ -43,6 +43,7 @@ def screen_command(
     if out is not None:
         require_folder(out, overwrite=overwrite)
     dataset = open_dataset(path)
+    dataset.require_pair("screen")
     others = masks_asked(masks, dataset)
     from ck19ml.workflows.screening.run import screen_model
 

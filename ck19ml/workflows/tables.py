@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ck19ml.core.patches import rescale
+from ck19ml.core.quality import counts
 from ck19ml.errors import ConfigError
 from ck19ml.files.writing import replacing, require_all_new, require_new, write_csv
 from ck19ml.plates.dataset.store import Dataset, open_dataset
@@ -59,6 +60,9 @@ def cells_command(
         raise ConfigError(f"the figure {figure} does not end with {', '.join(PICTURES)}; rename it")
     require_all_new((out, wells, figure), overwrite=overwrite)
     dataset = open_dataset(path)
+    panel = dataset.panel
+    if figure is not None:
+        dataset.require_pair("--figure")
     cells, measures = dataset.cells, well_measures(dataset)
     write_csv(cells, out)
     if wells is not None:
@@ -67,6 +71,10 @@ def cells_command(
         _draw(dataset, figure)
     lines = [f"{out}: {len(cells)} cells of {len(measures)} wells"]
     for name, own in measures.groupby("stimulation"):
+        if not panel.pair:
+            counted = [f"{own[n].mean():.0f} in {n.removeprefix('cells_')}" for n in counts(panel)]
+            lines.append(f"{name}, cells, mean of {len(own)} wells: {', '.join(counted)}")
+            continue
         means = own[["tcell_contact", "contacts_per_tcell", "contact_area_um2"]].mean()
         lines.append(
             f"{name}, mean of {len(own)} wells: {means['tcell_contact']:.1%} of the T cells touch "

@@ -202,7 +202,7 @@ class TestKinds:
             {"tcell": {"diameter_um": float("nan")}},
             {"tcell": {"rim": 1}},
             {"tcell": {"radius": 5}},
-            {"bcell": {}},
+            {"bcell": {"radius": 5}},
         ],
     )
     def test_what_cannot_be_is_refused(self, content: dict[str, Any]) -> None:

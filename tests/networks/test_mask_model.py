@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.mask_methods import NETWORK, MaskSettings, segment
+from ck19ml.core.measurements.panel import PAIR
 from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.errors import PlateError
@@ -192,7 +193,8 @@ class TestShipped:
         parameters = clear_views().changed(diameter=factor).at_density(1 / factor**2)
         size = round(384 * factor)
         well = simulate_well(2, size, np.random.default_rng(5), Degradation(), parameters)
-        for plane, truth, kind in zip(well.image, well.truth, CellKinds().channels, strict=True):
+        kinds = [CellKinds().of(name) for name in PAIR.names]
+        for plane, truth, kind in zip(well.image, well.truth, kinds, strict=True):
             found = shipped(plane, factor * kind.diameter_um / parameters.pixel_um)
             assert iou(found, truth) > 0.7
 

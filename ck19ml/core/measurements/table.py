@@ -1,6 +1,5 @@
 """All measurements of an image in one row, and their names."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -8,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.core.measurements import binary_patterns, cooccurrence, granularity, intensity, shape
-from ck19ml.core.overlap import DC, TCELL, score
+from ck19ml.core.measurements.panel import PAIR, Panel
+from ck19ml.core.overlap import score
 
 VERSION = 1
 """Of what is measured and how: a dataset of another version is prepared again."""
@@ -16,15 +16,10 @@ VERSION = 1
 REGIONS = ("inside", "background", "all")
 """Of the channel's own mask."""
 
-PAIR = ("overlap", "tcell_overlap", "dc_overlap")
+OF_PAIR = ("overlap", "tcell_overlap", "dc_overlap")
 """Measures of two cell types, see `core.overlap.score`."""
 
-CELLS = {"dc": DC, "tcell": TCELL}
-"""Names of the channels that have measures of two cell types where both are there, in order."""
-
-
 _OF_CHANNEL = [
-    *shape.NAMES,
     *(f"{region}_intensity_{name}" for region in REGIONS for name in intensity.NAMES),
     *(f"{region}_{name}" for region in REGIONS for name in granularity.NAMES),
     *(f"{region}_glcm_{name}" for region in REGIONS for name in cooccurrence.NAMES),
@@ -33,35 +28,30 @@ _OF_CHANNEL = [
 ]  # fmt: skip
 
 
-def names(channels: Sequence[str]) -> list[str]:
+def names(panel: Panel = PAIR) -> list[str]:
     """Name the columns of `measure`.
-
-    Parameters
-    ----------
-    channels : sequence of str
-        Names of the image's channels, in order.
 
     Returns
     -------
     list of str
-        ``pixels``; per channel ``CHANNEL_MEASURE`` or ``CHANNEL_REGION_MEASURE``; last, for the
-        channels dc and tcell, those of `PAIR`. The texture ``glcm`` is of the means of 2 x 2
-        pixels, in which less noise is left; ``lbp1`` is of the pixels, ``lbp2`` of these means.
+        ``pixels``; per channel ``CHANNEL_MEASURE``, of the shape if it is stained, and
+        ``CHANNEL_REGION_MEASURE``; last, for DCs and T cells, those of `OF_PAIR`. The texture
+        ``glcm`` is of the means of 2 x 2 pixels, in which less noise is left; ``lbp1`` is of the
+        pixels, ``lbp2`` of these means.
     """
-    own = [f"{channel}_{name}" for channel in channels for name in _OF_CHANNEL]
-    return ["pixels", *own, *(PAIR if has_pair(channels) else ())]
-
-
-def has_pair(channels: Sequence[str]) -> bool:
-    """Return whether these channels start with both cell types."""
-    return list(channels[:2]) == list(CELLS)
+    own = [
+        f"{channel}_{name}"
+        for channel in panel.names
+        for name in (*(shape.NAMES if channel in panel.stained else ()), *_OF_CHANNEL)
+    ]
+    return ["pixels", *own, *(OF_PAIR if panel.pair else ())]
 
 
 def measure(
     images: NDArray[np.unsignedinteger],
     masks: NDArray[np.bool_],
-    channels: Sequence[str],
     maximum: int,
+    panel: Panel = PAIR,
 ) -> NDArray[np.float64]:
     """Measure images of one size, of any size and with any number of channels.
 
@@ -70,10 +60,10 @@ def measure(
     images : ndarray, (n, height, width, channels), unsigned integers
         Raw grey values.
     masks : ndarray, (n, height, width, channels), bool
-    channels : sequence of str
-        Names of the channels.
     maximum : int
         The camera's largest grey value.
+    panel : Panel
+        The channels.
 
     Returns
     -------
@@ -82,12 +72,13 @@ def measure(
     """
     number, height, width = images.shape[:3]
     parts = [np.full((number, 1), float(height * width))]
-    for channel in range(len(channels)):
+    for channel, name in enumerate(panel.names):
         planes = np.ascontiguousarray(images[..., channel])
-        parts.append(_channel(planes, np.ascontiguousarray(masks[..., channel]), maximum))
-    if has_pair(channels):
-        found = score(masks[..., :2])
-        parts.append(np.stack([getattr(found, name) for name in PAIR], axis=1))
+        found = _channel(planes, np.ascontiguousarray(masks[..., channel]), maximum)
+        parts.append(found if name in panel.stained else found[:, len(shape.NAMES) :])
+    if panel.pair:
+        both = score(masks[..., :2])
+        parts.append(np.stack([getattr(both, name) for name in OF_PAIR], axis=1))
     return np.concatenate(parts, axis=1)
 
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 
 from ck19ml.core.quality import COUNTS
 from ck19ml.core.settings import Frozen
 
 MEASURED = ("overlap", "tcell_overlap", "tcell_area_px", "dc_area_px", "overlap_area_px", *COUNTS)
-"""Columns whose means over a well's patches are its measurements."""
+"""Columns whose means over a well's patches are its measurements, where DCs and T cells are there;
+areas and counts of other channels follow."""
 
 
 class OverlapRule(Frozen):
@@ -96,6 +98,8 @@ class LogisticRule(Frozen):
 def well_measures(table: pd.DataFrame) -> NDArray[np.float64]:
     """Means of `MEASURED` over the patches of each well, and the share without any overlap.
 
+    What the table does not have, as of a single channel, is left out.
+
     Parameters
     ----------
     table : DataFrame, one row a patch
@@ -106,8 +110,15 @@ def well_measures(table: pd.DataFrame) -> NDArray[np.float64]:
     ndarray, (wells, measures), float64
         Wells in the order of plate and well.
     """
-    none = table.assign(none=(table["overlap"] == 0).astype(np.float64))
-    means = none.groupby(["plate", "well"], sort=True)[[*MEASURED, "none"]].mean()
+    names = [name for name in MEASURED if name in table]
+    if "overlap" in table:
+        table, names = (
+            table.assign(none=(table["overlap"] == 0).astype(np.float64)),
+            [*names, "none"],
+        )
+    own = [str(n) for n in table if str(n).startswith("cells_") or str(n).endswith("_area_px")]
+    names += [name for name in own if name not in names]
+    means = table.groupby(["plate", "well"], sort=True)[names].mean()
     return np.asarray(means, dtype=np.float64)
 
 
@@ -151,11 +162,11 @@ class Baselines(Frozen):
     ----------
     majority : int
         The class with the most training wells (the first of them when tied).
-    mean_overlap : float
-        Mean overlap of the training patches.
+    mean_overlap : float, optional
+        Mean overlap of the training patches, where there are DCs and T cells.
     class_overlap : list of float
         The same of each class; a class without patches has the overall mean.
-    patch_rule, well_rule : OverlapRule
+    patch_rule, well_rule : OverlapRule, optional
     logistic : LogisticRule, optional
     line : (float, float), optional
         Slope and intercept of the true overlap over the masks' own, where the truth is known: masks
@@ -163,16 +174,16 @@ class Baselines(Frozen):
     """
 
     majority: int
-    mean_overlap: float
-    class_overlap: list[float]
-    patch_rule: OverlapRule
-    well_rule: OverlapRule
+    mean_overlap: float | None = None
+    class_overlap: list[float] = Field(default=[])
+    patch_rule: OverlapRule | None = None
+    well_rule: OverlapRule | None = None
     logistic: LogisticRule | None = None
     line: tuple[float, float] | None = None
 
 
 def fit_baselines(
-    overlap: NDArray[np.floating],
+    overlap: NDArray[np.floating] | None,
     labels: NDArray[np.integer],
     well: NDArray[np.integer],
     classes: Sequence[str],
@@ -181,7 +192,8 @@ def fit_baselines(
 
     Parameters
     ----------
-    overlap : ndarray, (n,), fractions in [0, 1]
+    overlap : ndarray, (n,), fractions in [0, 1], or None
+        None without a pair of DCs and T cells.
     labels : ndarray of int, (n,)
     well : ndarray of int, (n,)
         Index of each patch's well, 0 .. wells - 1, each used.
@@ -190,13 +202,16 @@ def fit_baselines(
     counts = np.bincount(well)
     well_labels = np.zeros(counts.size, dtype=np.intp)
     well_labels[well] = labels
+    majority = int(np.bincount(well_labels).argmax())
+    if overlap is None:
+        return Baselines(majority=majority)
     mean = float(overlap.mean())
     by_class = [
         float(overlap[labels == k].mean()) if (labels == k).any() else mean
         for k in range(len(classes))
     ]
     return Baselines(
-        majority=int(np.bincount(well_labels).argmax()),
+        majority=majority,
         mean_overlap=mean,
         class_overlap=by_class,
         patch_rule=fit_overlap_rule(overlap, labels, len(classes)),

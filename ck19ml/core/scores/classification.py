@@ -1,5 +1,7 @@
 """Scores of a classifier from its tables of patches and wells, beside those of the baselines."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,6 +26,20 @@ RULES = {
 """Columns of the rules' answers for wells, and what the rules are called."""
 
 
+def rule_name(text: str, table: Iterable[object]) -> str:
+    """Return what a rule is called where scores or tables have no overlap.
+
+    Parameters
+    ----------
+    text : str
+        Its name with one, as in `RULES`.
+    table : iterable of str
+        Names of scores or of columns.
+    """
+    has_overlap = any("overlap" in str(name) for name in table)
+    return text if has_overlap else text.replace("overlap, ", "")
+
+
 def classifier_scores(
     patches: pd.DataFrame, wells: pd.DataFrame, classes: list[str], seed: int
 ) -> dict[str, Score]:
@@ -36,8 +52,9 @@ def classifier_scores(
     ----------
     patches : DataFrame, one row a patch
         plate, well, unit (what was kept together when the wells were split), label,
-        predicted_overlap, overlap, `MEAN_OVERLAP`, probability_NAME for each class, and the class
-        that each rule answers in columns that start with `BASELINE`.
+        predicted_overlap, overlap and `MEAN_OVERLAP` where there are DCs and T cells,
+        probability_NAME for each class, and the class that each rule answers in columns that start
+        with `BASELINE`.
     wells : DataFrame, one row a well
         unit, stimulation, probability_NAME for each class, and the rules' answers.
     classes : list of str
@@ -52,11 +69,12 @@ def classifier_scores(
     rng = np.random.default_rng(seed)
     well = well_index(patches)
     unit, each = index_of(patches["unit"]), index_of(wells["unit"])
-    overlap = patches["overlap"].to_numpy(np.float64)
     scores = _label_scores(patches, patches["label"], classes, unit, rng)
-    scores |= overlap_scores(overlap, patches["predicted_overlap"].to_numpy(), well, rng, unit)
-    mean = overlap_scores(overlap, patches[MEAN_OVERLAP].to_numpy(np.float64), well, rng, unit)
-    scores["baseline_mean_overlap_mse"] = mean["overlap_mse"]
+    if "overlap" in patches:
+        overlap = patches["overlap"].to_numpy(np.float64)
+        scores |= overlap_scores(overlap, patches["predicted_overlap"].to_numpy(), well, rng, unit)
+        mean = overlap_scores(overlap, patches[MEAN_OVERLAP].to_numpy(np.float64), well, rng, unit)
+        scores["baseline_mean_overlap_mse"] = mean["overlap_mse"]
     scores |= _rule_scores(patches, patches["label"], unit, rng, "accuracy")
     named = [name for name in classes if f"probability_{name}" in wells]
     own = _label_scores(wells, wells["stimulation"], named, each, rng)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.mask_methods import MaskSettings, segment
+from ck19ml.core.measurements.panel import PAIR
 from ck19ml.core.patches import PATCH_SIZE
 from ck19ml.core.simulation.mask_examples import Conditions, MaskWell, simulate_well
 from ck19ml.core.splits import GATE
@@ -69,7 +70,7 @@ def simulated_field(
     size = PATCH_SIZE * max(round(size * parameters.diameter / PATCH_SIZE), 1)
     well = simulate_well(index, size, rng, degradation, parameters)
     error = conditions.belief
-    wide = [kind.diameter_um * parameters.diameter for kind in CellKinds().channels]
+    wide = [CellKinds().of(name).diameter_um * parameters.diameter for name in PAIR.names]
     stated = [w * np.exp(rng.uniform(-error, error)) / parameters.pixel_um for w in wide]
     mark = well.sha256
     return MaskField(well.stimulation, well.image, _target(well, target), stated, mark, unit=mark)

@@ -10,21 +10,23 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 ARRAYS = ("patches", "masks")
 
 
-def create_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str) -> None:
+def create_arrays(
+    folder: Path, fields: int, patches: int, size: int, dtype: str, channels: int = 2
+) -> None:
     """Create the group with its empty arrays; one chunk holds one field.
 
     Parameters
     ----------
-    fields, patches, size : int
-        Number of fields, of patches a field, and a patch's side in pixels.
+    fields, patches, size, channels : int
+        Number of fields, of patches a field, a patch's side in pixels, and number of channels.
     """
     group = zarr.create_group(folder)
-    shape = (fields * patches, size, size, 2)
+    shape = (fields * patches, size, size, channels)
     for name, kind in zip(ARRAYS, (dtype, "bool"), strict=True):
         group.create_array(
             name,
             shape=shape,
-            chunks=(patches, size, size, 2),
+            chunks=(patches, size, size, channels),
             dtype=kind,
             # As small here as zstd with bitshuffle, for most values are the background level, and
             # many times as fast. Blosc reads beyond the end of a chunk that was cut short; a
@@ -43,8 +45,8 @@ def write_field(
 
     Parameters
     ----------
-    patches : ndarray, (n, size, size, 2), of the array's dtype
-    masks : ndarray, (n, size, size, 2), bool
+    patches : ndarray, (n, size, size, channels), of the array's dtype
+    masks : ndarray, (n, size, size, channels), bool
     """
     rows = slice(index * len(patches), (index + 1) * len(patches))
     for name, values in zip(ARRAYS, (patches, masks), strict=True):
@@ -60,8 +62,8 @@ def read_field_arrays(
 
     Returns
     -------
-    patches : ndarray, (patches, size, size, 2), unsigned integers
-    masks : ndarray, (patches, size, size, 2), bool
+    patches : ndarray, (patches, size, size, channels), unsigned integers
+    masks : ndarray, (patches, size, size, channels), bool
     """
     rows = slice(index * patches, (index + 1) * patches)
     found = [np.asarray(zarr.open_array(folder / name, mode="r")[rows]) for name in ARRAYS]
@@ -78,12 +80,14 @@ def keep_fields(folder: Path, indices: list[int], patches: int) -> None:
         array.resize((len(indices) * patches, *array.shape[1:]))
 
 
-def has_arrays(folder: Path, fields: int, patches: int, size: int, dtype: str) -> bool:
+def has_arrays(
+    folder: Path, fields: int, patches: int, size: int, dtype: str, channels: int = 2
+) -> bool:
     """Return whether the arrays exist as `create_arrays` makes them."""
     try:
         found = [zarr.open_array(folder / name, mode="r") for name in ARRAYS]
     except (OSError, ValueError, KeyError):
         return False
-    shape = (fields * patches, size, size, 2)
+    shape = (fields * patches, size, size, channels)
     kinds = [str(array.dtype) for array in found]
     return all(array.shape == shape for array in found) and kinds == [dtype, "bool"]

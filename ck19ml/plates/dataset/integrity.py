@@ -11,10 +11,11 @@ import pandas as pd
 import zarr
 
 from ck19ml.core import overlap
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.plates.dataset.arrays import ARRAYS
 from ck19ml.plates.dataset.hashes import HASHES, SEAL, hash_files, hash_masks, hash_patches, seal
 from ck19ml.plates.dataset.schema import violations
-from ck19ml.plates.dataset.store import FORMAT, NEEDED, TABLES, require_dataset
+from ck19ml.plates.dataset.store import FORMAT, NEEDED, TABLES, panel_of, require_dataset
 
 HASH_OF: dict[str, tuple[str, Callable[[Any], str]]] = {
     "patches": ("sha256", hash_patches),
@@ -88,7 +89,7 @@ def examine(path: Path, progress: Callable[[int, int], None] | None = None) -> F
     tables = {name: _table(path / name, damages) for name in TABLES}
     table, fields = tables["patches.parquet"], tables["fields.parquet"]
     if table is not None:
-        damages += _rules(table)
+        damages += _rules(table, _panel(info))
     places = _places(table, fields)
     arrays = {name: _array(path, name, len(places), damages) for name in ARRAYS}
     for index, place in enumerate(places):
@@ -143,9 +144,17 @@ def _table(path: Path, damages: list[Damage]) -> pd.DataFrame | None:
         return None
 
 
-def _rules(table: pd.DataFrame) -> list[Damage]:
+def _panel(info: dict[str, Any]) -> Panel:
+    """Return the channels that ``dataset.json`` names, the study's where it is damaged."""
+    try:
+        return panel_of(info)
+    except (KeyError, TypeError, AttributeError):
+        return PAIR
+
+
+def _rules(table: pd.DataFrame, panel: Panel) -> list[Damage]:
     damages: list[Damage] = []
-    for name, what, wrong in violations(table):
+    for name, what, wrong in violations(table, panel):
         text = f"column {name}: {what}"
         if wrong is None or not {"plate", "well", "field"} <= set(table):
             damages.append(_everywhere("patches.parquet", text))

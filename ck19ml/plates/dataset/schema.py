@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 from pandas.api import types
 
+from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.wells import MOST_COLUMNS, ROW_NAMES
 
 CONTROLS = ("", "vehicle", "untreated")
@@ -43,12 +44,13 @@ NEEDED: dict[str, Rule] = {
     ),
     "control": _text("a control or none", lambda column: column.isin(CONTROLS)),
     "faulty": ("true or false", types.is_bool_dtype, lambda column: column.notna()),
-    "tcell_area_px": _whole("0 or more", 0),
-    "dc_area_px": _whole("0 or more", 0),
+}
+OF_PAIR: dict[str, Rule] = {
     "overlap_area_px": _whole("0 or more", 0),
     "overlap": _share(0),
     "tcell_overlap": _share(0),
 }
+"""Columns that only a pair of DCs and T cells has."""
 LATER: dict[str, Rule] = {
     "dc_overlap": _share(0),
     "overlap_expected": _share(0),
@@ -60,7 +62,7 @@ LATER: dict[str, Rule] = {
 """Columns that older datasets lack."""
 
 
-def violations(table: pd.DataFrame) -> list[tuple[str, str, pd.Series | None]]:
+def violations(table: pd.DataFrame, panel: Panel = PAIR) -> list[tuple[str, str, pd.Series | None]]:
     """Find the columns that break a rule.
 
     Returns
@@ -70,9 +72,11 @@ def violations(table: pd.DataFrame) -> list[tuple[str, str, pd.Series | None]]:
         column as a whole.
     """
     found: list[tuple[str, str, pd.Series | None]] = []
-    for name, (expected, has_type, holds) in (NEEDED | LATER).items():
+    areas = {f"{name}_area_px": _whole("0 or more", 0) for name in reversed(panel.stained)}
+    needed = NEEDED | areas | (OF_PAIR if panel.pair else {})
+    for name, (expected, has_type, holds) in (needed | LATER).items():
         if name not in table:
-            if name in NEEDED:
+            if name in needed:
                 found.append((name, "missing", None))
         elif not has_type(table[name]):
             found.append((name, f"must be {expected}, found {table[name].dtype}", None))

@@ -12,7 +12,8 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
-from ck19ml.core.quality import COUNTS
+from ck19ml.core.measurements.panel import PAIR, Panel
+from ck19ml.core.quality import counts
 from ck19ml.core.wells import WELL
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.reading import read_json
@@ -54,6 +55,9 @@ class Dataset:
         the field is doubtful, or "".
     info : dict
         The content of ``dataset.json``: source, parameters, software version, hashes.
+
+    Overlaps, contacts and ``instrument.csv`` are there where the panel has DCs and T cells; without
+    them the tables hold ``NAME_area_px`` and the quality of each channel.
     """
 
     path: Path
@@ -75,16 +79,16 @@ class Dataset:
             wells=("place", "nunique"),
             patches=("patch", "size"),
             faulty_share=("faulty", "mean"),
-            mean_overlap=("overlap", "mean"),
+            **({"mean_overlap": ("overlap", "mean")} if self.panel.pair else {}),
         )
         return f"<p>{escape(repr(self))}</p>{shown.reset_index().to_html(index=False)}"
 
     def read(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
-        """Read patches, (n, size, size, 2), uint8 or uint16, raised to the background."""
+        """Read patches, (n, size, size, channels), uint8 or uint16, raised to the background."""
         return np.asarray(self._read("patches", rows))
 
     def read_masks(self, rows: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Read masks, (n, size, size, 2), bool."""
+        """Read masks, (n, size, size, channels), bool."""
         return np.asarray(self._read("masks", rows))
 
     def _read(self, name: str, rows: NDArray[np.integer]) -> Any:
@@ -142,6 +146,24 @@ class Dataset:
         return dict(self.info["parameters"])
 
     @property
+    def panel(self) -> Panel:
+        """The channels."""
+        return panel_of(self.info)
+
+    def require_pair(self, what: str) -> None:
+        """Refuse a dataset without DCs and T cells for what needs their overlap.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if not self.panel.pair:
+            raise ConfigError(
+                f"{what} needs the overlap of DCs and T cells, and {self.path} has the channels "
+                f"{', '.join(self.panel.names)}; train a classifier on it"
+            )
+
+    @property
     def illumination(self) -> bool:
         """True if the fields were corrected for uneven illumination."""
         return bool(self.info.get("preparation", {}).get("illumination", False))
@@ -187,8 +209,8 @@ class Dataset:
     def with_counts(self, rows: NDArray[np.integer]) -> pd.DataFrame:
         """Rows, (n,), of the table, with the cells counted in each patch's field."""
         keys = [*WELL, "field"]
-        counts = self.fields[[*keys, *COUNTS]]
-        return self.table.iloc[rows].merge(counts, on=keys, how="left", validate="many_to_one")
+        counted = self.fields[[*keys, *counts(self.panel)]]
+        return self.table.iloc[rows].merge(counted, on=keys, how="left", validate="many_to_one")
 
     def seen(self, table: pd.DataFrame, hashes: frozenset[str]) -> NDArray[np.bool_]:
         """Return whether the wells of a table's rows (plate, well) have a hash of these, (n,)."""
@@ -224,10 +246,16 @@ def open_dataset(path: Path) -> Dataset:
         fields = pd.read_parquet(path / "fields.parquet")
         for name in ARRAYS:
             _require_whole(zarr.open_array(path / name, mode="r"), name, len(table))
-        _require_columns(table, fields)
+        _require_columns(table, fields, panel_of(info))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
     return Dataset(path, table, fields, info)
+
+
+def panel_of(info: dict[str, Any]) -> Panel:
+    """Return the channels by the content of ``dataset.json``; without a word those of the study."""
+    known = info["parameters"]
+    return Panel.of(known.get("channels", PAIR.names), known.get("stained"))
 
 
 AGAIN = "prepare the plate again with --overwrite"
@@ -276,11 +304,11 @@ def _require_parameters(found: Any) -> None:
             )
 
 
-def _require_columns(table: pd.DataFrame, fields: pd.DataFrame) -> None:
+def _require_columns(table: pd.DataFrame, fields: pd.DataFrame, panel: Panel) -> None:
     """Require of the tables what every command takes for granted."""
     if not len(table):
         raise ValueError("no rows in patches.parquet")
-    for name, what, _ in violations(table):
+    for name, what, _ in violations(table, panel):
         raise ValueError(f"column {name} of patches.parquet: {what}")
     if missing := [name for name in FIELD_COLUMNS if name not in fields]:
         raise ValueError(f"fields.parquet lacks {', '.join(missing)}")

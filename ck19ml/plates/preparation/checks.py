@@ -47,7 +47,7 @@ def check(source: Source) -> Checked:
     scales = _other_scales(source, headers)
     problems += scales
     odd = {problem.file for problem in scales}
-    good = [f for f, found in shapes.items() if found == shape and f.dc not in odd]
+    good = [f for f, found in shapes.items() if found == shape and f.first not in odd]
     masked = good if read is None else [field for field in good if field in read.files]
     kept = tuple(field for field in masked if field.well not in wells)
     return Checked(kept, tuple(sorted(problems)), shape)
@@ -92,7 +92,7 @@ def _without_labels(source: Source) -> list[Problem]:
         "layout or remove their images"
     )
     return [
-        Problem(field.plate, field.well, field.field, field.dc, "not in the layout", text)
+        Problem(field.plate, field.well, field.field, field.first, "not in the layout", text)
         for field in plate.fields
         if field.well in lacking
     ]
@@ -109,17 +109,17 @@ def _other_scales(source: Source, headers: Mapping[Field, Header]) -> list[Probl
         size = header.pixel_size_um
         if size and abs(size / expected - 1) > 0.01:
             text = (
-                f"{field.dc}: the pixels measure {size:g} um, those of the rest of the plate "
+                f"{field.first}: the pixels measure {size:g} um, those of the rest of the plate "
                 f"{expected:g} um; export it again, or give 'pixel_size_um' in plate.yaml"
             )
             kind = "wrong pixel size"
-            problems.append(Problem(field.plate, field.well, field.field, field.dc, kind, text))
+            problems.append(Problem(field.plate, field.well, field.field, field.first, kind, text))
     return problems
 
 
 def _odd(field: Field, found: Shape, shape: Shape) -> Problem:
     text = (
-        f"{field.dc}: the field has {found[0]} x {found[1]} pixels, the rest of the plate "
+        f"{field.first}: the field has {found[0]} x {found[1]} pixels, the rest of the plate "
         f"{shape[0]} x {shape[1]}; export it again"
     )
-    return Problem(field.plate, field.well, field.field, field.dc, "wrong size", text)
+    return Problem(field.plate, field.well, field.field, field.first, "wrong size", text)

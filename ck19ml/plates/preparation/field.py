@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ck19ml.core import chance, contacts, illumination, mask_methods, overlap, quality
+from ck19ml.core.measurements.panel import Panel
 from ck19ml.core.measurements.table import measure
 from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
 from ck19ml.plates.dataset.arrays import write_field
 from ck19ml.plates.dataset.hashes import hash_masks, hash_patches
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, read_field
-from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.images import ImageError
-from ck19ml.plates.label_images import Pair, read_labels
+from ck19ml.plates.label_images import Files, read_labels
 from ck19ml.plates.preparation import partial_dataset
 from ck19ml.plates.preparation.settings import Preparation, mask_settings
 from ck19ml.plates.problems import Problem
@@ -26,7 +26,7 @@ from ck19ml.plates.problems import Problem
 BEYOND_CHANCE = "overlap_z"
 """Column of the z-scores, see `core.chance.Chance.z`."""
 
-Light = tuple[tuple[float, ...], tuple[float, ...]]
+Light = tuple[tuple[float, ...], ...]
 """Coefficients of the flat field of each channel, see `core.illumination.estimate`."""
 
 
@@ -46,8 +46,8 @@ class Task:
         Where the illumination is corrected.
     network : callable, optional
         Where the masks are made by one, see `core.mask_methods.method`.
-    labels : (Path, Path), optional
-        The label images of the field, DCs and T cells, where they are its masks.
+    labels : tuple of Path, optional
+        The label images of the field, where they are its masks.
     """
 
     index: int
@@ -58,12 +58,17 @@ class Task:
     folder: Path
     light: Light | None = None
     network: mask_methods.PlaneMethod | None = None
-    labels: Pair | None = None
+    labels: Files | None = None
 
     @property
     def block(self) -> int:
         """Side of the blocks for the illumination; small fields have 16 or more of them."""
         return max(1, min(illumination.BLOCK, min(self.shape) // 16))
+
+    @property
+    def panel(self) -> Panel:
+        """Channels of the field."""
+        return self.description.panel
 
     @property
     def masks(self) -> mask_methods.MaskSettings:
@@ -102,15 +107,15 @@ def measure_light(task: Task) -> tuple[int, NDArray[np.float64] | None]:
     -------
     index : int
         The task's.
-    means : ndarray, (2, rows, columns), float64, or None
+    means : ndarray, (channels, rows, columns), float64, or None
         None if the field cannot be read.
     """
     try:
         image = read_field(task.field, task.description)
     except ImageError:
         return task.index, None  # the pass that follows reports it
-    means = [illumination.block_means(image[..., channel], task.block) for channel in (0, 1)]
-    return task.index, np.stack(means)
+    planes = np.moveaxis(image, -1, 0)
+    return task.index, np.stack([illumination.block_means(each, task.block) for each in planes])
 
 
 def prepare_field(task: Task) -> Outcome:
@@ -119,11 +124,12 @@ def prepare_field(task: Task) -> Outcome:
         return Outcome(task.index, ())
     try:
         image = read_field(task.field, task.description)
-        found = read_labels(task.labels, task.shape) if task.labels else None
+        found = read_labels(task.labels, task.shape, task.panel) if task.labels else None
     except ImageError as error:
         return Outcome(task.index, (as_problem(task.field, error),))
     # Channels lie apart in memory: each step looks at one channel at a time.
-    even = np.stack([_even(task, image[..., channel], channel) for channel in (0, 1)])
+    planes = np.moveaxis(image, -1, 0)
+    even = np.stack([_even(task, plane, channel) for channel, plane in enumerate(planes)])
     found = found or mask_methods.segment(np.moveaxis(even, 0, -1), task.masks, task.network)
     problems = _judge(task, image, found)
     if not problems:
@@ -138,8 +144,8 @@ def _judge(
     field, limit = task.field, task.preparation.saturated_limit
     maximum = 2**task.description.bit_depth - 1
     problems = []
-    for name, channel in quality.CHANNELS.items():
-        path = getattr(field, name)
+    for channel, name in enumerate(task.panel.names):
+        path = field.files[channel][0]
         share = quality.saturated_share(image[..., channel], maximum)
         if share > limit:
             text = (
@@ -147,7 +153,9 @@ def _judge(
                 f"than the limit of {limit:.1%}; expose the well again"
             )
             problems.append(Problem(field.plate, field.well, field.field, path, "saturated", text))
-        elif not task.preparation.keep_empty and is_empty(found, channel):
+        elif name not in task.panel.stained or task.preparation.keep_empty:
+            continue
+        elif is_empty(found, channel):
             text = (
                 f"{path}: no cell found by the mask method '{task.method}'; image the "
                 "well again, or keep it as faulty by --keep-empty"
@@ -171,7 +179,7 @@ def _write(
 
     `found` holds the cells of the whole field: what else is to be known of them is measured here.
     """
-    size, levels = task.preparation.patch_size, task.masks.levels
+    size, levels, panel = task.preparation.patch_size, task.masks.levels, task.panel
     seen = [cut(plane, size) for plane in even]
     maximum = 2**task.description.bit_depth - 1
     apart: list[NDArray[Any]] = [
@@ -187,35 +195,42 @@ def _write(
     )
     yx = origins(*task.shape, size)
     each = np.moveaxis(np.stack(parts), 0, -1)
-    score = overlap.score(each)
     cells = contacts.measure_cells(
         np.moveaxis(even, 0, -1),
         found.labels,
         task.description.pixel_size_um,
         task.preparation.contact_um,
+        panel,
     )
-    columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty, **vars(score)}
-    columns |= contacts.by_patch(cells, *task.shape, size)
+    columns = {"y": yx[:, 0], "x": yx[:, 1], "faulty": faulty}
+    if panel.pair:
+        columns |= vars(overlap.score(each[..., :2])) | contacts.by_patch(cells, *task.shape, size)
+    columns |= {
+        f"{name}_area_px": overlap.areas(each[..., place])
+        for name, place in zip(panel.stained, panel.places, strict=True)
+        if f"{name}_area_px" not in columns
+    }
     measured = quality.measure(
         raw,
         found,
         maximum=maximum,
         faulty_share=float(faulty.mean()),
         pixel_size_um=task.description.pixel_size_um,
-    ) | contacts.summary(cells)
-    if task.preparation.chance:
-        columns[BEYOND_CHANCE] = chance.by_chance(each).z
+        panel=panel,
+    ) | contacts.summary(cells, panel)
+    if task.preparation.chance and panel.pair:
+        columns[BEYOND_CHANCE] = chance.by_chance(each[..., :2]).z
         # Of the part that is cut into patches, as the areas beside it.
         rows, columns_px = (size * count for count in grid_shape(*task.shape, size))
-        whole = found.masks[:, :rows, task.shape[1] - columns_px :]
+        whole = found.masks[:2, :rows, task.shape[1] - columns_px :]
         measured[BEYOND_CHANCE] = float(chance.by_chance(np.moveaxis(whole, 0, -1)[None]).z[0])
     write_field(task.folder, task.index, patches, masks)
-    values = measure(np.moveaxis(np.stack(seen), 0, -1), each, CHANNELS, maximum)
+    values = measure(np.moveaxis(np.stack(seen), 0, -1), each, maximum, panel)
     partial_dataset.save_measurements(task.folder, task.index, values, cells)
     record = partial_dataset.Record(
         columns={name: values.tolist() for name, values in columns.items()},
         quality=measured,
-        empty=any(is_empty(found, channel) for channel in (0, 1)),
+        empty=any(is_empty(found, channel) for channel in panel.places),
         sha256=hash_patches(patches),
         masks_sha256=hash_masks(masks),
     )

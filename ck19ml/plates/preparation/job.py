@@ -18,7 +18,6 @@ from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.dataset.arrays import keep_fields
 from ck19ml.plates.dataset.measurements import CELLS, write_measurements, write_portions
 from ck19ml.plates.dataset.store import FORMAT, write_tables
-from ck19ml.plates.grouping import CHANNELS
 from ck19ml.plates.layouts.reading import confounding
 from ck19ml.plates.preparation import partial_dataset
 from ck19ml.plates.preparation.checks import Checked
@@ -100,7 +99,8 @@ class Work:
         size = self.preparation.patch_size
         rows, columns = grid_shape(*self.tasks[0].shape, size)
         dtype = "uint8" if self.parameters["bit_depth"] <= 8 else "uint16"
-        return partial_dataset.Grid(len(self.tasks), rows * columns, size, dtype)
+        channels = len(self.tasks[0].panel.names)
+        return partial_dataset.Grid(len(self.tasks), rows * columns, size, dtype, channels)
 
     def _fingerprint(self) -> str:
         fields = [(task.field.plate, task.field.well, task.field.field) for task in self.tasks]
@@ -140,6 +140,7 @@ class Work:
         if problems:
             self._csv("skipped", skipped_table(problems))
         fields = [self.tasks[index].field for index in self.left]
+        panel = self.tasks[0].panel
         pixel_um = self.sources[0].plate.description.pixel_size_um
         estimated = {s.plate.name: list(s.found) for s in self.sources if s.found is not None}
         made = describe(self.sources, fields, records, self.preparation)
@@ -150,7 +151,7 @@ class Work:
             **({ESTIMATED: estimated} if estimated else {}),
             "preparation": self.preparation.measuring | self.preparation.judging,
             "software": f"ck19ml {__version__}",
-            "channels": ["DC", "T cell"],
+            "channels": [panel.label(name) for name in panel.names],
             "pixel_size_um": pixel_um,
             "skipped": len({_place(problem) for problem in problems}),
             "confounding": confounding(made.labels),
@@ -161,10 +162,12 @@ class Work:
                 self.parameters | {"illumination": self.preparation.illumination}
             ),
         }
-        self._csv("instrument", instrument_table(made.fields, made.labels, self.parameters["mask"]))
+        if panel.pair:
+            mask = self.parameters["mask"]
+            self._csv("instrument", instrument_table(made.fields, made.labels, mask))
         write_measurements(
             self.folder,
-            measurement_names(CHANNELS),
+            measurement_names(panel),
             partial_dataset.load_measurements(self.folder, self.left),
         )
         keys = [{"plate": each.plate, "well": each.well, "field": each.field} for each in fields]
@@ -180,12 +183,10 @@ class Work:
 def _light(means: Sequence[np.ndarray[Any, Any]], task: Task) -> Light | None:
     if not means:
         return None
-    stacked = np.stack(means)
-    dc, tcell = (
-        tuple(illumination.estimate(stacked[:, channel], task.shape, task.block).tolist())
-        for channel in (0, 1)
+    return tuple(
+        tuple(illumination.estimate(own, task.shape, task.block).tolist())
+        for own in np.moveaxis(np.stack(means), 1, 0)
     )
-    return dc, tcell
 
 
 def _place(problem: Problem) -> tuple[str, str, int, str]:

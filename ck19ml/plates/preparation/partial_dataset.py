@@ -49,12 +49,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Grid:
-    """Shape of the arrays: how many fields, patches a field, pixels a side, and the dtype."""
+    """Shape of the arrays: fields, patches a field, pixels a side, the dtype, and channels."""
 
     fields: int
     patches: int
     size: int
     dtype: str
+    channels: int = 2
 
 
 def begin(folder: Path, fingerprint: str, grid: Grid) -> int:

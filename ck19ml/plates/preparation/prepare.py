@@ -82,7 +82,7 @@ def _differences(
     if skipped and not skip_bad:
         found.append(f"{skipped} skipped fields")
     fields = dataset.fields
-    shares = fields[["saturated_dc", "saturated_tcell"]].max(axis=1)
+    shares = fields[[f"saturated_{name}" for name in dataset.panel.names]].max(axis=1)
     refused = shares > preparation.saturated_limit
     if not preparation.keep_empty:
         refused |= fields["empty"]

@@ -18,8 +18,8 @@ from ck19ml.core.mask_methods import (
     MaskSettings,
     PlaneMethod,
 )
+from ck19ml.core.measurements.panel import PAIR
 from ck19ml.core.measurements.table import VERSION
-from ck19ml.core.patches import levels_of
 from ck19ml.core.quality import SAMPLED, Thresholds, background_level, level_of, noise
 from ck19ml.core.settings import LARGEST_FIELD, Frozen, Share, one_of
 from ck19ml.errors import PlateError
@@ -63,7 +63,7 @@ class Source:
     plate: Plate
     layout: pd.DataFrame
     labels_read: LabelImages | None = None
-    found: tuple[int, int] | None = None
+    found: tuple[int, ...] | None = None
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -139,15 +139,22 @@ def mask_settings(description: PlateDescription, preparation: Preparation) -> Ma
         cells=description.cells,
         pixel_size_um=description.pixel_size_um,
         patch_size=preparation.patch_size,
-        levels=levels_of(background_of(description)),
+        levels=levels_of(description),
+        panel=description.panel,
     )
 
 
-def background_of(description: PlateDescription) -> int | dict[str, int]:
-    """Return the background of a plate, see `with_levels`: one number if the channels share it."""
+def levels_of(description: PlateDescription) -> tuple[int, ...]:
+    """Return the background of each channel of a plate, see `with_levels`."""
     assert description.levels is not None  # noqa: S101 (`in_order` estimates it)
-    dc, tcell = description.levels
-    return dc if dc == tcell else {"dc": dc, "tcell": tcell}
+    return description.levels
+
+
+def background_of(description: PlateDescription) -> int | dict[str, int]:
+    """Return the background of a plate: one number if the stained channels share it."""
+    panel, levels = description.panel, levels_of(description)
+    each = {n: levels[place] for n, place in zip(panel.stained, panel.places, strict=True)}
+    return each if len(set(each.values())) > 1 else next(iter(each.values()))
 
 
 def parameters(source: Source, preparation: Preparation, network: Network | None) -> dict[str, Any]:
@@ -167,6 +174,7 @@ def parameters(source: Source, preparation: Preparation, network: Network | None
     if mask in (INSTRUMENT, NETWORK):
         known["cells"] = description.cells.model_dump()
         known["pixel_size_um"] = description.pixel_size_um
+    known |= description.panel.parameters
     return known if network is None else known | {"mask_network": network.fingerprint}
 
 
@@ -202,16 +210,17 @@ SAMPLED_FIELDS = 24
 """Fields of a plate, evenly spaced, from which a background is estimated: enough for a median."""
 
 
-def estimate_levels(plate: Plate) -> tuple[int, int]:
-    """Estimate the background of both channels from some of a plate's images.
+def estimate_levels(plate: Plate) -> tuple[int, ...]:
+    """Estimate the background of each channel from some of a plate's images.
 
     Returns
     -------
-    (int, int)
-        Of the DC and the T-cell channel: the median over fields of `core.quality.level_of`; 0 where
-        no image can be read.
+    tuple of int
+        The median over fields of `core.quality.level_of`; 0 where no image can be read, and of
+        channels without a stain.
     """
-    fields, found = sorted(plate.fields), []
+    fields, panel = sorted(plate.fields), plate.description.panel
+    found: list[list[int]] = []
     places = np.linspace(0, len(fields) - 1, min(len(fields), SAMPLED_FIELDS)).astype(int)
     for place in places:
         try:
@@ -220,9 +229,9 @@ def estimate_levels(plate: Plate) -> tuple[int, int]:
             continue  # the checks that follow report it
         planes = np.moveaxis(image, -1, 0)
         found.append([level_of(background_level(p, SAMPLED), noise(p, SAMPLED)) for p in planes])
-    dc, tcell = np.median(found, axis=0) if found else (0, 0)
+    levels = np.median(found, axis=0) if found else np.zeros(len(panel.names))
     top = 2**plate.description.bit_depth - 1
-    return min(int(dc), top), min(int(tcell), top)
+    return panel.levels({n: min(int(v), top) for n, v in zip(panel.names, levels, strict=True)})
 
 
 def with_levels(sources: Sequence[Source]) -> list[Source]:
@@ -245,8 +254,8 @@ def _shared(source: Source, sources: Sequence[Source]) -> Source:
         for other in sources
         if other.found is not None and other.plate.description.bit_depth == described.bit_depth
     ]
-    dc, tcell = map(max, zip(*found, strict=True))
-    changed = described.changed(background={"dc": dc, "tcell": tcell})
+    highest = dict(zip(described.panel.names, map(max, zip(*found, strict=True)), strict=True))
+    changed = described.changed(background={n: highest[n] for n in described.panel.stained})
     return replace(source, plate=replace(source.plate, description=changed))
 
 
@@ -273,7 +282,10 @@ def _source(source: Source) -> list[Any]:
 
 
 def _meaning(source: Source) -> list[Any]:
-    return [source.labels.to_csv(index=False), source.plate.description.model_dump()]
+    described = source.plate.description
+    # Those of before had no `stained`, and are the same plates.
+    told = described.model_dump(exclude={"stained"} if described.stained is None else None)
+    return [source.labels.to_csv(index=False), told]
 
 
 def _files(source: Source) -> list[tuple[str, Path]]:
@@ -293,8 +305,12 @@ def _files(source: Source) -> list[tuple[str, Path]]:
 
 def _camera(plate: Plate) -> str:
     description = plate.description
+    told = f", channels {', '.join(description.panel.names)}"
     return (
         f"{description.bit_depth} bits, background {background_of(description)}, "
         f"{description.pixel_size_um:g} um a pixel, cells of "
-        f"{description.cells.dc.diameter_um:g} and {description.cells.tcell.diameter_um:g} um"
+        + " and ".join(
+            f"{description.cells.of(name).diameter_um:g}" for name in description.panel.stained
+        )
+        + f" um{'' if description.panel == PAIR else told}"
     )

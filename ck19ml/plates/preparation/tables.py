@@ -8,6 +8,7 @@ import pandas as pd
 
 from ck19ml.core import quality
 from ck19ml.core.chance import expected_share
+from ck19ml.core.measurements.panel import Panel
 from ck19ml.core.wells import column, row_letter
 from ck19ml.files.fingerprint import fingerprint
 from ck19ml.plates.folder import Field
@@ -48,17 +49,20 @@ def describe(
     preparation: Preparation,
 ) -> Tables:
     """Build the tables of the fields from their records and their plates' layouts."""
-    pixels = preparation.patch_size**2
+    pixels, panel = preparation.patch_size**2, sources[0].plate.description.panel
     each = pd.DataFrame(
-        [_field_row(field, record, pixels) for field, record in zip(fields, records, strict=True)]
+        [
+            _field_row(field, record, pixels, panel)
+            for field, record in zip(fields, records, strict=True)
+        ]
     )
     each["flagged"] = ""
     maximum = 2 ** sources[0].plate.description.bit_depth - 1
     for _, group in each.groupby("plate"):
-        each.loc[group.index, "flagged"] = quality.flags(group, preparation.quality, maximum)
+        each.loc[group.index, "flagged"] = quality.flags(group, preparation.quality, maximum, panel)
     labels = _labels(sources, each)
     table = pd.concat(map(_patch_rows, fields, records), ignore_index=True)
-    table = _with_chance(table, pixels)
+    table = _with_chance(table, pixels) if panel.pair else table
     table = table.merge(labels, on=["plate", "well"], how="left", validate="m:1")
     table = table[FIRST + [name for name in table.columns if name not in FIRST]]
     return Tables(table.astype({"y": "int32", "x": "int32"}), each, labels)
@@ -119,13 +123,11 @@ def _with_chance(table: pd.DataFrame, pixels: int) -> pd.DataFrame:
     return table
 
 
-def _field_row(field: Field, record: Record, pixels: int) -> dict[str, Any]:
+def _field_row(field: Field, record: Record, pixels: int, panel: Panel) -> dict[str, Any]:
     patches = record.columns
-    dc, tcell, both = (
-        sum(patches[name]) for name in ("dc_area_px", "tcell_area_px", "overlap_area_px")
-    )
-    expected = float(expected_share(tcell, dc, pixels * len(patches["y"])))
-    tcell_overlap = both / max(tcell, 1)
+    areas = {f"{name}_area_px": sum(patches[f"{name}_area_px"]) for name in panel.stained}
+    if panel.pair:
+        areas = _overlap_row(patches, pixels) | areas
     return {
         "plate": field.plate,
         "well": field.well,
@@ -133,6 +135,18 @@ def _field_row(field: Field, record: Record, pixels: int) -> dict[str, Any]:
         "sha256": record.sha256,
         "masks_sha256": record.masks_sha256,
         **record.quality,
+        **areas,
+        "empty": record.empty,
+    }
+
+
+def _overlap_row(patches: dict[str, list[Any]], pixels: int) -> dict[str, Any]:
+    dc, tcell, both = (
+        sum(patches[name]) for name in ("dc_area_px", "tcell_area_px", "overlap_area_px")
+    )
+    expected = float(expected_share(tcell, dc, pixels * len(patches["y"])))
+    tcell_overlap = both / max(tcell, 1)
+    return {
         "tcell_area_px": tcell,
         "dc_area_px": dc,
         "overlap_area_px": both,
@@ -140,7 +154,6 @@ def _field_row(field: Field, record: Record, pixels: int) -> dict[str, Any]:
         "dc_overlap": both / max(dc, 1),
         "overlap_expected": expected,
         "overlap_excess": tcell_overlap - expected,
-        "empty": record.empty,
     }
 
 

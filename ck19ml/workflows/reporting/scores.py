@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ck19ml.core.scores.classification import rule_name
+
 BASELINE = "baseline_"
 ROLES = {
     "test": "Scores on unseen wells",
@@ -166,7 +168,7 @@ def _rows(values: Mapping[str, float]) -> list[Row]:
     for name in own:
         rows.append(_row(name, _named(name), values, baseline=False))
         rows += [
-            _row(f"{start}{name}", label, values, baseline=True)
+            _row(f"{start}{name}", rule_name(label, values), values, baseline=True)
             for start, label in OTHERS.items()
             if f"{start}{name}" in values
         ]

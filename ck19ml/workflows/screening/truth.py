@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core.quality import CHANNELS
+from ck19ml.core.measurements.panel import CELLS
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.screening.hit_lists import (
     average_precision_gain,
@@ -78,7 +78,7 @@ def find_truth(dataset: Dataset) -> Truth | None:
             for compound, effect in record["effects"].items():
                 key = (str(record["plate"]), str(compound))
                 effects[key] = (float(effect["largest"]), float(effect["ic50_um"]))
-                if any(effect.get(f"{kind}_kill", 0) for kind in CHANNELS):
+                if any(effect.get(f"{kind}_kill", 0) for kind in CELLS):
                     toxic.add(key)
         except (OSError, ValueError, KeyError, TypeError):
             return None

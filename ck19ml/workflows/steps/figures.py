@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from ck19ml import plots
+from ck19ml.core.scores.classification import rule_name
 from ck19ml.core.scores.interaction import interaction_curve
 from ck19ml.files.writing import make_folder, replacing
 from ck19ml.networks.card import stimulations
@@ -35,7 +36,7 @@ def classifier_figures(evaluation: Evaluation, classes: list[str]) -> Figures:
         "scores": plots.scores_with_baselines(
             _accuracies(evaluation), label="accuracy on unseen wells (%)", percent=True
         ),
-        "overlap_histograms": _histograms(patches),
+        **({"overlap_histograms": _histograms(patches)} if "overlap" in patches else {}),
         "well_probabilities": plots.well_probabilities(
             wells.assign(probability=own, correct=wells["predicted"] == wells["stimulation"]),
             chance=1 / len(names),
@@ -91,6 +92,7 @@ def reconstruction_figure(scorer: Scorer, dataset: Dataset, rows: NDArray[np.int
         np.clip(np.asarray(made), 0, 1),
         titles,
         pixel_size_um=dataset.info["pixel_size_um"],
+        panel=dataset.panel,
     )
     return {"reconstructions": figure}
 
@@ -156,7 +158,7 @@ def _accuracies(evaluation: Evaluation) -> pd.DataFrame:
                 continue
             rows.append(
                 {
-                    "name": name,
+                    "name": rule_name(name, evaluation.scores),
                     "level": level,
                     "value": score.value,
                     "low": score.low,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ck19ml import __version__
-from ck19ml.core.scores.classification import BASELINE, RULES, best_rule
+from ck19ml.core.scores.classification import BASELINE, RULES, best_rule, rule_name
 from ck19ml.core.scores.verdict import (
     BETTER,
     DIFFERENCE,
@@ -145,7 +145,7 @@ def describe(card: Card, test: Evaluation, dataset: str | None = None) -> str:
     for label, key in SHOWN[card.kind]:
         if key in test.scores:
             digits = 5 if key.endswith(("mse", "bce")) else 3
-            lines.append(f"- {label}: {test.scores[key].text(digits)}")
+            lines.append(f"- {rule_name(label, test.scores)}: {test.scores[key].text(digits)}")
     if card.kind == "regressor":
         lines += _told_interaction(test)
     return "\n".join(lines)
@@ -171,7 +171,7 @@ def verdict_lines(card: Card, test: Evaluation) -> list[str]:
     mine, best = test.scores["well_accuracy"], test.scores[f"{rule}_well_accuracy"]
     line = (
         f"Well accuracy {mine.value:.3f} against {best.value:.3f} of the best baseline, "
-        f"{RULES.get(rule, rule.removeprefix(BASELINE))}: {found.points()}"
+        f"{rule_name(RULES.get(rule, rule.removeprefix(BASELINE)), test.wells)}: {found.points()}"
     )
     if not np.isfinite(found.p):
         return [f"{line}."]

@@ -130,7 +130,8 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
     size = split.dataset.parameters["patch_size"]
     if config.encoder is None:
         seed_everything(config.seed)
-        return architectures.build_encoder(config.architecture, size)
+        channels = len(split.dataset.panel.names)
+        return architectures.build_encoder(config.architecture, size, channels)
     wanted = dataset_assay(split.dataset) | classes_of(split.classes)
     uri = champion_for(config.encoder, wanted | {"masked": str(config.masked).lower()})
     scorer = registry.load_model(uri)

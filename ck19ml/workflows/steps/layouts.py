@@ -69,6 +69,9 @@ def layout_places(plate: Plate) -> list[Path]:
     """List where a plate's own layout may be: its folder, or the one below that has the images."""
     named = plate.description.layout
     names = [named] if named else list(LAYOUT_NAMES)
-    folders = [plate.folder, *sorted({field.dc.parent for field in plate.fields} - {plate.folder})]
+    folders = [
+        plate.folder,
+        *sorted({field.first.parent for field in plate.fields} - {plate.folder}),
+    ]
     of_images = folders[1:] if len(folders) == 2 else []
     return [folder / name for folder in (plate.folder, *of_images) for name in names]

@@ -29,7 +29,7 @@ def map_figure(
     rows = _some(np.asarray(rows), MOST_POINTS, seed)
     table = dataset.table.iloc[rows]
     mapped = embed(in_portions(scorer.features, partial(scorer.read, dataset), rows), seed)
-    return {"pca": plots.feature_map(mapped, table["stimulation"], table["overlap"])}
+    return {"pca": plots.feature_map(mapped, table["stimulation"], table.get("overlap"))}
 
 
 def maps(
@@ -69,7 +69,7 @@ def maps(
     drawn = _some(np.arange(len(chosen)), MOST_POINTS, seed)
     few = table.iloc[drawn]
     name = how.upper()
-    figure = plots.feature_map(mapped[drawn], few["stimulation"], few["overlap"], method=name)
+    figure = plots.feature_map(mapped[drawn], few["stimulation"], few.get("overlap"), method=name)
     title = f"{name} of {dataset.name} by the {scorer.card.kind}'s encoder"
     return figure, interactive_map(mapped, table, pictures.tolist(), title=title, method=name)
 

@@ -23,7 +23,7 @@ from ck19ml.plates.folder import Field, Plate, read_field
 from ck19ml.plates.preparation.settings import estimate_levels
 from ck19ml.plates.report import shown_levels
 from ck19ml.tracking import registry, runs
-from ck19ml.tracking.assays import classes_of, pixels_of
+from ck19ml.tracking.assays import channels_of, classes_of, pixels_of
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.progress import bar
@@ -45,7 +45,7 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
     has_layout = any(place.is_file() for place in layout_places(plate))
     layout = plate_layout(plate, None) if has_layout else None
     known = plate.description
-    wanted = pixels_of(known.bit_depth, known.pixel_size_um)
+    wanted = pixels_of(known.bit_depth, known.pixel_size_um) | channels_of(known.panel)
     if layout is not None:
         own = layout["well"].isin(plate.wells)
         wanted |= classes_of(layout.loc[own, "stimulation"].unique())
@@ -162,8 +162,10 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame, st
             outputs.append(scorer.outputs(cut))
             marks.append((field.plate, field.well, hash_patches(cut.raw.astype(dtype, copy=False))))
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
-                                  "patch": range(len(cut)), "faulty": scorer.faulty(cut),
-                                  "overlap": measures(masks)[scorer.card.target]})  # fmt: skip
+                                  "patch": range(len(cut)),
+                                  "faulty": scorer.faulty(cut)})  # fmt: skip
+            if scorer.card.panel.pair:
+                table["overlap"] = measures(masks[..., :2])[scorer.card.target]
             values = scorer.shown(outputs[-1]).reshape(len(cut), -1)
             fields.append(table.join(pd.DataFrame(values, columns=scorer.output_names())))
             progress(done, len(plate.fields))
@@ -173,11 +175,11 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame, st
     rows = []
     for (name, well), group in patches.groupby(["plate", "well"], sort=True):
         summary = scorer.summary(every[group.index], group["faulty"].to_numpy(bool))
-        usable = group.loc[~group["faulty"], "overlap"]
         seen = pixels.loc[(name, well)] in scorer.card.seen
-        rows.append(
-            {"plate": name, "well": well, "seen": seen, **summary, "overlap": usable.mean()}
-        )
+        row = {"plate": name, "well": well, "seen": seen, **summary}
+        if "overlap" in group:
+            row["overlap"] = group.loc[~group["faulty"], "overlap"].mean()
+        rows.append(row)
     return pd.DataFrame(rows), patches, fingerprint(pixels.tolist())
 
 
@@ -195,7 +197,7 @@ def seen_line(seen: NDArray[np.bool_]) -> str:
 def _require_patch(field: Field, shape: tuple[int, ...], size: int) -> None:
     if min(shape) < size:
         raise PlateError(
-            f"{field.dc}: {shape[0]} x {shape[1]} pixels are fewer than one patch of the model, "
+            f"{field.first}: {shape[0]} x {shape[1]} pixels are fewer than one patch of the model, "
             f"{size} x {size}; use a model of smaller patches"
         )
 
@@ -205,6 +207,13 @@ def _require_same_camera(plate: Plate, scorer: Scorer) -> None:
         raise PlateError(
             f"{plate.folder}: the model was trained on corrected illumination, which needs a "
             "dataset; prepare the plate with --illumination and use 'evaluate'"
+        )
+    panel = scorer.card.panel
+    if plate.description.panel != panel:
+        raise PlateError(
+            f"{plate.folder} has the channels {', '.join(plate.description.panel.names)}, but the "
+            f"model was trained on {', '.join(panel.names)}; correct plate.yaml or use a model of "
+            "these channels"
         )
     levels, bits = plate.description.levels, plate.description.bit_depth
     wanted = scorer.card.levels

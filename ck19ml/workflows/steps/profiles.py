@@ -99,7 +99,8 @@ def _feature_count(scorer: Scorer) -> int:
 
 def _metadata(dataset: Dataset, seen: frozenset[str]) -> pd.DataFrame:
     """Metadata columns of all patches of a dataset."""
-    table = dataset.table[list(COLUMNS)].rename(columns=COLUMNS)
+    known = [name for name in COLUMNS if name in dataset.table]
+    table = dataset.table[known].rename(columns=COLUMNS)
     for name in ("Metadata_Compound", "Metadata_Control"):
         table[name] = table[name].fillna("").astype(str)
     return table.assign(Metadata_Seen=dataset.seen(dataset.table, seen))

@@ -127,11 +127,10 @@ class Split:
         rows = self.rows(*roles)
         table = self.dataset.with_counts(rows)
         well = well_index(table)
-        fitted = fit_baselines(
-            table["overlap"].to_numpy(np.float64), self.labels(rows), well, self.classes
-        )
+        overlap = table["overlap"].to_numpy(np.float64) if "overlap" in table else None
+        fitted = fit_baselines(overlap, self.labels(rows), well, self.classes)
         # A faulty patch has overlap 0 by definition (DOMAIN.md), and none is among these rows.
-        by_class = zip(self.classes, fitted.class_overlap, strict=True)
+        by_class = zip(self.classes, fitted.class_overlap, strict=False)
         labels = self.labels(rows)[np.unique(well, return_index=True)[1]]
         line = None
         if OF_MASKS in table and np.ptp(table[OF_MASKS]) > 0:

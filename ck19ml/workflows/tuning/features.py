@@ -83,8 +83,8 @@ class Material:
             encoder = self.encoder
             if untrained:
                 seed_everything(self.config.seed)
-                size = self.split.dataset.parameters["patch_size"]
-                encoder = build_encoder(self.config.autoencoder.architecture, size)
+                size, channels = self.encoder.input_shape[1], self.encoder.input_shape[-1]
+                encoder = build_encoder(self.config.autoencoder.architecture, size, channels)
             self._kept["network", untrained] = build_pooled_encoder(encoder)
         return self._kept["network", untrained]
 

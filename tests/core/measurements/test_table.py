@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ck19ml.core.measurements.table import PAIR, measure, names
-
-DUAL = ("dc", "tcell")
+from ck19ml.core.measurements.panel import Panel
+from ck19ml.core.measurements.table import OF_PAIR, measure, names
 
 
 def cells(size: int = 48, channels: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -22,8 +21,8 @@ def test_any_size_and_number_of_channels(height: int, width: int, count: int, se
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 4096, (1, height, width, count)).astype(np.uint16)
     masks = rng.random(images.shape) < rng.random()
-    channels = [f"channel_{index}" for index in range(count)]
-    found, columns = measure(images, masks, channels, 4095), names(channels)
+    panel = Panel.of([f"channel_{index}" for index in range(count)], ["channel_0"])
+    found, columns = measure(images, masks, 4095, panel), names(panel)
     assert found.shape == (1, len(columns))
     assert len(set(columns)) == len(columns)
     assert not np.isinf(found).any()
@@ -33,7 +32,7 @@ def test_any_size_and_number_of_channels(height: int, width: int, count: int, se
 def test_names_stand_for_what_was_measured() -> None:
     images, masks = cells()
     masks[..., 0] = np.roll(masks[..., 0], 5, axis=1)  # half of the one lies on the other
-    row = dict(zip(names(DUAL), measure(images, masks, DUAL, 4095)[0], strict=True))
+    row = dict(zip(names(), measure(images, masks, 4095)[0], strict=True))
     assert row["tcell_objects"] == 1
     assert row["dc_area_px"] == 100
     assert row["tcell_inside_intensity_mean"] == pytest.approx(images[0, 10:20, 8:18, 1].mean())
@@ -47,23 +46,33 @@ def test_names_stand_for_what_was_measured() -> None:
 
 def test_an_image_is_measured_alone() -> None:
     images, masks = cells()
-    whole = measure(images, masks, DUAL, 4095)
+    whole = measure(images, masks, 4095)
     for index in (0, 1):
         own = slice(index, index + 1)
-        assert np.array_equal(measure(images[own], masks[own], DUAL, 4095)[0], whole[index])
+        assert np.array_equal(measure(images[own], masks[own], 4095)[0], whole[index])
 
 
 def test_measures_of_two_cell_types_need_both() -> None:
     images, masks = cells(channels=1)
-    single = names(["tcell"])
-    assert not set(PAIR) & set(single)
-    assert measure(images, masks, ["tcell"], 4095).shape == (2, len(single))
-    assert names(["dc", "tcell", "nuclei"])[-3:] == list(PAIR)
+    single = Panel.of(["tcell"])
+    assert not set(OF_PAIR) & set(names(single))
+    assert measure(images, masks, 4095, single).shape == (2, len(names(single)))
+    assert names(Panel.of(["dc", "tcell", "nuclei"]))[-3:] == list(OF_PAIR)
+
+
+def test_a_channel_without_a_stain_has_no_shapes() -> None:
+    images, masks = cells()
+    panel = Panel.of(["nuclei", "brightfield"], ["nuclei"])
+    row = dict(zip(names(panel), measure(images, masks, 4095, panel)[0], strict=True))
+    assert "nuclei_area_px" in row
+    assert not [name for name in row if name.startswith("brightfield_largest")]
+    inside = images[0, 10:20, 8:18, 1].mean()
+    assert row["brightfield_inside_intensity_mean"] == pytest.approx(inside)
 
 
 def test_an_empty_mask_leaves_out_what_lies_inside() -> None:
     images, masks = cells()
-    row = measure(images, np.zeros_like(masks), DUAL, 4095)[0]
-    missing = {name for name, value in zip(names(DUAL), row, strict=True) if np.isnan(value)}
+    row = measure(images, np.zeros_like(masks), 4095)[0]
+    missing = {name for name, value in zip(names(), row, strict=True) if np.isnan(value)}
     assert {"dc_inside_intensity_mean", "tcell_largest_area_px"} <= missing
     assert all("_inside_" in name or "_largest_" in name or "mean_px" in name for name in missing)

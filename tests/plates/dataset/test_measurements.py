@@ -15,8 +15,6 @@ from ck19ml.plates.folder import find_plate, read_field
 from tests.plates.made_plates import labels, write_well
 from tests.plates.prepared import prepare_dataset
 
-CHANNELS = ("dc", "tcell")
-
 
 def test_the_raw_patches_of_each_field_are_measured(tmp_path: Path) -> None:
     for row in "AB":
@@ -26,12 +24,12 @@ def test_the_raw_patches_of_each_field_are_measured(tmp_path: Path) -> None:
         plate, labels(["A03", "B03"]), tmp_path / "d.zarr", mask="instrument", patch_size=16
     )
     table, each = dataset.measurements, len(dataset.table) // 2
-    assert list(table.columns) == names(CHANNELS)
+    assert list(table.columns) == names()
     assert (table["dc_area_px"] == dataset.table["dc_area_px"]).all()
     for index, field in enumerate(plate.fields):
         raw = np.asarray(cut(read_field(field, plate.description), 16))  # not raised
         rows = np.arange(index * each, (index + 1) * each)
-        known = measure(raw, dataset.read_masks(rows), CHANNELS, 4095)
+        known = measure(raw, dataset.read_masks(rows), 4095)
         np.testing.assert_allclose(table.iloc[rows], known, rtol=1e-6)
         assert raw.min() < dataset.parameters["background"]
 
