@@ -1,6 +1,7 @@
 """Figures that show patches."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,8 +82,8 @@ def reconstructions(
     Returns
     -------
     Figure
-        The difference is the mean of the channels' absolute difference, on one scale for
-        all patches.
+        Stained channels in colours. The difference is the mean of all channels' absolute
+        difference, on one scale for all patches.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def reconstructions(
         If shapes differ, there is no patch, or a value is not finite.
     """
     _check(patches, reconstructed.shape, titles)
-    images = (to_rgb(patches), to_rgb(reconstructed))
+    places = list(panel.places)
+    images = (to_rgb(patches[..., places]), to_rgb(reconstructed[..., places]))
     difference = np.abs(patches.astype(np.float32) - reconstructed).mean(axis=-1)
     figure, grid = _grid(("input", "recon-\nstruction", "difference"), titles)
     for column in range(len(titles)):
@@ -117,7 +119,7 @@ def mask_gallery(
     pixel_size_um: float | None = None,
     panel: Panel = PAIR,
 ) -> Figure:
-    """Draw patches, the mask of each stained channel, and where DCs and T cells overlap.
+    """Draw patches, each channel without a stain, each mask, and where DCs and T cells overlap.
 
     Parameters
     ----------
@@ -138,13 +140,17 @@ def mask_gallery(
     _check(patches, masks.shape, titles)
     # The mask of a channel with another name than these two may have any length.
     named = {"dc": "DC mask", "tcell": "T-cell\nmask"}
-    rows = ["image", *(named.get(n, f"{style.wrapped(n, 10)}\nmask") for n in panel.stained)]
+    others = [n for n in panel.names if n not in panel.stained]
+    rows = ["image", *(style.wrapped(n, 10) for n in others)]
+    rows += [*(named.get(n, f"{style.wrapped(n, 10)}\nmask") for n in panel.stained)]
     figure, grid = _grid([*rows, *(["overlap"] if panel.pair else [])], titles)
-    rgb = to_rgb(patches)
+    rgb = to_rgb(patches[..., list(panel.places)])
+    grey: list[NDArray[Any]] = [patches[..., panel.names.index(n)] for n in others]
+    grey += [masks[..., place] for place in panel.places]
     for column in range(len(titles)):
         grid[0, column].imshow(rgb[column])
-        for row, place in enumerate(panel.places, start=1):
-            grid[row, column].imshow(masks[column, :, :, place], cmap="gray", vmin=0, vmax=1)
+        for row, planes in enumerate(grey, start=1):
+            grid[row, column].imshow(planes[column], cmap="gray", vmin=0, vmax=1)
         if panel.pair:
             grid[-1, column].imshow(_overlap_map(masks[[column]].astype(bool))[0])
     _scale_bar(grid[0, 0], patches.shape, pixel_size_um)
@@ -264,10 +270,10 @@ def _overlap_map(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _channel_legend(figure: Figure, panel: Panel, more: dict[str, str] | None = None) -> None:
-    colours = ("red", "lime", "blue") if panel.names[1:] else ("grey",)
+    colours = ("red", "lime", "blue") if panel.stained[1:] else ("grey",)
     handles = [
         Patch(color=colour, label=panel.label(name))
-        for colour, name in zip(colours, panel.names, strict=False)
+        for colour, name in zip(colours, panel.stained, strict=False)
     ]
     for name, colour in (more or {}).items():
         handles.append(Patch(color=colour, label=f"masks: {name}"))

@@ -73,6 +73,8 @@ def overview_figures(dataset: Dataset) -> Iterator[tuple[str, Figure]]:
     if rows.size:
         chosen = dataset.table.iloc[rows]
         shares = 100 * _rank(dataset.table)[rows]
+        if not dataset.panel.pair:
+            shares /= dataset.parameters["patch_size"] ** 2
         titles = [
             f"{well} {name}\n{share:.1f} %"
             for well, name, share in zip(chosen["well"], chosen["stimulation"], shares, strict=True)
@@ -123,11 +125,8 @@ def _covered(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _rank(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Return what patches are chosen by, (n,): the overlap, or the share that cells cover."""
-    if "overlap" in table:
-        return np.asarray(table["overlap"], np.float64)
-    covered = _covered(table)
-    return np.asarray(covered / max(covered.max(), 1))
+    """Return what patches are chosen by, (n,): the overlap, or the area that cells cover."""
+    return np.asarray(table["overlap"], np.float64) if "overlap" in table else _covered(table)
 
 
 def _examples(table: pd.DataFrame) -> NDArray[np.intp]:

@@ -65,7 +65,10 @@ def maps(
     table = dataset.table.iloc[chosen][[*KEYS, "compound", "concentration_um"]].merge(
         predictions, on=KEYS, how="left", validate="1:1"
     )
-    pictures = in_portions(lambda raw: np.array(thumbnails(rescale(raw))), dataset.read, chosen)
+    places = list(dataset.panel.places)
+    pictures = in_portions(
+        lambda raw: np.array(thumbnails(rescale(raw[..., places]))), dataset.read, chosen
+    )
     drawn = _some(np.arange(len(chosen)), MOST_POINTS, seed)
     few = table.iloc[drawn]
     name = how.upper()
