@@ -15,7 +15,7 @@ from ck19ml import plots
 from ck19ml.core import mask_methods
 from ck19ml.core.closed_form.wells import pool_wells
 from ck19ml.core.contacts import measure_cells
-from ck19ml.core.patches import crowded, cut, levels_of, raise_background
+from ck19ml.core.patches import crowded, cut, raise_background
 from ck19ml.core.simulation.occlusion import removals, without
 from ck19ml.core.wells import WELL
 from ck19ml.errors import ConfigError, PlateError
@@ -129,6 +129,7 @@ def _require_explainable(card: Card, dataset: Dataset) -> None:
             f"only a classifier's answers are explained, this is a model of kind {card.kind}; "
             "leave --explain out"
         )
+    dataset.require_pair("--explain")
     if card.illumination:
         raise PlateError(
             f"{dataset.path}: illumination was corrected, which raw fields are not; leave "
@@ -153,7 +154,7 @@ def _plates(dataset: Dataset) -> list[Plate]:
 
 def _images(dataset: Dataset, card: Card, plates: list[Plate], well: dict[str, Any]) -> list[Image]:
     """Read the raw fields of a well that the dataset holds, and hold them to its hashes."""
-    fields, levels = dataset.fields, levels_of(dataset.parameters["background"])
+    fields, levels = dataset.fields, dataset.panel.levels(dataset.parameters["background"])
     own = fields[(fields["plate"] == well["plate"]) & (fields["well"] == well["well"])]
     files: dict[int, tuple[Plate, Field]] = {
         field.field: (plate, field)
