@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ck19ml import cli
+from ck19ml.errors import PlateError
 from ck19ml.networks.card import Card
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import registry
@@ -72,9 +73,8 @@ def test_from_files_to_scores(laboratory, workplace, monkeypatch, capsys):
     assert served.predict(fields)["patches"].tolist() == [4]
     assert Card.model_validate(served.card.model_dump(mode="json")) == served.card
 
-    # Another laboratory's plate of the study's channels is no rival of it, and not scored by it.
+    # A plate of other channels is not scored by it.
     told = {"channels": {"dc": "BF", "tcell": "GFP"}}
     (laboratory / "P" / "plate.yaml").write_text(yaml.safe_dump(told))
-    with pytest.raises(SystemExit):
+    with pytest.raises(PlateError, match="but the model was trained on light, green"):
         run("predict", champion, "P", "--out", "more.csv")
-    assert "but the model was trained on light, green" in capsys.readouterr().err
