@@ -81,9 +81,6 @@ NAMES = {
         second_plate(lambda work: None),
     ),
     "a plate without a dataset": Case("prepare plate", ("'plate'", "dataset"), 2),
-    "a field smaller than a patch": Case(
-        "prepare plate new.zarr", ("192 x 192", "40 x 40", "--patch-size")
-    ),
 }  # fmt: skip
 
 DESCRIBED = {

@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ck19ml.core.patches import grid_shape
 from ck19ml.errors import PlateError
 from ck19ml.plates.folder import Field, probe_field, some
 from ck19ml.plates.formats.container import Header
 from ck19ml.plates.images import ImageError
 from ck19ml.plates.preparation.field import as_problem
-from ck19ml.plates.preparation.settings import Source
+from ck19ml.plates.preparation.settings import STEP, Source
 from ck19ml.plates.problems import Problem
 
 Shape = tuple[int, int]
@@ -53,13 +52,17 @@ def check(source: Source) -> Checked:
     return Checked(kept, tuple(sorted(problems)), shape)
 
 
-def require_patches(sources: Sequence[Source], checked: Sequence[Checked], size: int) -> Shape:
-    """Return the size that the fields of all plates have.
+def require_patches(
+    sources: Sequence[Source], checked: Sequence[Checked], size: int
+) -> tuple[Shape, int]:
+    """Return the size that the fields of all plates have, and the side of the patches that fit.
+
+    Patches that are larger than the fields follow these: the largest side that networks take.
 
     Raises
     ------
     PlateError
-        If no field is left, plates differ in size, or a field is smaller than a patch.
+        If no field is left, plates differ in size, or a field is smaller than any patch.
     """
     shapes = [(source, part.shape) for source, part in zip(sources, checked, strict=True)]
     for source, part in zip(sources, checked, strict=True):
@@ -76,12 +79,13 @@ def require_patches(sources: Sequence[Source], checked: Sequence[Checked], size:
                 f"{source.plate.folder} has fields of {shape[0]} x {shape[1]} pixels, but "
                 f"{first.plate.folder} of {height} x {width}; prepare it as a dataset of its own"
             )
-    if 0 in grid_shape(height, width, size):
+    fitting = min(size, min(height, width) // STEP * STEP)
+    if not fitting:
         raise PlateError(
-            f"{first.plate.folder} has fields of {height} x {width} pixels, smaller than a patch "
-            f"of {size} x {size}; use a --patch-size of at most {min(height, width)}"
+            f"{first.plate.folder} has fields of {height} x {width} pixels, smaller than the "
+            f"smallest patch of {STEP} x {STEP}; export larger fields"
         )
-    return height, width
+    return (height, width), fitting
 
 
 def _without_labels(source: Source) -> list[Problem]:

@@ -25,6 +25,7 @@ from ck19ml.plates.preparation.field import Light, Task, measure_light, prepare_
 from ck19ml.plates.preparation.instrument import instrument_table
 from ck19ml.plates.preparation.runner import Runner
 from ck19ml.plates.preparation.settings import (
+    ASKED,
     NETWORK_FOLDER,
     Network,
     Preparation,
@@ -58,9 +59,12 @@ class Work:
         shape: tuple[int, int],
         folder: Path,
         network: Network | None = None,
+        asked: int | None = None,
     ) -> None:
         self.sources, self.preparation, self.folder = sources, preparation, folder
         self.network = network
+        # The side of patches that was asked for.
+        self.asked = asked or preparation.patch_size
         self.parameters = parameters(sources[0], preparation, network)
         pairs = [(s, f) for s, part in zip(sources, checked, strict=True) for f in part.fields]
         self.tasks = [
@@ -149,6 +153,7 @@ class Work:
             "plate": ", ".join(sorted({field.plate for field in fields})),
             "parameters": self.parameters,
             **({ESTIMATED: estimated} if estimated else {}),
+            **({ASKED: self.asked} if self.asked != self.preparation.patch_size else {}),
             "preparation": self.preparation.measuring | self.preparation.judging,
             "software": f"ck19ml {__version__}",
             "channels": [panel.label(name) for name in panel.names],

@@ -15,6 +15,7 @@ from ck19ml.plates.preparation.checks import check, require_patches
 from ck19ml.plates.preparation.job import Progress, Say, Work
 from ck19ml.plates.preparation.runner import Runner, Stopped, local
 from ck19ml.plates.preparation.settings import (
+    ASKED,
     Network,
     Preparation,
     Source,
@@ -75,6 +76,8 @@ def _differences(
 ) -> list[str]:
     held = dataset.parameters | dataset.info.get("preparation", {})
     wanted = parameters(sources[0], preparation, network) | preparation.measuring
+    if dataset.info.get(ASKED) == preparation.patch_size:
+        wanted["patch_size"] = held["patch_size"]
     skipped = dataset.info.get("skipped", 0)
     if skipped and skip_bad:
         wanted |= preparation.judging
@@ -138,12 +141,20 @@ def prepare_plates(
     problems = [problem for part in checked for problem in part.problems]
     if not skip_bad:
         require_none(problems)
-    shape = require_patches(sources, checked, preparation.patch_size)
+    asked = preparation.patch_size
+    shape, size = require_patches(sources, checked, asked)
+    if size != asked:
+        preparation = preparation.changed(patch_size=size)
+        if say:
+            say(
+                f"note: fields of {shape[0]} x {shape[1]} pixels are smaller than a patch of "
+                f"{asked} x {asked}; patches of {size} x {size} are cut"
+            )
     folder = target.with_name(target.name + ".partial")
     goes_on = folder.exists()
     try:
         with hold(folder):
-            work = Work(sources, checked, preparation, shape, folder, network)
+            work = Work(sources, checked, preparation, shape, folder, network, asked)
             try:
                 problems += work.run(run or local(1), progress, say)
                 if not skip_bad:

@@ -40,6 +40,13 @@ MadeBy = Annotated[str, one_of((*NAMES, LABELS))]
 """Name of a mask method, or `LABELS`."""
 
 
+STEP = 16
+"""Sides of patches are multiples of it: networks halve them four times."""
+
+ASKED = "asked_patch_size"
+"""Key of ``dataset.json`` with the side that was asked for, where the fields are smaller."""
+
+
 class Network(Protocol):
     """A mask method that lies in files, see `networks.mask_model.StoredMasks`."""
 
@@ -84,7 +91,7 @@ class Preparation(Frozen):
     mask : str
         A name of `core.mask_methods.NAMES`.
     patch_size : int
-        Side of a patch in pixels.
+        Side of a patch in pixels; fields that are smaller have patches as large as fit.
     illumination : bool
         Whether uneven illumination is corrected, see `core.illumination`.
     quality : Thresholds
@@ -101,7 +108,7 @@ class Preparation(Frozen):
     """
 
     mask: Mask = INSTRUMENT
-    patch_size: int = Field(default=192, ge=16, le=LARGEST_FIELD, multiple_of=16)
+    patch_size: int = Field(default=192, ge=STEP, le=LARGEST_FIELD, multiple_of=STEP)
     illumination: bool = False
     quality: Thresholds = Thresholds()
     saturated_limit: Share = 0.05

@@ -97,3 +97,19 @@ def test_a_stack_may_hold_one_channel(tmp_path: Path) -> None:
 def test_a_channel_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlateError, match=r"lacks the channel 'DAPI' \(nuclei\).*'FITC'"):
         written(tmp_path / "P", {"FITC": 1}, "channels: {nuclei: DAPI}")
+
+
+def test_patches_follow_fields_that_are_smaller(tmp_path: Path) -> None:
+    source, said = written(tmp_path / "P", {"DAPI": 1}, "channels: {nuclei: DAPI}"), []
+    asked, target = SETTINGS.changed(patch_size=192), tmp_path / "P.zarr"
+    dataset = prepare_plates([source], target, asked, say=said.append)
+    assert said == [
+        "note: fields of 40 x 40 pixels are smaller than a patch of 192 x 192; patches of 32 x 32 "
+        "are cut"
+    ]
+    assert dataset.parameters["patch_size"] == 32
+    assert dataset.read(np.arange(2)).shape == (2, 32, 32, 1)
+    for size in (192, 32):  # asked for again, or what became of it
+        assert open_prepared([source], target, asked.changed(patch_size=size)) is not None
+    with pytest.raises(ConfigError, match="patch_size 32 not 16"):
+        open_prepared([source], target, asked.changed(patch_size=16))

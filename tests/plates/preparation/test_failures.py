@@ -103,10 +103,12 @@ def test_wells_that_the_layout_lacks_are_named(plate: Plate, tmp_path: Path) -> 
     assert contents(tmp_path) == before
 
 
-def test_a_patch_larger_than_the_field_is_refused(plate: Plate, tmp_path: Path) -> None:
+def test_a_field_smaller_than_any_patch_is_refused(tmp_path: Path) -> None:
+    for plane in write_well(tmp_path / "plate", "A", 3):
+        write_image(plane, grey(1, (40, 12)))
     before = contents(tmp_path)
-    with pytest.raises(PlateError, match="40 x 40 pixels, smaller than a patch of 48 x 48"):
-        prepared(plate, tmp_path / "d.zarr", patch_size=48)
+    with pytest.raises(PlateError, match="40 x 12 pixels, smaller than the smallest patch of 16"):
+        prepared(find_plate(tmp_path / "plate"), tmp_path / "d.zarr")
     assert contents(tmp_path) == before
 
 
