@@ -5,6 +5,8 @@ real images of one channel, in which each cell is an image of its own: shared/re
 The peer is the LeNet that was published with these images.
 
     python benchmarks/single_cells.py [FOLDER]       FOLDER/donor_N/CLASS/*.png
+    python benchmarks/single_cells.py --plates OUT   write OUT/donor_N, a plate with a cell a well,
+                                                     for experiments/single-cells.yaml
 """
 
 import json
@@ -26,10 +28,26 @@ LENET = {"donor_1": 0.900, "donor_3": 0.936, "donor_5": 0.870}
 """Accuracy; trained on five donors, of which two are not in the folder."""
 
 
+HERE = Path(__file__).resolve().parents[2] / "shared" / "reference" / "tcells"
+
+SIDE = 112
+"""The largest image has 100 x 78 pixels; sides of patches are multiples of 16."""
+
+DESCRIPTION = """\
+files: '(?P<row>[A-P])(?P<column>\\d\\d)\\.png'
+channels: {tcell: 0}
+bit_depth: 8
+background: 0
+"""
+
+
 def main() -> None:
-    """Print one JSON object."""
-    here = Path(__file__).resolve().parents[2] / "shared" / "reference" / "tcells"
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here
+    """Print one JSON object, or write plates."""
+    if sys.argv[1:2] == ["--plates"]:
+        for donor in sorted(HERE.iterdir()):
+            write_plate(donor, Path(sys.argv[2]) / donor.name)
+        return
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     started, files = time.process_time(), sorted(folder.glob("*/*/*.png"))
     features = np.concatenate([measured(file) for file in files])
     donors = np.array([file.parts[-3] for file in files])
@@ -58,6 +76,25 @@ def measured(file: Path) -> np.ndarray:
     image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     _, mask = cv2.threshold(image, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return measure(image[None, ..., None], mask[None, ..., None] > 0, 255, CELLS)
+
+
+def write_plate(donor: Path, folder: Path) -> None:
+    """Write a donor as a plate folder; around each image its dark ground goes on."""
+    folder.mkdir(parents=True)
+    lines = ["well,stimulation"]
+    for number, file in enumerate(sorted(donor.glob("*/*.png"))):
+        well = f"{'ABCDEFGHIJKLMNOP'[number // 24]}{number % 24 + 1:02d}"
+        image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        top, left = ((SIDE - length) // 2 for length in image.shape)
+        bottom, right = SIDE - image.shape[0] - top, SIDE - image.shape[1] - left
+        ground = int(np.percentile(image, 10))
+        padded = cv2.copyMakeBorder(
+            image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=ground
+        )
+        cv2.imwrite(str(folder / f"{well}.png"), padded)
+        lines.append(f"{well},{file.parent.name}")
+    (folder / "layout.csv").write_text("\n".join(lines) + "\n")
+    (folder / "plate.yaml").write_text(DESCRIPTION)
 
 
 if __name__ == "__main__":
