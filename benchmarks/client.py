@@ -1,6 +1,6 @@
 """A client that posts one body again and again, where `wrk` is not installed.
 
-    python benchmarks/client.py URL BODY SECONDS CONNECTIONS
+    python benchmarks/client.py URL BODY KIND SECONDS CONNECTIONS
 
 Prints what the script of `serving.py` lets wrk print. It is slower than wrk: what it takes itself
 counts to the answers.
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 
-def post(url: str, body: bytes, until: float) -> tuple[list[float], int, int]:
+def post(url: str, body: bytes, kind: str, until: float) -> tuple[list[float], int, int]:
     """Post until the time is up; returns seconds of each answer, those lost and those not OK."""
     place = urlsplit(url)
     connection = HTTPConnection(place.netloc, timeout=60)
@@ -26,7 +26,7 @@ def post(url: str, body: bytes, until: float) -> tuple[list[float], int, int]:
     while time.perf_counter() < until:
         start = time.perf_counter()
         try:
-            connection.request("POST", place.path, body, {"Content-Type": "application/json"})
+            connection.request("POST", place.path, body, {"Content-Type": kind})
             answer = connection.getresponse()
             answer.read()
         except (OSError, HTTPException):
@@ -41,11 +41,11 @@ def post(url: str, body: bytes, until: float) -> tuple[list[float], int, int]:
 
 def main() -> None:
     """Print one JSON object."""
-    url, body, seconds, connections = sys.argv[1:]
+    url, body, kind, seconds, connections = sys.argv[1:]
     content = Path(body).read_bytes()
     start = time.perf_counter()
     with ThreadPoolExecutor(int(connections)) as pool:
-        made = [pool.submit(post, url, content, start + float(seconds))
+        made = [pool.submit(post, url, content, kind, start + float(seconds))
                 for _ in range(int(connections))]  # fmt: skip
     ended = time.perf_counter() - start
     each, lost, wrong = zip(*(future.result() for future in made), strict=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
-from benchmarks.malformed import Request, ask, left_to_mlflow, malformed
+from benchmarks.malformed import Request, ask, left_to_mlflow, malformed, npy, parquet, table
 from benchmarks.malformed import fields as request_for
 from ck19ml.networks.scorer import Scorer
 from ck19ml.tracking import registry, runs
@@ -45,12 +48,13 @@ def fields(height: int = 70, width: int = 100) -> NDArray[np.uint16]:
 
 def test_the_model_says_what_it_takes_and_gives(model: str, scorer: Scorer) -> None:
     loaded = mlflow.pyfunc.load_model(model)
-    (taken,) = loaded.metadata.get_input_schema().inputs
-    assert (taken.type, taken.shape) == (np.dtype(np.uint16), (-1, -1, -1, 2))
+    assert set(loaded.metadata.metadata) == {"array", "table", "channels"}
     given = [column.name for column in loaded.metadata.get_output_schema().inputs]
     assert given == ["patches", "faulty_share", "stimulation",
                      *(f"probability_{name}" for name in CLASSES)]  # fmt: skip
     assert loaded.predict(fields()).equals(scorer.predict(fields()))
+    dc, tcell = ([npy(image) for image in fields()[..., channel]] for channel in (0, 1))
+    assert loaded.predict(pd.DataFrame({"dc": dc, "tcell": tcell})).equals(scorer.predict(fields()))
 
 
 def test_nothing_in_the_model_is_pickled(model: str, tmp_path: Path) -> None:
@@ -162,6 +166,38 @@ def test_patches_are_scored_each_by_itself(server: int, scorer: Scorer) -> None:
     for row, wanted in zip(given, expected, strict=True):
         made = [row[f"probability_{name}"] for name in CLASSES]
         np.testing.assert_allclose(made, wanted, rtol=1e-3)
+
+
+@pytest.mark.parametrize("form", [table, parquet])
+def test_tables_of_images_are_scored_as_arrays_are(server: int, form: Any) -> None:
+    as_array = post(server, fields()[:1].tolist())
+    images = [npy(fields()[0, ..., channel]) for channel in (0, 1)]
+    assert ask(server, form(*images)) == as_array
+    assert as_array[0] == 200
+
+
+def test_the_example_of_the_model_is_a_request(server: int, model: str, tmp_path: Path) -> None:
+    place = Path(mlflow.artifacts.download_artifacts(model, dst_path=str(tmp_path)))
+    status, text = ask(server, Request((place / "serving_input_example.json").read_bytes()))
+    assert status == 200, text
+    assert [row["patches"] for row in json.loads(text)["predictions"]] == [1]
+
+
+def test_the_client_of_the_docs_is_answered(server: int, scorer: Scorer, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "serving.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    for name, image in zip(("dc.tif", "tcell.tif"), np.moveaxis(fields()[0], -1, 0), strict=True):
+        tifffile.imwrite(tmp_path / name, image, compression="zlib")
+    code = code.replace("127.0.0.1:5001", f"127.0.0.1:{server}")
+    made = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    wanted = scorer.predict(fields()[:1]).iloc[0]
+    assert made.stdout.split() == [wanted["stimulation"]]
+    (tmp_path / "dc.tif").write_bytes(b"no image")
+    refused = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                             text=True, check=False)  # fmt: skip
+    assert refused.returncode == 1
+    assert "row 1, column dc must be a TIFF, PNG or NPY file" in refused.stderr
 
 
 @pytest.mark.parametrize("name", malformed(SIZE))

@@ -24,6 +24,7 @@ from ck19ml.networks.mask_model import MaskNetwork, load_mask_network
 from ck19ml.networks.training import PREDICT_BATCH, predict, predict_features
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.preparation.settings import NETWORK_FOLDER
+from ck19ml.plates.requests import requested_fields
 
 POOLED = "encoder.keras"
 """File of a model's folder with the encoder that a closed-form head sees, if it sees one."""
@@ -217,14 +218,14 @@ class Scorer:
             measured = measure(np.asarray(seen), found, 2**card.bit_depth - 1, card.panel)
         return Patches(raw, found if card.masked else None, measured)
 
-    def predict(self, model_input: NDArray[Any], params: dict[str, Any] | None = None) -> Any:
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
         """Score raw fields, for `mlflow.pyfunc` and its server.
 
         Parameters
         ----------
-        model_input : ndarray, (n, height, width, channels)
+        model_input : ndarray, (n, height, width, channels), or DataFrame
             Raw grey values; channel 0 DC, channel 1 T cell, or those of the card. A single patch is
-            a valid field.
+            a valid field. Or a table of encoded images, see `plates.requests.requested_fields`.
         params : dict, optional
             Unused; part of the interface.
 
@@ -238,26 +239,9 @@ class Scorer:
         PlateError
             If the input has the wrong shape, or values that the camera cannot give.
         """
-        fields = np.asarray(model_input)
-        size, panel = self.card.patch_size, self.card.panel
-        count = len(panel.names)
-        whole = fields.ndim == 4 and fields.shape[3] == count and min(fields.shape[1:3]) >= size
-        if not whole or not len(fields):
-            names = [panel.label(name).replace(" ", "-") for name in panel.names]
-            raise PlateError(
-                f"fields must have the shape (n, height, width, {count}) and be at least {size} "
-                f"pixels high and wide, found {fields.shape}; stack the "
-                f"{' and the '.join(names)} image on the last axis"
-            )
-        largest = 2**self.card.bit_depth - 1
-        if not np.isfinite(fields).all() or fields.min() < 0 or fields.max() > largest:
-            raise PlateError(
-                f"grey values must lie between 0 and {largest}, found {fields.min()} to "
-                f"{fields.max()}; pass raw camera values"
-            )
-        dtype = np.uint8 if self.card.bit_depth <= 8 else np.uint16
+        card = self.card
         rows = []
-        for image in fields.astype(dtype):
+        for image in requested_fields(model_input, card.patch_size, card.bit_depth, card.panel):
             patches = self.cut(image)
             rows.append(self.summary(self.outputs(patches), self.faulty(patches)))
         return pd.DataFrame(rows)

@@ -1,7 +1,6 @@
 """Read the channels of a field from its image files, and hold the files to the description."""
 
 import errno
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from ck19ml.errors import Ck19Error, PlateError
 from ck19ml.files.reading import require_file
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.formats.container import UNKNOWN, Container, Header, Index, SeveralImages
+from ck19ml.plates.formats.encoded import PNG_START, png_header
 from ck19ml.plates.formats.ome_zarr import zarr_container
 from ck19ml.plates.formats.tiff import tiff_container
 
@@ -23,8 +23,6 @@ MOST_BYTES = 2**29
 
 NOT_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
 """Reading failed for want of files, of memory or of a network share: the image may be sound."""
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Channel = int | str
 Plane = NDArray[np.uint16]
@@ -152,13 +150,7 @@ def _png(path: Path) -> Container:
     from imagecodecs import imread
 
     with path.open("rb") as file:
-        start = file.read(26)
-    if len(start) < 26 or start[:8] != PNG_SIGNATURE or start[12:16] != b"IHDR":
-        raise ValueError("not a PNG file")
-    width, height, bits, colour = struct.unpack(">IIBB", start[16:26])
-    samples = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]  # PNG specification, table 11.1
-    axes, shape = ("YX", (height, width)) if samples == 1 else ("YXS", (height, width, samples))
-    header = Header(axes, shape, np.dtype(np.uint16 if bits == 16 else np.uint8))
+        header = png_header(file.read(PNG_START))
     return Container(header, lambda index: np.asarray(imread(path))[index])
 
 

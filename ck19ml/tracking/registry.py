@@ -10,10 +10,13 @@ from pathlib import Path
 import keras
 import mlflow
 import numpy as np
+import pandas as pd
+from imagecodecs import png_encode
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import Model, ModelSignature
 from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
+from numpy.typing import NDArray
 
 import ck19ml
 from ck19ml.errors import TrackingError
@@ -29,6 +32,13 @@ MASK_LOADERS = (MaskNetwork.__module__, "ck19ml.mask_network")
 
 EXAMPLE = 64
 """Side in pixels of the input example of a mask network, which takes fields of any size."""
+
+INPUT = {
+    "array": "(n, height, width, channels), raw grey values; key 'inputs' over HTTP",
+    "table": "a row a field, a column a channel: TIFF, PNG or NPY files of one image, as bytes or "
+    "in base64; key 'dataframe_split' over HTTP, or Parquet",
+}
+"""Input of a scorer, as its metadata say it."""
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -70,8 +80,9 @@ def log_model(
 ) -> Version:
     """Log a model twice in the active run, and register the one that takes raw fields.
 
-    ``model`` takes raw fields, (n, height, width, channels); ``network`` is the bare
-    Keras network, which takes patches scaled to [0, 1]. The weights stand under ``weights/``.
+    ``model`` takes raw fields, as an array or, unless it is a mask network, as a table
+    of encoded images; ``network`` is the bare Keras network, which takes patches scaled to [0, 1].
+    The weights stand under ``weights/``.
 
     Parameters
     ----------
@@ -82,13 +93,7 @@ def log_model(
     """
     backend = keras.backend.backend()
     pins = [f"{package}=={version(package)}" for package in (*REQUIREMENTS, backend)]
-    size = EXAMPLE if isinstance(scorer, MaskNetwork) else scorer.card.patch_size
-    channels = 2 if isinstance(scorer, MaskNetwork) else len(scorer.card.channels)
-    example = np.zeros((1, size, size, channels), np.uint16)
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, channels))]),
-        outputs=_columns(scorer) if isinstance(scorer, Scorer) else None,
-    )
+    signature, example = _interface(scorer)
     with tempfile.TemporaryDirectory() as folder:
         data = scorer.save(Path(folder) / "scorer")
         logged = mlflow.pyfunc.log_model(
@@ -99,6 +104,9 @@ def log_model(
             signature=signature,
             input_example=example,
             pip_requirements=pins,
+            metadata=INPUT | {"channels": list(scorer.card.channels)}
+            if isinstance(scorer, Scorer)
+            else None,
         )
         weights = Path(folder) / "network.weights.h5"
         scorer.network.save_weights(weights)
@@ -109,16 +117,31 @@ def log_model(
     return Version(name, str(registered.version), run, tags, logged.model_id)
 
 
-def _columns(scorer: Scorer) -> Schema | None:
-    """Return the columns of the output; none for an autoencoder, which has thousands."""
-    if scorer.card.kind == "autoencoder":
-        return None
+def _interface(
+    scorer: Scorer | MaskNetwork,
+) -> tuple[ModelSignature, NDArray[np.uint16] | pd.DataFrame]:
+    """Return the signature and the input example of a model."""
+    if isinstance(scorer, MaskNetwork):
+        fields = Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))])
+        return ModelSignature(inputs=fields), np.zeros((1, EXAMPLE, EXAMPLE, 2), np.uint16)
+    size, bits = scorer.card.patch_size, scorer.card.bit_depth
+    image = png_encode(np.zeros((size, size), np.uint8 if bits <= 8 else np.uint16))
+    # MLflow holds any input to the input of a signature, which is either an array or columns, and
+    # this model takes both: it checks its input itself, and `INPUT` says what it is.
+    return ModelSignature(outputs=_columns(scorer)), pd.DataFrame(
+        {name: [image] for name in scorer.card.channels}
+    )
+
+
+def _columns(scorer: Scorer) -> Schema:
+    """Return the columns of the output; of an autoencoder, which has thousands, the first two."""
     kinds = {"patches": "long", "stimulation": "string"}
+    names = scorer.columns()[: 2 if scorer.card.kind == "autoencoder" else None]
     # Missing where a field has no usable patch.
     return Schema(
         [
             ColSpec(kinds.get(name, "double"), name, required=name in ("patches", "faulty_share"))
-            for name in scorer.columns()
+            for name in names
         ]
     )
 

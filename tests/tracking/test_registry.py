@@ -9,7 +9,7 @@ import yaml
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from ck19ml.errors import TrackingError
+from ck19ml.errors import PlateError, TrackingError
 from ck19ml.networks import architectures, training
 from ck19ml.networks.scorer import Card, Scorer
 from ck19ml.tracking import registry, runs
@@ -81,12 +81,21 @@ def test_any_mlflow_client_scores_raw_fields(version: Version, scorer: Scorer) -
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 
 
-def test_mlflow_refuses_what_is_not_raw(version: Version) -> None:
+def test_a_model_under_mlflow_refuses_what_is_not_raw(version: Version) -> None:
     loaded = mlflow.pyfunc.load_model(version.uri)
-    with pytest.raises(mlflow.MlflowException):
+    with pytest.raises(PlateError, match="whole numbers"):
         loaded.predict(raw_fields().astype(np.float64) / 4095)
-    with pytest.raises(mlflow.MlflowException):
+    with pytest.raises(PlateError, match="shape"):
         loaded.predict(raw_fields()[0])
+
+
+def test_the_example_of_a_model_is_a_table_of_images(version: Version) -> None:
+    loaded = mlflow.pyfunc.load_model(version.uri)
+    example = loaded.input_example
+    assert [*example.columns] == ["dc", "tcell"]
+    (row,) = loaded.predict(example).to_dict("records")
+    assert (row["patches"], row["faulty_share"]) == (1, 1)
+    assert loaded.metadata.metadata["channels"] == ["dc", "tcell"]
 
 
 def test_a_logged_model_is_made_of_files_that_run_nothing(version: Version) -> None:
@@ -99,7 +108,8 @@ def test_a_logged_model_is_made_of_files_that_run_nothing(version: Version) -> N
     assert set(described["flavors"]) == {"python_function"}
     data = folder / flavor["data"]
     assert sorted(path.name for path in data.iterdir()) == ["card.json", "network.keras"]
-    assert described["signature"]["inputs"]
+    assert described["signature"]["outputs"]
+    assert described["metadata"]["table"]
     pinned = (folder / "requirements.txt").read_text().splitlines()
     assert {line.split("==")[0] for line in pinned} >= {"keras", "numpy", "tensorflow"}
     assert all("==" in line for line in pinned if line)

@@ -51,7 +51,7 @@ def _of_ome(tiff: tifffile.TiffFile, image: OmeImage) -> Container:
     if math.prod(lengths) != len(places):
         raise ValueError(f"its metadata names {len(places)} planes, no full set of {lengths}")
     pages = [tiff.pages[image.pages[place]] for place in places]
-    _require_whole(tiff, pages)
+    require_whole(tiff, pages)
     kept = [axis for axis in range(3) if lengths[axis] > 1]
     first, stacked = pages[0], tuple(lengths[axis] for axis in kept)
     names = tuple(image.channels[n] for n in sorted({place[2] for place in places}))
@@ -80,7 +80,7 @@ def _of_series(tiff: tifffile.TiffFile) -> Container:
     if any((s.shape, s.dtype, s.axes) != (first.shape, first.dtype, first.axes) for s in series):
         sizes = " and ".join(" x ".join(map(str, part.shape)) for part in series[:3])
         raise SeveralImages(f"{len(series)} images of {sizes}")
-    _require_whole(tiff, [page for part in series for page in part.pages if page is not None])
+    require_whole(tiff, [page for part in series for page in part.pages if page is not None])
     trusted = "YXSTZC" if first.kind in TRUSTED else "YXS"
     named = "".join(axis if axis in trusted else UNKNOWN for axis in first.axes)
     # Several images of one size, appended one after the other, are a stack too.
@@ -101,7 +101,8 @@ def _of_series(tiff: tifffile.TiffFile) -> Container:
     return Container(header, read)
 
 
-def _require_whole(tiff: tifffile.TiffFile, pages: list[Any]) -> None:
+def require_whole(tiff: tifffile.TiffFile, pages: list[Any]) -> None:
+    """Refuse a file that ends before the pixels of its pages, by `ValueError`."""
     ends = [
         offset + count
         for page in pages
