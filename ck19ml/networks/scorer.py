@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 from zipfile import BadZipFile
 
@@ -31,6 +32,9 @@ POOLED = "encoder.keras"
 
 PORTION = 8 * PREDICT_BATCH
 """Patches in memory at a time: whole batches, so that results are those of all at once."""
+
+ONE_FIELD = Lock()
+"""Held while a field is scored: a server answers several clients in threads."""
 
 
 class Scorer:
@@ -242,8 +246,10 @@ class Scorer:
         card = self.card
         rows = []
         for image in requested_fields(model_input, card.patch_size, card.bit_depth, card.panel):
-            patches = self.cut(image)
-            rows.append(self.summary(self.outputs(patches), self.faulty(patches)))
+            # One at a time: a network uses all processors for one field, and memory for each.
+            with ONE_FIELD:
+                patches = self.cut(image)
+                rows.append(self.summary(self.outputs(patches), self.faulty(patches)))
         return pd.DataFrame(rows)
 
     def faulty(self, patches: Patches) -> NDArray[np.bool_]:
