@@ -190,6 +190,7 @@ class Card(BaseCard):
         seen = {
             "encoder": "pooled features of an encoder" if self.closed_form else "an encoder",
             "measurements": "general measurements",
+            "cells": "measurements of cells",
             "both": "general measurements and pooled features of an encoder, averaged",
         }
         heads = {"softmax": "trained softmax head", "lda": "linear discriminant analysis",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ck19ml.core import mask_methods
 from ck19ml.core.closed_form.wells import as_wells, pool_wells
-from ck19ml.core.measurements.table import measure
+from ck19ml.core.measurements.table import measure, seen
 from ck19ml.core.patches import cut, is_faulty, raise_background
 from ck19ml.core.scores.calibration import tempered
 from ck19ml.core.scores.metrics import well_probabilities
@@ -22,6 +22,7 @@ from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import Patches
 from ck19ml.networks.card import FAULTY, Card, read_card, require_outputs
 from ck19ml.networks.mask_model import MaskNetwork, load_mask_network
+from ck19ml.networks.settings import WITH_ENCODER
 from ck19ml.networks.training import PREDICT_BATCH, predict, predict_features
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.preparation.settings import NETWORK_FOLDER
@@ -174,7 +175,8 @@ class Scorer:
         masks = dataset.read_masks(rows) if self.card.masked else None
         measured = None
         if self.card.source != "encoder":
-            measured = dataset.measurements.to_numpy(np.float32)[rows]
+            columns = seen(self.card.source, self.card.panel)
+            measured = dataset.measurements.to_numpy(np.float32)[np.ix_(rows, columns)]
         return Patches(dataset.read(rows), masks, measured)
 
     def masks(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
@@ -212,14 +214,15 @@ class Scorer:
             What `masks` finds, where that is known already.
         """
         card = self.card
-        seen = cut(image, card.patch_size)
-        raw = np.asarray(raise_background(seen, card.levels))
+        patches = cut(image, card.patch_size)
+        raw = np.asarray(raise_background(patches, card.levels))
         if not card.masked and card.source == "encoder":
             return Patches(raw)
         found = self.masks(image) if masks is None else masks
         measured: NDArray[np.floating] | None = None
         if card.source != "encoder":
-            measured = measure(np.asarray(seen), found, 2**card.bit_depth - 1, card.panel)
+            whole = measure(np.asarray(patches), found, 2**card.bit_depth - 1, card.panel)
+            measured = whole[:, seen(card.source, card.panel)]
         return Patches(raw, found if card.masked else None, measured)
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
@@ -389,7 +392,7 @@ def load_scorer(folder: Path) -> Scorer:
         network = keras.models.load_model(folder / "network.keras", compile=False, safe_mode=True)
         require_outputs(network, card)
         pooled = None
-        if card.closed_form and card.source != "measurements":
+        if card.closed_form and card.source in WITH_ENCODER:
             pooled = keras.models.load_model(folder / POOLED, compile=False, safe_mode=True)
         return Scorer(network, card, _mask_network(card.mask, folder), pooled)
     except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:

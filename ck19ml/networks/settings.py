@@ -16,7 +16,10 @@ Architecture = Annotated[
     Field(description="Layers of the encoder, see `architectures.build_encoder`."),
 ]
 Mode = Literal["auto", "on", "off"]
-Source = Literal["encoder", "measurements", "both"]
+Source = Literal["encoder", "measurements", "cells", "both"]
+
+WITH_ENCODER = ("encoder", "both")
+"""Sources that an encoder is part of."""
 
 
 class FitSettings(Frozen):
@@ -174,9 +177,9 @@ class ClassifierSettings(OnEncoder):
 
     Attributes
     ----------
-    source : {'encoder', 'measurements', 'both'}
-        What the head sees of a patch. General measurements (`core.measurements`) need a closed-form
-        head; of an encoder such a head sees all levels, pooled.
+    source : {'encoder', 'measurements', 'cells', 'both'}
+        What the head sees of a patch. General measurements (`core.measurements`), or those of its
+        cells alone, need a closed-form head; of an encoder such a head sees all levels, pooled.
     head : HeadSettings or ClosedFormHead
         Layers that are trained on patches, or a linear head that is computed on wells.
     class_weights : bool
@@ -213,7 +216,7 @@ class ClassifierSettings(OnEncoder):
     @property
     def has_encoder(self) -> bool:
         """True if the network has an encoder."""
-        return self.source != "measurements"
+        return self.source in WITH_ENCODER
 
     @property
     def on_features(self) -> FitSettings | None:

@@ -51,12 +51,18 @@ def averaged(measured: dict[str, Any], tiny_dataset: Dataset) -> dict[str, Any]:
     return classifier_command(config_of(tiny_dataset, "both")).data
 
 
+@pytest.fixture(scope="module")
+def cells(averaged: dict[str, Any], tiny_dataset: Dataset) -> dict[str, Any]:
+    """A head on the measurements of cells alone."""
+    return classifier_command(config_of(tiny_dataset, "cells")).data
+
+
 def table(run: str, name: str) -> pd.DataFrame:
     folder = Path(download_artifacts(run_id=run))
     return pd.read_csv(next(folder.rglob(f"{name}.csv")))
 
 
-@pytest.mark.parametrize("which", ["measured", "averaged"])
+@pytest.mark.parametrize("which", ["measured", "cells", "averaged"])
 def test_raw_fields_are_answered_as_the_dataset_s_wells_were(
     which: str, request: pytest.FixtureRequest, tiny_plate: Path, tmp_path: Path
 ) -> None:

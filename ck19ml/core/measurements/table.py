@@ -47,6 +47,21 @@ def names(panel: Panel = PAIR) -> list[str]:
     return ["pixels", *own, *(OF_PAIR if panel.pair else ())]
 
 
+def seen(source: str, panel: Panel = PAIR) -> NDArray[np.intp]:
+    """Return the columns of `measure`, (columns,), that a head sees.
+
+    Parameters
+    ----------
+    source : str
+        ``cells`` for the measures of cells and of what lies inside of their masks; what is measured
+        between the cells, or over all, changes with the camera's noise. All columns otherwise.
+    panel : Panel
+    """
+    outside = ("_background_", "_all_") if source == "cells" else ()
+    chosen = [not any(part in name for part in outside) for name in names(panel)]
+    return np.flatnonzero(chosen)
+
+
 def measure(
     images: NDArray[np.unsignedinteger],
     masks: NDArray[np.bool_],

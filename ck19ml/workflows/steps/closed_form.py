@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ck19ml.core.closed_form.heads import fit_lda, fit_logistic
 from ck19ml.core.closed_form.wells import FitHead, Wells, cross_fitted, fit_wells
+from ck19ml.core.measurements.table import seen
 from ck19ml.core.scores.calibration import fit_temperature
 from ck19ml.core.scores.classification import index_of
 from ck19ml.core.splits import unit_names
@@ -60,7 +61,7 @@ def closed_form_of(
     settings = config.closed_form
     assert settings is not None  # noqa: S101 (the caller has looked)
     rows = split.rows(*(split.fitted if refit else ("train",)))
-    pooled = None if config.source == "measurements" else build_pooled_encoder(encoder)
+    pooled = build_pooled_encoder(encoder) if config.has_encoder else None
     wells = wells_of(split, rows, features_of(split, rows, config.source, pooled, masked=masked))
     head = fit_closed_form(settings, wells)
     first, second = temperatures(fit_of(settings), wells, seed)
@@ -91,7 +92,8 @@ def features_of(
     """Return what each source says of patches, (n, features) each."""
     dataset, found = split.dataset, []
     if source != "encoder":
-        found.append(dataset.measurements.to_numpy(np.float64)[rows])
+        columns = seen(source, dataset.panel)
+        found.append(dataset.measurements.to_numpy(np.float64)[np.ix_(rows, columns)])
     if pooled is not None:
         patches = load_patches(dataset, rows, masked=masked)
         found.append(predict(pooled, patches).astype(np.float64))

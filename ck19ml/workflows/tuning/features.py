@@ -15,7 +15,7 @@ from ck19ml.networks.architectures import Network, build_encoder
 from ck19ml.networks.batches import AnyPatches, Patches, load_patches
 from ck19ml.networks.closed_form.pooled_encoder import build_pooled_encoder
 from ck19ml.networks.heads import Part
-from ck19ml.networks.settings import Source
+from ck19ml.networks.settings import WITH_ENCODER, Source
 from ck19ml.networks.training import predict, seed_everything
 from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
@@ -92,8 +92,9 @@ class Material:
         """Return the wells of roles as a closed-form head sees them."""
         rows, found = self.rows(roles), []
         if source != "encoder":
-            found += features_of(self.split, rows, "measurements", None, masked=self.masked)
-        if source != "measurements":
+            measured: Source = "cells" if source == "cells" else "measurements"
+            found += features_of(self.split, rows, measured, None, masked=self.masked)
+        if source in WITH_ENCODER:
             parts = [self._pooled_features(untrained, role) for role in roles]
             found.append(np.concatenate(parts).astype(np.float64))
         return wells_of(self.split, rows, found)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ck19ml.core.measurements.panel import Panel
-from ck19ml.core.measurements.table import OF_PAIR, measure, names
+from ck19ml.core.measurements.table import OF_PAIR, measure, names, seen
 
 
 def cells(size: int = 48, channels: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +42,18 @@ def test_names_stand_for_what_was_measured() -> None:
     assert sum(row[f"dc_all_lbp1_pattern_{index}"] for index in range(10)) == pytest.approx(1)
     assert row["tcell_overlap"] == row["dc_overlap"] == pytest.approx(0.5)
     assert row["overlap"] == pytest.approx(1 / 3)
+
+
+def test_measures_of_cells_do_not_change_with_what_lies_between_them() -> None:
+    images, masks = cells()
+    noisier = np.where(masks, images, images + np.uint16(40))
+    first, second = (measure(each, masks, 4095) for each in (images, noisier))
+    own = [names()[column] for column in seen("cells")]
+    kept = [name for name in own if "granularity" not in name]  # it looks around each pixel
+    places = [names().index(name) for name in kept]
+    np.testing.assert_allclose(first[:, places], second[:, places])
+    assert {"dc_area_px", "overlap"} <= set(kept)
+    assert len(own) < len(names()) == seen("measurements").size
 
 
 def test_an_image_is_measured_alone() -> None:
