@@ -16,6 +16,8 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # without git it prints te
 
 import mlflow
 from mlflow import MlflowClient
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from ck19ml.errors import TrackingError, without_secrets
 from ck19ml.files.yaml_text import read_yaml
@@ -38,8 +40,8 @@ def client() -> MlflowClient:
     Raises
     ------
     TrackingError
-        If the server does not answer within 5 s, or the database file cannot be written; MLflow
-        itself would retry for minutes.
+        If the server does not answer within 5 s, the database is not there, or its file cannot be
+        written; MLflow itself would retry for minutes.
     """
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -58,6 +60,9 @@ def client() -> MlflowClient:
     try:
         if file is not None and not file.exists():
             sqlite_store.make(file)
+        if uri.startswith("postgresql+"):
+            # MLflow would try ten times, for 100 s.
+            create_engine(uri, poolclass=NullPool).connect().close()
         found = MlflowClient()
         found.search_experiments(max_results=1)
     except Exception as error:
