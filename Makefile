@@ -49,13 +49,13 @@ check: setup
 	$(BIN)/python .ci/house.py
 	$(BIN)/mypy
 
-# Short forms of all benchmarks in one table.
+# Short forms of all benchmarks in one table, which is written into the docs.
 bench: setup
-	$(BIN)/python benchmarks/table.py
+	$(BIN)/python benchmarks/table.py --write docs/performance.md
 
 # The full forms, which the docs quote; takes hours.
 bench-full: setup
-	$(BIN)/python benchmarks/table.py --full
+	$(BIN)/python benchmarks/table.py --full --write docs/performance.md
 
 # Train the mask network that comes with the package; about 5 min of CPU.
 unet: setup

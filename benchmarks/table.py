@@ -2,6 +2,7 @@
 
     python benchmarks/table.py             # short forms, some minutes: that all of it runs
     python benchmarks/table.py --full      # long forms, hours: what the docs quote
+    python benchmarks/table.py --write docs/performance.md       # also put it into the docs
 
 Each runs in a process of its own and ends with one line of JSON, whose ``rows`` say for a subject
 what ours takes, what the study's procedure or the plain loop takes, and what no program can go
@@ -17,7 +18,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,8 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     "single_cells": ([], []),
 }
 """Arguments of the short form and of the long one, which a processor must get through too."""
+
+TITLES = ("subject", "unit", "ours", "study or plain loop", "limit", "ratio", "share")
 
 SCORES = ("simulator_fidelity", "mask_speed")
 """Exit with 1 where a target is missed; their figures stand all the same."""
@@ -83,26 +88,56 @@ def cells(row: dict[str, Any]) -> Iterator[str]:
         yield "" if ratio is None else f"{1 / ratio if row.get('higher') else ratio:.3g}"
 
 
+def markdown(rows: Sequence[Sequence[str]], about: str) -> str:
+    """Return the table with a sentence about its making, for the docs."""
+    lines = [TITLES, ["---"] * len(TITLES), *rows]
+    return about + "\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write(path: Path, form: str, text: str) -> None:
+    """Put a text between the two marks that a file has for this form.
+
+    Raises
+    ------
+    ValueError
+        If the file lacks them.
+    """
+    begin, end = f"<!-- begin {form} -->\n", f"<!-- end {form} -->\n"
+    before, _, rest = path.read_text().partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"{path} lacks the marks {begin.strip()} and {end.strip()}; add them")
+    path.write_text(before + begin + text + end + after)
+
+
 def main() -> int:
     """Print the table; 0 when all benchmarks ran."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="the long forms")
     parser.add_argument("--only", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--write", type=Path, help="Markdown whose table this replaces")
     options = parser.parse_args()
-    failures = []
-    table = Table(title=f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
-    for title in ("subject", "unit", "ours", "study or plain loop", "limit", "ratio", "share"):
-        table.add_column(title, justify="left" if title in ("subject", "unit") else "right")
+    failures, rows = [], []
+    load, started = os.getloadavg()[0], time.monotonic()
     for name in options.only:
         print(f"{name} ...", file=sys.stderr, flush=True)
         try:
-            rows = run(name, FORMS[name][options.full])
+            rows += [list(cells(row)) for row in run(name, FORMS[name][options.full])]
         except SystemExit as error:
             failures.append(str(error))
-            continue
-        for row in rows:
-            table.add_row(*cells(row))
+    about = (
+        f"{date.today():%d %B %Y}, {os.cpu_count()} cores, load {load:.1f} at the start, "
+        f"{(time.monotonic() - started) / 60:.0f} minutes:"
+    )
+    table = Table(title=about)
+    for title in TITLES:
+        table.add_column(title, justify="left" if title in TITLES[:2] else "right")
+    for row in rows:
+        table.add_row(*row)
     Console(width=130).print(table)
+    if options.write and not failures:
+        form = "make bench-full" if options.full else "make bench"
+        write(options.write, form, markdown(rows, about))
     print(*failures, sep="\n\n", file=sys.stderr)
     return 1 if failures else 0
 

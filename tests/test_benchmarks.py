@@ -1,6 +1,7 @@
 """Every benchmark runs; how fast is nobody's business here."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +55,22 @@ def test_what_fails_is_said_at_the_end_and_the_rest_is_printed(
     printed = capsys.readouterr()
     assert "of serving" in printed.out
     assert "large failed: no disk" in printed.err
+
+
+def test_the_table_replaces_the_one_in_the_docs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- begin make bench -->\nold\n<!-- end make bench -->\nafter\n")
+    monkeypatch.setattr(
+        table, "run", lambda *_: [{"subject": "of large", "unit": "s", "ours": 2.0}]
+    )
+    monkeypatch.setattr("sys.argv", ["table.py", "--only", "large", "--write", str(page)])
+    assert table.main() == 0
+    before, head, *made, after = page.read_text().splitlines()
+    assert (before, head, after) == ("before", "<!-- begin make bench -->", "after")
+    assert "| of large | s | 2 |  |  |  |  |" in made
+    assert "old" not in made
+    monkeypatch.setattr("sys.argv", ["table.py", "--only", "large", "--full", "--write", str(page)])
+    with pytest.raises(ValueError, match="lacks the marks <!-- begin make bench-full -->"):
+        table.main()
