@@ -1,6 +1,6 @@
 """How often the gate promotes a model that is not better, and one that is, by simulation.
 
-    python benchmarks/gate_errors.py             # 3,000 decisions a row, 9 CPU minutes
+    python benchmarks/gate_errors.py             # 3,000 decisions a row, 10 CPU minutes
     python benchmarks/gate_errors.py --short     # 100 a row
 
 A well's loss is how hard the well is for every model, a gamma variable with a long upper tail, plus
