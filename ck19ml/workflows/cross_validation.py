@@ -36,13 +36,17 @@ def folds_command(config: ClassifierConfig) -> Outcome:
     folds = config.split.folds
     if folds is None or config.refit:
         raise ConfigError("cross-validation needs split.folds and refit: false")
-    with runs.start(
-        f"classifier {folds} folds by {config.split.by}", "folds", config.model_dump(mode="json")
-    ) as run:
+    # Before any training: too few wells or columns for so many folds.
+    splits = [_split(dataset, config, fold) for fold in range(folds)]
+    logged = config.model_dump(mode="json")
+    if config.has_encoder and config.encoder is not None:
+        say(f"note: {config.encoder} has seen wells of every fold; each fold trains its own")
+        fit = _autoencoder(config).fit.model_dump(mode="json")
+        logged |= {"encoder": "an autoencoder of each fold", "autoencoder_fit": fit}
+    with runs.start(f"classifier {folds} folds by {config.split.by}", "folds", logged) as run:
         found = []
-        for fold in range(folds):
+        for fold, split in enumerate(splits):
             say(f"fold {fold + 1} of {folds}")
-            split = _split(dataset, config, fold)
             with runs.start(f"fold {fold + 1}", "fold", {"fold": fold}) as child:
                 # A closed form needs no validation wells to stop at.
                 own = config.changed(refit=config.closed_form is not None)
@@ -90,8 +94,11 @@ def _encoder(config: ClassifierConfig, split: Split) -> Any:
         return None
     if config.encoder is None:
         return find_encoder(config, split)
-    settings = AutoencoderSettings(architecture=config.architecture, masked=config.masked)
-    return fit_autoencoder(settings, split, config.seed)[0].get_layer("encoder")
+    return fit_autoencoder(_autoencoder(config), split, config.seed)[0].get_layer("encoder")
+
+
+def _autoencoder(config: ClassifierConfig) -> AutoencoderSettings:
+    return AutoencoderSettings(architecture=config.architecture, masked=config.masked)
 
 
 def _of_fold(found: Evaluation) -> str:

@@ -12,10 +12,13 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
 from ck19ml.config import ClassifierConfig, SplitConfig
-from ck19ml.networks.settings import ClosedFormHead, Source
+from ck19ml.errors import ConfigError
+from ck19ml.networks import architectures
+from ck19ml.networks.settings import AutoencoderSettings, ClosedFormHead, Source
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate, read_field
 from ck19ml.tracking import registry
+from ck19ml.workflows import cross_validation
 from ck19ml.workflows.classifier import classifier_command
 from ck19ml.workflows.cross_validation import folds_command
 from ck19ml.workflows.screening.score import patch_scores, score_meaning
@@ -114,6 +117,35 @@ def test_the_registry_says_what_a_model_is_made_of(
     card = registry.load_model(averaged["model"]).card
     assert (card.source, card.head) == ("both", "lda")
     assert card.well_temperature > 0
+
+
+def test_too_many_folds_are_refused_before_the_first(
+    tiny_dataset: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = config_of(tiny_dataset, "measurements", split=SplitConfig(folds=11))
+    with pytest.raises(ConfigError, match="take fewer folds"):
+        folds_command(config)
+    assert "fold 1" not in capsys.readouterr().err
+
+
+def test_folds_log_the_encoder_that_they_train(
+    place: Path, tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    born = architectures.build_autoencoder("compact", 192)
+    trained: list[AutoencoderSettings] = []
+
+    def fit(settings: AutoencoderSettings, *_: Any) -> tuple[Any, None]:
+        trained.append(settings)
+        return born, None
+
+    monkeypatch.setattr(cross_validation, "fit_autoencoder", fit)
+    named = {"encoder": "models:/ck19-autoencoder@champion", "split": SplitConfig(folds=2)}
+    found = folds_command(config_of(tiny_dataset, "encoder", **named))
+    logged = mlflow.get_run(found.data["run"]).data.params
+    assert logged["encoder"] == "an autoencoder of each fold"
+    assert [str(each.fit.epochs) for each in trained] == 2 * [logged["autoencoder_fit.epochs"]]
+    assert "champion has seen wells of every fold" in capsys.readouterr().err
 
 
 def test_wells_of_a_fold_are_answered_by_a_model_of_the_others(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ck19ml.plates.layouts.builtin import builtin_layout
-from ck19ml.workflows.screening.hits import hit_table
+from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows
 from ck19ml.workflows.screening.tables import (
     control_table,
     kinds,
@@ -55,6 +55,14 @@ def test_the_head_of_the_list_is_what_the_laboratory_followed_up(hits: pd.DataFr
     fourth = cona[cona["compound"] == "4"].iloc[0]
     assert fourth["score_q"] > 0.3
     assert fourth["overlap_q"] > 0.9
+
+
+def test_the_calls_depend_on_single_rows_of_vehicle_wells(
+    wells: pd.DataFrame, hits: pd.DataFrame
+) -> None:
+    strong = hits["score_hit"] & (hits["score_ssmd"].abs() >= 2)
+    without = hits_without_vehicle_rows(wells, 0.05, "Unstimulated", 2)
+    assert (strong.sum(), without) == (31, {"N": 31, "O": 27, "P": 38})
 
 
 def test_the_plate_has_an_edge(wells: pd.DataFrame, hits: pd.DataFrame) -> None:
