@@ -35,9 +35,6 @@ NAMES = {
     "the plate folder is empty": Case("prepare empty new.zarr", ("empty: found no images",)),
     "the plate is a file": Case("prepare c.yaml new.zarr", ("c.yaml is not a plate folder",)),
     "the plate is a dataset": Case("prepare d.zarr new.zarr", ("d.zarr: found no images",)),
-    "the plate is the folder above": Case(
-        "prepare . new.zarr", ("192 x 192",)
-    ),
     "a channel's file is missing": Case(
         PREPARE, ("plate has no dc file for A02 (1 of 3 wells)",),
         spoil=lambda work: (work / "plate" / DC_A02).unlink(),
