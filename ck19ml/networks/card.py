@@ -13,6 +13,7 @@ from ck19ml.core.instrument_masks import CellKinds
 from ck19ml.core.measurements.panel import PAIR, Panel
 from ck19ml.core.overlap import TARGETS
 from ck19ml.core.scores.baselines import Baselines
+from ck19ml.core.scores.drift import Vehicles
 from ck19ml.core.settings import Frozen, each_once, explain, one_of
 from ck19ml.core.splits import GATE, UNITS
 from ck19ml.errors import PlateError
@@ -125,6 +126,8 @@ class Card(BaseCard):
         Fingerprint of the network that made the masks, if one did.
     baselines : Baselines, optional
         Fitted on the training wells; an autoencoder has none.
+    vehicles : Vehicles, optional
+        Appearance of the vehicle wells that the model was trained on, see `core.scores.drift`.
     dataset : dict
         Name and content hash of the training dataset.
     target : str
@@ -159,6 +162,7 @@ class Card(BaseCard):
     pixel_size_um: float = Field(default=1.34, gt=0)
     target: Target = "overlap"
     interaction_call: float | None = None
+    vehicles: Vehicles | None = None
     # Cards of earlier versions have {} for none.
     baselines: Annotated[Baselines | None, BeforeValidator(lambda found: found or None)] = None
     temperature: Temperature = 1.0

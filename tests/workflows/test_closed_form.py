@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
@@ -17,6 +18,9 @@ from ck19ml.networks import architectures
 from ck19ml.networks.settings import AutoencoderSettings, ClosedFormHead, Source
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate, read_field
+from ck19ml.plates.layouts.builtin import builtin_layout
+from ck19ml.plates.layouts.reading import read_layout
+from ck19ml.plates.simulation import simulate_plate
 from ck19ml.tracking import registry
 from ck19ml.workflows import cross_validation
 from ck19ml.workflows.classifier import classifier_command
@@ -24,6 +28,7 @@ from ck19ml.workflows.cross_validation import folds_command
 from ck19ml.workflows.screening.score import patch_scores, score_meaning
 from ck19ml.workflows.steps.predict import predict_plate
 from tests.conftest import tracking_store
+from tests.plates.prepared import prepare_dataset
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +68,50 @@ def cells(averaged: dict[str, Any], tiny_dataset: Dataset) -> dict[str, Any]:
 def table(run: str, name: str) -> pd.DataFrame:
     folder = Path(download_artifacts(run_id=run))
     return pd.read_csv(next(folder.rglob(f"{name}.csv")))
+
+
+def vehicle_plate(folder: Path, wells: int, seed: int) -> Path:
+    """Simulate a plate of vehicle wells, so many of each stimulation."""
+    layout = builtin_layout("ck19")
+    some = layout[layout["control"] == "vehicle"].groupby("stimulation").head(wells)
+    return simulate_plate(folder, some, size=384, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def of_vehicles(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model that was trained on vehicle wells."""
+    folder = vehicle_plate(tmp_path_factory.mktemp("vehicles") / "plate", 6, 2211)
+    layout = read_layout(folder / "layout.csv")
+    data_folder = folder.with_name("vehicles.zarr")
+    data = prepare_dataset(
+        find_plate(folder), layout, data_folder, mask="instrument", patch_size=192
+    )
+    return str(classifier_command(config_of(data, "measurements")).data["model"])
+
+
+@pytest.mark.parametrize(
+    ("gain", "background", "warned"),
+    [(1.0, 0, False), (1.6, 0, True), (1.0, 120, True)],
+    ids=["another plate", "another gain", "another background"],
+)
+def test_a_plate_that_looks_different_is_warned_of(
+    of_vehicles: str, tmp_path: Path, gain: float, background: int, warned: bool
+) -> None:
+    folder = vehicle_plate(tmp_path / "other", 3, 77)
+    for path in folder.glob("*.tif"):
+        image = np.minimum(gain * tifffile.imread(path) + background, 4095)
+        tifffile.imwrite(path, image.astype(np.uint16))
+    told = predict_plate(of_vehicles, find_plate(folder), tmp_path / "wells.csv", None)
+    (line,) = (line for line in told.lines if "vehicle wells" in line)
+    assert line.startswith("warning: this plate looks different") == warned, line
+    low, high = (told.data[f"predict/drift_{end}"] for end in ("low", "high"))
+    assert low < told.data["predict/drift"] < high
+    assert (low > 2 or high < -2) == warned
+    logged = MlflowClient().get_run(told.data["run"]).data.metrics
+    assert logged["predict/drift"] == told.data["predict/drift"]
+    (folder / "layout.csv").unlink()
+    told = predict_plate(of_vehicles, find_plate(folder), tmp_path / "again.csv", None)
+    assert any(line.endswith("without a layout no vehicle wells are known") for line in told.lines)
 
 
 @pytest.mark.parametrize("which", ["measured", "cells", "averaged"])

@@ -6,6 +6,7 @@ import numpy as np
 
 from ck19ml import __version__
 from ck19ml.core.scores.classification import BASELINE, RULES, best_rule, rule_name
+from ck19ml.core.scores.drift import Vehicles, appearance, of_wells, vehicles_of
 from ck19ml.core.scores.verdict import (
     BETTER,
     DIFFERENCE,
@@ -18,9 +19,10 @@ from ck19ml.core.scores.verdict import (
     wells_needed,
 )
 from ck19ml.core.splits import GATE, UNITS
+from ck19ml.core.wells import well_index
 from ck19ml.networks.card import Card, Kind
 from ck19ml.networks.evaluation import LINE, MASKS, Evaluation
-from ck19ml.networks.scorer import Scorer
+from ck19ml.networks.scorer import Scorer, portions
 from ck19ml.networks.training import Fit
 from ck19ml.plates.dataset.truth import OF_MASKS
 from ck19ml.tracking import registry
@@ -92,6 +94,7 @@ def finish(
         Losses that the gate compares, see `gate.decide`; by default those on the wells set
         aside for the gate, which the model must not have been trained on.
     """
+    scorer = scorer.changed(vehicles=vehicles_in(split))
     kind, dataset = scorer.card.kind, split.dataset
     if losses is None:
         losses = dataset_losses(scorer, dataset, split.wells[split.wells["role"] == GATE])
@@ -267,6 +270,22 @@ def card(
         unit=split.by,
         **dataset.parameters,
     )
+
+
+def vehicles_in(split: Split) -> Vehicles | None:
+    """Summarise the vehicle wells that a model is trained or tuned on; None of too few."""
+    dataset, rows = split.dataset, split.rows(*split.fitted)
+    rows = rows[(dataset.table["control"].iloc[rows] == "vehicle").to_numpy(bool)]
+    if not rows.size:
+        return None
+    each = [
+        appearance(patches, dataset.read_masks(part))
+        for part, patches in portions(dataset.read, rows)
+    ]
+    table = dataset.table.iloc[rows]
+    well = well_index(table)
+    stimulation = table["stimulation"].astype(str).iloc[np.unique(well, return_index=True)[1]]
+    return vehicles_of(of_wells(np.concatenate(each), well), list(stimulation))
 
 
 def log_fit(run: Run, result: Fit, planned: int) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core.scores.classification import answer_scores, index_of
+from ck19ml.core.scores.drift import appearance, of_wells, shift
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.metrics import overlap_scores
 from ck19ml.core.wells import WELL, well_index
@@ -34,6 +35,8 @@ from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 CLOSE = 0.25
 """Share by which an estimated background may differ from that of the model's training data."""
 
+UNCHECKED = "the plate's likeness to the training plates was not checked:"
+
 
 def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
     """Score every well of a plate; a layout is joined if the plate has one.
@@ -56,24 +59,25 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
     config = {"model": uri, "plate": str(plate.folder)}
     # A model's folder needs no store.
     with runs.start(name, "predict", config) if ":/" in uri else nullcontext() as run:
-        wells, each, digest = _score(scorer, plate)
+        wells, each, seen, digest = _score(scorer, plate)
         if layout is not None:
             labels = layout.rename(columns={"stimulation": "layout_stimulation"})
             wells = wells.merge(labels, on="well", how="left")
         scores, agreement = against_layout(wells, each, scorer.card)
         metrics = Evaluation(scores, {}, each, wells).metrics("test")
+        shifted, drift = drift_of(scorer.card, wells, each, seen)
         write_csv(wells, out)
         lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
-        lines += [seen_line(wells["seen"].to_numpy(bool)), *agreement]
+        lines += [seen_line(wells["seen"].to_numpy(bool)), drift, *agreement]
         if patches is not None:
             write_csv(each, patches)
             lines.append(f"{patches}: scores of {len(each)} patches")
         if run is not None:
-            _log(run, _PlateWells(plate.name, plate.folder, wells, digest), metrics, model)
+            _log(run, _PlateWells(plate.name, plate.folder, wells, digest), metrics, shifted, model)
             run.describe("\n\n".join(lines))
             lines.append(f"run {run.id}")
     data = {"out": str(out), "wells": len(wells), "seen": int(wells["seen"].sum()), "model": uri}
-    data |= metrics if run is None else metrics | {"run": run.id}
+    data |= metrics | shifted | ({} if run is None else {"run": run.id})
     if "stimulation" in wells:
         data["predicted"] = wells["stimulation"].value_counts().to_dict()
     return Outcome(lines, data)
@@ -89,11 +93,17 @@ class _PlateWells:
     content_hash: str
 
 
-def _log(run: Run, wells: _PlateWells, metrics: dict[str, float], model: str | None) -> None:
+def _log(
+    run: Run,
+    wells: _PlateWells,
+    metrics: dict[str, float],
+    shifted: dict[str, float],
+    model: str | None,
+) -> None:
     seen = wells.table["seen"]
     counts = {"predict/wells": float(len(seen)), "predict/seen_wells": float(seen.sum())}
     run.dataset(wells, "testing", model)
-    run.metrics(key_figures(metrics) | counts, model=model, dataset=wells)
+    run.metrics(key_figures(metrics) | counts | shifted, model=model, dataset=wells)
     run.table("scores", score_rows(metrics))
     run.table("wells", wells.table)
 
@@ -145,12 +155,15 @@ def against_layout(
     ]
 
 
-def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return a row a well, a row a patch, and a hash of all patches."""
+def _score(
+    scorer: Scorer, plate: Plate
+) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float64], str]:
+    """Return a row a well, a row a patch, the patches' `appearance`, and a hash of all patches."""
     from ck19ml.core.chance import measures
 
     fields: list[pd.DataFrame] = []
     outputs: list[NDArray[np.float32]] = []
+    seen: list[NDArray[np.float64]] = []
     marks: list[tuple[str, str, str]] = []
     dtype = np.uint8 if scorer.card.bit_depth <= 8 else np.uint16  # as a dataset stores patches
     with bar(f"scoring {plate.name}") as progress:
@@ -160,6 +173,7 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame, st
             masks = scorer.masks(image)
             cut = scorer.cut(image, masks)
             outputs.append(scorer.outputs(cut))
+            seen.append(appearance(cut.raw, masks))
             marks.append((field.plate, field.well, hash_patches(cut.raw.astype(dtype, copy=False))))
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(cut)),
@@ -175,12 +189,69 @@ def _score(scorer: Scorer, plate: Plate) -> tuple[pd.DataFrame, pd.DataFrame, st
     rows = []
     for (name, well), group in patches.groupby(["plate", "well"], sort=True):
         summary = scorer.summary(every[group.index], group["faulty"].to_numpy(bool))
-        seen = pixels.loc[(name, well)] in scorer.card.seen
-        row = {"plate": name, "well": well, "seen": seen, **summary}
+        known = pixels.loc[(name, well)] in scorer.card.seen
+        row = {"plate": name, "well": well, "seen": known, **summary}
         if "overlap" in group:
             row["overlap"] = group.loc[~group["faulty"], "overlap"].mean()
         rows.append(row)
-    return pd.DataFrame(rows), patches, fingerprint(pixels.tolist())
+    return pd.DataFrame(rows), patches, np.concatenate(seen), fingerprint(pixels.tolist())
+
+
+def drift_of(
+    card: Card, wells: pd.DataFrame, patches: pd.DataFrame, each: NDArray[np.float64]
+) -> tuple[dict[str, float], str]:
+    """Compare a plate's vehicle wells with those that a model was trained on.
+
+    Parameters
+    ----------
+    wells : DataFrame
+        A row a well, with ``layout_stimulation`` and ``control`` where the plate has a layout.
+    patches : DataFrame
+        A row a patch: plate, well, faulty.
+    each : ndarray, (n, measures)
+        `core.scores.drift.appearance` of the patches.
+
+    Returns
+    -------
+    metrics : dict
+        The largest shift in SDs of wells, with the bounds of its interval; empty of none.
+    line : str
+        How to say it; a warning where the shift is large.
+    """
+    if "control" not in wells:
+        return {}, f"{UNCHECKED} without a layout no vehicle wells are known"
+    if card.vehicles is None:
+        return (
+            {},
+            "drift was not checked: the model knows too few vehicle wells of its training plates",
+        )
+    vehicle = wells.loc[wells["control"] == "vehicle", [*WELL, "layout_stimulation"]]
+    rows = patches.reset_index().merge(vehicle, on=WELL)
+    rows = rows[~rows["faulty"].to_numpy(bool)]
+    found = None
+    if not rows.empty:
+        well = well_index(rows)
+        first = np.unique(well, return_index=True)[1]
+        names = list(rows["layout_stimulation"].iloc[first].astype(str))
+        found = shift(card.vehicles, of_wells(each[rows["index"]], well), names)
+    if found is None:
+        return {}, f"{UNCHECKED} the plate has no vehicle wells of the model's stimulations"
+    labels = [card.panel.label(name) for name in card.channels]
+    measures = [f"brightness of the {name} channel" for name in labels]
+    measure = (measures + [f"area of the {name} masks" for name in labels])[found.measure]
+    known = sum(card.vehicles.wells.values())
+    line = (
+        f"vehicle wells ({found.wells}) against {known} of the training plates: {measure} "
+        f"{found.value:+.1f} SD of wells [{found.low:+.1f}, {found.high:+.1f}], the largest of "
+        f"{len(measures) * 2} differences"
+    )
+    if found.far:
+        line = (
+            f"warning: this plate looks different from those that the model was trained on; "
+            f"{line}; compare exposure, staining and background, or train on plates like it"
+        )
+    values = {"": found.value, "_low": found.low, "_high": found.high}
+    return {f"predict/drift{key}": value for key, value in values.items()}, line
 
 
 def seen_line(seen: NDArray[np.bool_]) -> str:
