@@ -25,6 +25,9 @@ from ck19ml.workflows.screening.tables import (
 MOST_ROWS = 8
 """With vehicle wells in more rows no single one decides."""
 
+FEWEST_REPLICATED = 3
+"""Compounds with replicates from which their agreement is told."""
+
 LEAST_LOSS = 0.2
 """Smallest loss of cells, as a fraction of the vehicle wells' count, that is called toxic."""
 
@@ -152,6 +155,40 @@ def hits_without_vehicle_rows(
     for name in names:
         table = hit_table(wells[~(vehicle & (row == name))], fdr, reference, least_ssmd)
         found[name] = int(table["score_hit"].sum()) if len(table) else 0
+    return found
+
+
+def replicate_agreement(wells: pd.DataFrame, measure: str) -> dict[str, tuple[float, float]]:
+    """Compare the wells of a compound and concentration with each other, by stimulation.
+
+    Returns
+    -------
+    dict
+        Stimulation to the correlation over all pairs of replicates, each in both orders (the
+        intraclass correlation), and the share of compounds that replicate [1]_: whose replicates
+        differ less, in the median, than 95 % of pairs of different compounds; by chance 0.05.
+        Stimulations with fewer than three compounds in replicates are left out.
+
+    References
+    ----------
+    .. [1] Way et al., Cell Systems 13 (2022) 911, for profiles and their correlation.
+    """
+    found = {}
+    for name, own in wells[wells["kind"] == COMPOUND].groupby("stimulation", sort=True):
+        own = own[np.isfinite(own[measure])]
+        keys = ["plate", "compound", "concentration_um"]
+        group = own.groupby(keys, dropna=False).ngroup().to_numpy()
+        values = own[measure].to_numpy(np.float64)
+        first, second = np.triu_indices(values.size, 1)
+        same, apart = group[first] == group[second], np.abs(values[first] - values[second])
+        if np.unique(group[first[same]]).size < FEWEST_REPLICATED or values.std() == 0:
+            continue
+        pairs = np.stack([values[first[same]], values[second[same]]])
+        medians = pd.Series(apart[same]).groupby(group[first[same]]).median()
+        found[str(name)] = (
+            float(np.corrcoef(np.hstack([pairs, pairs[::-1]]))[0, 1]),
+            float((medians < np.quantile(apart[~same], 0.05)).mean()),
+        )
     return found
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import Screen
+from ck19ml.workflows.screening.hits import replicate_agreement
 from ck19ml.workflows.screening.tables import measures_in
 from ck19ml.workflows.screening.truth import NAMES
 from ck19ml.workflows.steps.predict import seen_line
@@ -96,6 +97,16 @@ def _vehicle_lines(screen: Screen) -> list[str]:
                 f"{plate}: vehicle wells vary {ratio:.1f} times as much as replicates (variance of "
                 f"the score, F test p {p:.2g})"
             )
+    agreement = replicate_agreement(screen.wells, "score")
+    if agreement:
+        each = ", ".join(
+            f"{name} {correlation:.2f} and {share:.0%}"
+            for name, (correlation, share) in agreement.items()
+        )
+        lines.append(
+            "replicates, correlation of the score and share of compounds whose wells agree better "
+            f"than 95 % of other pairs: {each}"
+        )
     if screen.without:
         each = ", ".join(f"{count} without row {name}" for name, count in screen.without.items())
         total = int(screen.hits["score_hit"].sum())

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows, vehicle_spread
+from ck19ml.workflows.screening.hits import (
+    hit_table,
+    hits_without_vehicle_rows,
+    replicate_agreement,
+    vehicle_spread,
+)
 from ck19ml.workflows.screening.tables import with_adjusted
 from tests.workflows.screening.wells import INHIBITORS, made_wells
 
@@ -88,6 +93,19 @@ def test_the_vehicle_wells_are_compared_with_replicates() -> None:
     assert ratio > 10
     assert p < 1e-6
     assert np.isnan(vehicle_spread(wells[~vehicle], "score")).all()
+
+
+def test_replicates_agree_fully_partly_or_not_at_all() -> None:
+    wells = pd.DataFrame(
+        {"plate": "P", "stimulation": "ConA", "compound": [*"aabbcc"], "kind": "compound",
+         "concentration_um": 10.0, "score": [1.0, 1.0, 2.0, 2.0, 4.0, 4.0]}
+    )  # fmt: skip
+    assert replicate_agreement(wells, "score") == {"ConA": (pytest.approx(1.0), 1.0)}
+    # Pairs (1, 3), (2, 2), (3, 1), both orders: covariance -4/6 against a variance of 4/6.
+    crossed = wells.assign(score=[1.0, 3.0, 2.0, 2.0, 3.0, 1.0])
+    assert replicate_agreement(crossed, "score")["ConA"] == (pytest.approx(-1.0), 0.0)
+    assert replicate_agreement(wells[wells["compound"] != "c"], "score") == {}
+    assert replicate_agreement(wells.assign(score=1.0), "score") == {}
 
 
 def test_hits_are_counted_without_each_row_of_vehicle_wells() -> None:

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from ck19ml.plates.layouts.builtin import builtin_layout
-from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows
+from ck19ml.workflows.screening.hits import (
+    hit_table,
+    hits_without_vehicle_rows,
+    replicate_agreement,
+)
 from ck19ml.workflows.screening.tables import (
     control_table,
     kinds,
@@ -63,6 +67,15 @@ def test_the_calls_depend_on_single_rows_of_vehicle_wells(
     strong = hits["score_hit"] & (hits["score_ssmd"].abs() >= 2)
     without = hits_without_vehicle_rows(wells, 0.05, "Unstimulated", 2)
     assert (strong.sum(), without) == (31, {"N": 31, "O": 27, "P": 38})
+
+
+def test_replicates_agree_where_cells_are_stimulated(wells: pd.DataFrame) -> None:
+    found = replicate_agreement(wells, "tcell_overlap")
+    correlations = {name: each[0] for name, each in found.items()}
+    # DOMAIN.md: 0.93, 0.74 and 0.04.
+    assert correlations == pytest.approx(
+        {"ConA": 0.93, "OVA": 0.74, "Unstimulated": 0.04}, abs=0.02
+    )
 
 
 def test_the_plate_has_an_edge(wells: pd.DataFrame, hits: pd.DataFrame) -> None:
