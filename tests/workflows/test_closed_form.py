@@ -153,7 +153,10 @@ def test_the_registry_says_what_a_model_is_made_of(
     measured: dict[str, Any], averaged: dict[str, Any]
 ) -> None:
     client = MlflowClient()
-    versions = [client.get_model_version("ck19-classifier", n) for n in ("1", "2")]
+    versions = [
+        client.get_model_version(*data["model"].removeprefix("models:/").split("/"))
+        for data in (measured, averaged)
+    ]
     for version in versions:  # verdict, key figures, pictures, and what the gate decided
         assert version.description.startswith("Well accuracy "), version.description
         for text in ("of the best baseline", "- patch accuracy: ", "Look first at", "Gate: "):
