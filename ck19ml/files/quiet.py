@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -22,6 +23,8 @@ def quiet() -> None:
     if os.environ.setdefault(LEVEL, "3") > "1" and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _SilentTensorFlow())
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # MLflow imports tqdm, which in a notebook asks for widgets that nothing here uses.
+    warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 class _SilentTensorFlow:
