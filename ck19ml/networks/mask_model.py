@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zipfile import BadZipFile
 
 import keras
@@ -20,7 +20,7 @@ from ck19ml.errors import PlateError
 from ck19ml.files.reading import read_json
 from ck19ml.networks.architectures import Network
 from ck19ml.networks.card import CARD, BaseCard, read_card
-from ck19ml.networks.unet import find_cells
+from ck19ml.networks.unet import THRESHOLD, find_cells
 
 WEIGHTS = "network.keras"
 
@@ -31,6 +31,9 @@ REMEDY = "train it again with 'ck19ml unet', or use the network that comes with 
 
 _ONE_AT_A_TIME = Lock()
 """Threads that prepare fields share a network, which uses all cores by itself."""
+
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class MaskCard(BaseCard):
@@ -48,6 +51,10 @@ class MaskCard(BaseCard):
     cells, pixel_size_um : CellKinds, float
         Cells and pixels of fields of which nothing else is said. Any others will do, because images
         are rescaled by the diameter of their cells in pixels.
+    thresholds : (float, float)
+        Probability from which on a pixel is in the mask of the DC and of the T-cell channel. The
+        network is not told the kind; where the outlines of one are sharper than it expects, its
+        threshold is higher. Chosen on the validation wells, see `unet.best_threshold`.
     scores : dict
         Scores on the validation wells.
     """
@@ -58,6 +65,7 @@ class MaskCard(BaseCard):
     trained_on: str = ""
     cells: CellKinds = CellKinds()
     pixel_size_um: float = Field(default=1.34, gt=0)
+    thresholds: tuple[Probability, Probability] = (THRESHOLD, THRESHOLD)
     scores: dict[str, float] = Field(default={})
 
 
@@ -67,10 +75,13 @@ class MaskNetwork:
     def __init__(self, network: Network, card: MaskCard) -> None:
         self.network, self.card = network, card
 
-    def __call__(self, plane: NDArray[np.unsignedinteger], diameter_px: float) -> NDArray[np.bool_]:
+    def __call__(
+        self, plane: NDArray[np.unsignedinteger], diameter_px: float, channel: int | None = None
+    ) -> NDArray[np.bool_]:
         """Mask a raw image of one channel, see `unet.find_cells`."""
+        threshold = THRESHOLD if channel is None else self.card.thresholds[channel]
         with _ONE_AT_A_TIME:
-            return find_cells(self.network, plane, diameter_px)
+            return find_cells(self.network, plane, diameter_px, threshold)
 
     def save(self, folder: Path) -> Path:
         """Write the network and its card into a new folder."""
@@ -123,9 +134,11 @@ class StoredMasks:
 
     folder: Path
 
-    def __call__(self, plane: NDArray[np.unsignedinteger], diameter_px: float) -> NDArray[np.bool_]:
+    def __call__(
+        self, plane: NDArray[np.unsignedinteger], diameter_px: float, channel: int | None = None
+    ) -> NDArray[np.bool_]:
         """Mask a raw image of one channel, see `unet.find_cells`."""
-        return self.loaded(plane, diameter_px)
+        return self.loaded(plane, diameter_px, channel)
 
     @property
     def loaded(self) -> MaskNetwork:
@@ -135,8 +148,12 @@ class StoredMasks:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the network's file."""
-        return hashlib.sha256((self.folder / WEIGHTS).read_bytes()).hexdigest()
+        """SHA-256 of the network's file, and of its thresholds where these are not one half."""
+        mark = hashlib.sha256((self.folder / WEIGHTS).read_bytes())
+        thresholds = self.loaded.card.thresholds
+        if set(thresholds) != {THRESHOLD}:
+            mark.update(str(thresholds).encode())
+        return mark.hexdigest()
 
     def copy_to(self, folder: Path) -> "StoredMasks":
         """Copy the network's files into a folder, and return the network there."""

@@ -5,6 +5,7 @@ of the two kinds usually lie relative to each other. The overlap of its masks, w
 measured, would then partly be an expectation; bleed-through between the channels would add to it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,7 +23,10 @@ STEP = 16
 """Every network takes images whose sides are multiples of this."""
 
 THRESHOLD = 0.5
-"""Probability at or above which a pixel is in the mask."""
+"""Probability at or above which a pixel is in the mask, where the kind of cell is not known."""
+
+TRIED = np.arange(5, 100, 5) / 100
+"""Probabilities that `best_threshold` chooses from."""
 
 BAND = 512
 """Rows of an image that the network masks at a time: little memory, whatever the image."""
@@ -114,7 +118,10 @@ def bce_dice(true: Any, predicted: Any) -> Any:
 
 
 def find_cells(
-    network: Network, plane: NDArray[np.unsignedinteger], diameter_px: float
+    network: Network,
+    plane: NDArray[np.unsignedinteger],
+    diameter_px: float,
+    threshold: float = THRESHOLD,
 ) -> NDArray[np.bool_]:
     """Mask a raw image of one channel.
 
@@ -124,14 +131,40 @@ def find_cells(
         Raw grey values of a whole field.
     diameter_px : float
         Diameter of a typical cell in pixels.
+    threshold : float, optional
 
     Returns
     -------
     ndarray, (height, width), bool
-        True where the network's probability is at least `THRESHOLD`.
+        True where the network's probability is at least the threshold.
     """
     probability = probabilities(network, standardise(plane, diameter_px))
-    return resized(probability, plane.shape) >= THRESHOLD
+    return resized(probability, plane.shape) >= threshold
+
+
+def best_threshold(
+    network: Network,
+    planes: Sequence[NDArray[np.unsignedinteger]],
+    masks: Sequence[NDArray[np.bool_]],
+    diameters_px: Sequence[float],
+) -> float:
+    """Return the threshold of `TRIED` with the highest mask IoU, on average over images.
+
+    Parameters
+    ----------
+    network : keras.Model
+    planes, masks : sequence of ndarray, (height, width)
+        Raw images of one kind of cell, and their true masks.
+    diameters_px : sequence of float
+        Diameter of the cells of each image, in pixels.
+    """
+    ious = []
+    for plane, mask, diameter_px in zip(planes, masks, diameters_px, strict=True):
+        found = resized(probabilities(network, standardise(plane, diameter_px)), plane.shape)
+        inside = np.sort(found[mask]), np.sort(found[~mask])
+        both, beside = (len(each) - np.searchsorted(each, TRIED) for each in inside)
+        ious.append(both / np.maximum(np.count_nonzero(mask) + beside, 1))
+    return float(TRIED[np.mean(ious, axis=0).argmax()])
 
 
 def probabilities(network: Network, seen: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -56,9 +56,11 @@ def unet_command(config: UnetConfig) -> Outcome:
         parts = fields_of(config)
         network, result = _train(config, parts, start)
         log_fit(run, result, config.fit.epochs)
-        table = field_scores(MaskNetwork(network, _card(config, parts, {})), parts["validation"])
+        card = _card(config, parts, network)
+        table = field_scores(MaskNetwork(network, card), parts["validation"])
         scores = summary(table, config.seed)
-        masks = MaskNetwork(network, _card(config, parts, scores))
+        rounded = {key: round(score.value, 4) for key, score in scores.items()}
+        masks = MaskNetwork(network, card.changed(scores=rounded))
         if config.out is not None:
             masks.save(config.out)
         version = _register(run, masks, scores, len(table))
@@ -151,7 +153,7 @@ def _examples(part: list[MaskField], side: int) -> Examples:
     )
 
 
-def _card(config: UnetConfig, parts: Parts, scores: dict[str, Score]) -> MaskCard:
+def _card(config: UnetConfig, parts: Parts, network: Network) -> MaskCard:
     if config.annotations is not None:
         what = f"{len(parts['train'])} annotated images"
     else:
@@ -166,8 +168,24 @@ def _card(config: UnetConfig, parts: Parts, scores: dict[str, Score]) -> MaskCar
         wells={role: [field.sha256 for field in part] for role, part in parts.items()},
         seed=config.seed,
         software=f"ck19ml {__version__}",
-        scores={key: round(score.value, 4) for key, score in scores.items()},
+        thresholds=thresholds(network, parts["validation"]),
     )
+
+
+def thresholds(network: Network, part: list[MaskField]) -> tuple[float, float]:
+    """Choose the threshold of each channel, on fields that show both kinds of cells."""
+    if any(len(field.image) != 2 for field in part):
+        return unet.THRESHOLD, unet.THRESHOLD
+    dc, tcell = (
+        unet.best_threshold(
+            network,
+            [field.image[channel] for field in part],
+            [field.masks[channel] for field in part],
+            [field.diameters_px[channel] for field in part],
+        )
+        for channel in (0, 1)
+    )
+    return dc, tcell
 
 
 def field_scores(masks: PlaneMethod, part: list[MaskField]) -> pd.DataFrame:
@@ -180,13 +198,18 @@ def field_scores(masks: PlaneMethod, part: list[MaskField]) -> pd.DataFrame:
     """
     rows = []
     for number, field in enumerate(part):
-        found = np.stack(
-            [masks(plane, d) for plane, d in zip(field.image, field.diameters_px, strict=True)]
-        )
+        found = _each_channel(masks, field)
         score = score_masks(np.moveaxis(found, 0, -1)[None], np.moveaxis(field.masks, 0, -1)[None])
         row = {"field": number, "name": field.name, "sha256": field.sha256}
         rows.append(row | {"iou": float(score.iou.mean()), "dice": float(score.dice.mean())})
     return pd.DataFrame(rows, columns=["field", "name", "sha256", "iou", "dice"])
+
+
+def _each_channel(masks: PlaneMethod, field: MaskField) -> NDArray[np.bool_]:
+    """Mask a field; which kind of cells a field of one channel shows is not known."""
+    channels = range(2) if len(field.image) == 2 else [None]
+    each = zip(field.image, field.diameters_px, channels, strict=True)
+    return np.stack([masks(plane, diameter, channel) for plane, diameter, channel in each])
 
 
 def summary(table: pd.DataFrame, seed: int) -> dict[str, Score]:
@@ -246,10 +269,6 @@ def measure(part: list[MaskField]) -> Measure:
     return measured
 
 
-def _shown(plane: NDArray[np.unsignedinteger], _: float) -> NDArray[np.float32]:
-    return np.asarray(np.clip(standardise(plane, DIAMETER_PX), 0, 1))
-
-
 def _figure(masks: MaskNetwork, part: list[MaskField]) -> Figure:
     """Draw parts of fields from across the validation fields with their masks."""
     chosen = np.linspace(0, len(part) - 1, min(SHOWN, len(part))).astype(int)
@@ -258,10 +277,10 @@ def _figure(masks: MaskNetwork, part: list[MaskField]) -> Figure:
     for field in (part[index] for index in chosen):
         side = min(SHOWN_SIDE, *field.image.shape[1:])
         rim = [(0, SHOWN_SIDE - side), (0, SHOWN_SIDE - side), (0, 0)]
-        for drawn, look in ((pictures, _shown), (found, masks)):
-            each = [look(p, d) for p, d in zip(field.image, field.diameters_px, strict=True)]
-            both = np.stack([each[0], each[-1]], axis=-1)[:side, :side]
-            drawn.append(np.pad(both, rim))
+        shown = [np.clip(standardise(plane, DIAMETER_PX), 0, 1) for plane in field.image]
+        pictures.append(np.pad(np.stack([shown[0], shown[-1]], -1)[:side, :side], rim))
+        cells = _each_channel(masks, field)
+        found.append(np.pad(np.stack([cells[0], cells[-1]], -1)[:side, :side], rim))
     return plots.mask_gallery(
         np.stack(pictures), np.stack(found), [part[index].name for index in chosen]
     )

@@ -85,7 +85,8 @@ class Conditions(Frozen):
     density : (float, float)
         Factor on the share of a field that cells cover, log-uniform.
     profile : (float, float)
-        Fall of the light towards a cell's outline (`rendering.Cells`).
+        Factor on the exponent of the fall of light towards a cell's outline (`rendering.Cells`),
+        which is the plate's for each kind: the outlines of T cells are sharper than those of DCs.
     blur : (float, float)
         Factor on the camera's blur. Both vary in two of four wells.
     belief : float
@@ -99,8 +100,8 @@ class Conditions(Frozen):
     staining: Span = (-0.6, 0.6)
     diameter: Factors = (0.5, 3.0)
     density: Factors = (0.7, 4.0)
-    profile: Span = (0.4, 1.7)
-    blur: Span = (0.6, 1.4)
+    profile: Factors = (0.6, 1.25)
+    blur: Span = (0.7, 1.3)
     belief: float = Field(default=0.2, ge=0)
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Degradation, Parameters]:
@@ -132,7 +133,9 @@ class Conditions(Frozen):
         if index % 4 >= 2:
             blur = base.camera.blur_px * rng.uniform(*self.blur)
             changed["camera"] = base.camera.model_copy(update={"blur_px": blur})
-            changed["tcell_profile"], changed["dc_profile"] = rng.uniform(*self.profile, size=2)
+            tcell, dc = rng.uniform(*self.profile, size=2)
+            changed["tcell_profile"] = base.tcell_profile * tcell
+            changed["dc_profile"] = base.dc_profile * dc
         return degradation, base.model_copy(update=changed).at_density(density / diameter**2)
 
 

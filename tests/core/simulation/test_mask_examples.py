@@ -37,7 +37,8 @@ def test_a_well_is_known_by_its_pixels() -> None:
 
 NARROW = Conditions(
     noise=(2, 2), gradient=(0.3, 0.3), unstained_share=(1, 1), unstained_brightness=(90, 90),
-    staining=(np.log(2), np.log(2)), diameter=(2, 2), density=(3, 3), profile=(1, 1), blur=(2, 2),
+    staining=(np.log(2), np.log(2)), diameter=(2, 2), density=(3, 3), profile=(0.8, 0.8),
+    blur=(2, 2),
 )  # fmt: skip
 
 
@@ -56,7 +57,8 @@ def test_conditions_are_drawn_from_their_ranges() -> None:
 def test_wells_take_other_cells_by_turns() -> None:
     drawn = [NARROW.draw(index, np.random.default_rng(0))[1] for index in range(4)]
     assert [each.diameter for each in drawn] == pytest.approx([1, 2, 1, 2])
-    assert [each.dc_profile for each in drawn] == [1.5, 1.5, 1, 1]
+    assert [each.dc_profile for each in drawn] == pytest.approx([1.5, 1.5, 1.2, 1.2])
+    assert [each.tcell_profile for each in drawn] == pytest.approx([0.5, 0.5, 0.4, 0.4])
     assert [each.camera.blur_px for each in drawn] == pytest.approx([0.8, 0.8, 1.6, 1.6])
     # Twice as wide, a quarter as many: they cover as much of a field.
     counts = [each.conditions["OVA"].dc_count[0] for each in drawn]
