@@ -231,7 +231,9 @@ def fetch_masks(uri: str, place: Path) -> StoredMasks:
     """
     if uri == SHIPPED_MODEL:
         return StoredMasks(SHIPPED)
-    return StoredMasks(_fetch(uri, place, MASK_LOADERS, "train one with 'ck19ml unet'"))
+    found = StoredMasks(_fetch(uri, place, MASK_LOADERS, "train one with 'ck19ml unet'"))
+    _ = found.loaded  # a damaged one is refused before anything is written
+    return found
 
 
 def _fetch(uri: str, place: Path, loaders: tuple[str, ...], remedy: str) -> Path:

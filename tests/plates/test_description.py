@@ -154,7 +154,11 @@ def test_the_examples_of_the_docs_are_descriptions(tmp_path: Path) -> None:
         "scan_B03_2.ome.tif",
         "03B.tif",
     )
-    for example, name in zip(examples, names, strict=True):
+    channels = ({"green"}, {"green", "light"}, {"dc", "tcell", "nuclei"})
+    assert len(examples) == len(names) + len(channels)
+    for example, known in zip(examples[len(names) :], channels, strict=True):
+        assert set(described(tmp_path, example).channels) == known
+    for example, name in zip(examples, names, strict=False):
         assert regex.fullmatch(described(tmp_path, example).files, name), name
     thumbnail = names[1].replace("_w1", "_w1_thumb")
     assert not regex.fullmatch(described(tmp_path, examples[1]).files, thumbnail)
