@@ -155,6 +155,10 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
         made.write_text(to_csv(table), encoding="utf-8")
 
 
+QUIET_CHECKS = 5
+"""A discarded folder has been away for so many tenths of a second."""
+
+
 @contextmanager
 def making(target: Path) -> Iterator[Path]:
     """Yield an empty, locked folder beside the target, which takes its place on success.
@@ -181,11 +185,16 @@ def making(target: Path) -> Iterator[Path]:
 
 
 def _discard(folder: Path) -> None:
-    """Remove a folder; Zarr's threads may go on writing for a moment after a failure."""
+    """Remove a folder until it stays away.
+
+    Zarr's threads may go on writing for a moment after a failure, and make it anew.
+    """
+    away = 0
     for _ in range(50):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        away = 0 if folder.exists() else away + 1
+        if away == QUIET_CHECKS:
             return
+        shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.1)
 
 
