@@ -4,8 +4,10 @@
     python benchmarks/instrument_masks.py --wells 6
 
 First table: cells, mean areas and % overlap by stimulation, relative to the true cells and to the
-true masks (whose touching cells are separated alike), and CPU seconds a field. Second table: every
-method on ``shared/reference/annotated``, where that is present.
+true masks (whose touching cells are separated alike), and CPU seconds a field. Second table: the
+network's masks when 100 grey values are added or the gain changes, against those of the same
+wells, and of cells of other diameters, against the truth. Third table: every method on
+``shared/reference/annotated``, where that is present.
 """
 
 import argparse
@@ -21,8 +23,9 @@ from numpy.typing import NDArray
 from ck19ml.core.cells import separate
 from ck19ml.core.instrument_masks import CellKinds, TCells
 from ck19ml.core.mask_methods import INSTRUMENT, METHODS, NETWORK, MaskSettings, segment
+from ck19ml.core.simulation.degradation import Degradation
 from ck19ml.core.simulation.field import SimulatedField, simulate_field
-from ck19ml.core.simulation.mask_examples import clear_views
+from ck19ml.core.simulation.mask_examples import MaskWell, clear_views, simulate_well
 from ck19ml.core.simulation.rendering import FULL_SIZE
 from ck19ml.networks.mask_model import SHIPPED, load_mask_network
 from ck19ml.plates.layouts.builtin import builtin_layout
@@ -86,6 +89,40 @@ def m1(masks: NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(masks.all(axis=0)) / np.count_nonzero(masks[1]))
 
 
+def steadiness(number: int = 3) -> pd.Series:
+    """Mean IoU of the network's masks over wells whose grey values or diameters change."""
+    network, pixel_um, found = load_mask_network(SHIPPED), clear_views().pixel_um, {}
+
+    def alike(
+        images: list[NDArray[np.uint16]], others: list[NDArray[np.bool_]], scale: float = 1
+    ) -> tuple[float, list[NDArray[np.bool_]]]:
+        how = MaskSettings(NETWORK, pixel_size_um=pixel_um / scale)
+        made = [segment(np.moveaxis(each, 0, -1), how, network).masks for each in images]
+        pairs = zip(made, others, strict=True)
+        return np.mean([np.count_nonzero(m & o) / np.count_nonzero(m | o) for m, o in pairs]), made
+
+    plain = [well(index, 1.0) for index in range(number)]
+    images = [each.image for each in plain]
+    found["truth"], made = alike(images, [each.truth for each in plain])
+    found["+ 100"], _ = alike([image + np.uint16(100) for image in images], made)
+    for gain in (0.25, 0.5, 2, 4):
+        other = [np.rint(image * gain).astype(np.uint16) for image in images]
+        found[f"gain {gain}"], _ = alike(other, made)
+    for factor in (0.5, 0.75, 1.5, 2.0, 3.0):
+        other = [well(index, factor) for index in range(number)]
+        found[f"diameter x {factor}"], _ = alike(
+            [each.image for each in other], [each.truth for each in other], factor
+        )
+    return pd.Series(found, name="IoU")
+
+
+def well(index: int, factor: float) -> MaskWell:
+    """Simulate a well of cells so many times as wide, which cover the same share of its field."""
+    parameters = clear_views().changed(diameter=factor).at_density(1 / factor**2)
+    rng = np.random.default_rng([5, index])
+    return simulate_well(index, round(384 * factor), rng, Degradation(), parameters)
+
+
 def nuclei() -> pd.DataFrame:
     """Mask the hand-labelled image by every method; IoU and count."""
     image = tifffile.imread(ANNOTATED / "nuclei.tif")
@@ -118,6 +155,7 @@ def main() -> None:
     table = pd.DataFrame([{"stimulation": name} | compare(view) for name, view in views])
     by_stimulation = table.groupby("stimulation", sort=False).mean()
     print(by_stimulation.T.round(2).to_string())
+    print(steadiness().round(3).to_string())
     if ANNOTATED.is_dir():
         print(nuclei().round(3).to_string())
     row = {

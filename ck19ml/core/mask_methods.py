@@ -26,9 +26,9 @@ background, and the background's level; returns masks of the same shape, bool. I
 as they are, gives the same masks for the same patches, and none where nothing is above the
 background."""
 
-PlaneMethod = Callable[[NDArray[np.unsignedinteger], float, int | None], NDArray[np.bool_]]
+PlaneMethod = Callable[[NDArray[np.unsignedinteger], float, str | None], NDArray[np.bool_]]
 """Takes a raw image of one channel, (height, width), the diameter of its cells in pixels and the
-channel's index, `None` where nobody knows what kind of cells it shows; returns its mask, bool."""
+channel's name, `None` where nobody knows what kind of cells it shows; returns its mask, bool."""
 
 ATTEMPTS = 10
 CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
@@ -282,7 +282,7 @@ def _label_by(
     for channel, name in zip(settings.panel.places, settings.panel.stained, strict=True):
         kind = settings.cells.of(name)
         diameter_px = kind.diameter_um / settings.pixel_size_um
-        mask = network(np.ascontiguousarray(image[..., channel]), diameter_px, channel)
+        mask = network(np.ascontiguousarray(image[..., channel]), diameter_px, name)
         smallest = kind.min_area_um2 / settings.pixel_size_um**2
         labels.append(label_mask(mask, smallest, diameter_px))
     return np.stack(labels)

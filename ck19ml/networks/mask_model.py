@@ -51,10 +51,11 @@ class MaskCard(BaseCard):
     cells, pixel_size_um : CellKinds, float
         Cells and pixels of fields of which nothing else is said. Any others will do, because images
         are rescaled by the diameter of their cells in pixels.
-    thresholds : (float, float)
-        Probability from which on a pixel is in the mask of the DC and of the T-cell channel. The
-        network is not told the kind; where the outlines of one are sharper than it expects, its
-        threshold is higher. Chosen on the validation wells, see `unet.best_threshold`.
+    thresholds : dict of str to float
+        Probability from which on a pixel is in the mask, by the channel's name; `unet.THRESHOLD`
+        for all others. The network is not told the kind of cell; where outlines are sharper than
+        it expects, the threshold is higher. Chosen on the validation wells, see
+        `unet.best_threshold`.
     scores : dict
         Scores on the validation wells.
     """
@@ -65,7 +66,7 @@ class MaskCard(BaseCard):
     trained_on: str = ""
     cells: CellKinds = CellKinds()
     pixel_size_um: float = Field(default=1.34, gt=0)
-    thresholds: tuple[Probability, Probability] = (THRESHOLD, THRESHOLD)
+    thresholds: dict[str, Probability] = Field(default={})
     scores: dict[str, float] = Field(default={})
 
 
@@ -76,10 +77,10 @@ class MaskNetwork:
         self.network, self.card = network, card
 
     def __call__(
-        self, plane: NDArray[np.unsignedinteger], diameter_px: float, channel: int | None = None
+        self, plane: NDArray[np.unsignedinteger], diameter_px: float, channel: str | None = None
     ) -> NDArray[np.bool_]:
         """Mask a raw image of one channel, see `unet.find_cells`."""
-        threshold = THRESHOLD if channel is None else self.card.thresholds[channel]
+        threshold = self.card.thresholds.get(channel or "", THRESHOLD)
         with _ONE_AT_A_TIME:
             return find_cells(self.network, plane, diameter_px, threshold)
 
@@ -135,7 +136,7 @@ class StoredMasks:
     folder: Path
 
     def __call__(
-        self, plane: NDArray[np.unsignedinteger], diameter_px: float, channel: int | None = None
+        self, plane: NDArray[np.unsignedinteger], diameter_px: float, channel: str | None = None
     ) -> NDArray[np.bool_]:
         """Mask a raw image of one channel, see `unet.find_cells`."""
         return self.loaded(plane, diameter_px, channel)
@@ -148,11 +149,11 @@ class StoredMasks:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the network's file, and of its thresholds where these are not one half."""
+        """SHA-256 of the network's file, and of its thresholds where it has any."""
         mark = hashlib.sha256((self.folder / WEIGHTS).read_bytes())
         thresholds = self.loaded.card.thresholds
-        if set(thresholds) != {THRESHOLD}:
-            mark.update(str(thresholds).encode())
+        if thresholds:
+            mark.update(str(sorted(thresholds.items())).encode())
         return mark.hexdigest()
 
     def copy_to(self, folder: Path) -> "StoredMasks":

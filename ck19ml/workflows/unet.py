@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ck19ml import __version__, plots
 from ck19ml.config import UnetConfig
 from ck19ml.core.mask_methods import PlaneMethod
+from ck19ml.core.measurements.panel import CELLS
 from ck19ml.core.normalisation import DIAMETER_PX, standardise
 from ck19ml.core.scores.intervals import Score
 from ck19ml.core.scores.mask_quality import score_masks
@@ -172,20 +173,19 @@ def _card(config: UnetConfig, parts: Parts, network: Network) -> MaskCard:
     )
 
 
-def thresholds(network: Network, part: list[MaskField]) -> tuple[float, float]:
-    """Choose the threshold of each channel, on fields that show both kinds of cells."""
-    if any(len(field.image) != 2 for field in part):
-        return unet.THRESHOLD, unet.THRESHOLD
-    dc, tcell = (
-        unet.best_threshold(
+def thresholds(network: Network, part: list[MaskField]) -> dict[str, float]:
+    """Choose the threshold of each kind of cell, on fields that show both; none on others."""
+    if any(len(field.image) != len(CELLS) for field in part):
+        return {}
+    return {
+        name: unet.best_threshold(
             network,
             [field.image[channel] for field in part],
             [field.masks[channel] for field in part],
             [field.diameters_px[channel] for field in part],
         )
-        for channel in (0, 1)
-    )
-    return dc, tcell
+        for channel, name in enumerate(CELLS)
+    }
 
 
 def field_scores(masks: PlaneMethod, part: list[MaskField]) -> pd.DataFrame:
@@ -207,7 +207,7 @@ def field_scores(masks: PlaneMethod, part: list[MaskField]) -> pd.DataFrame:
 
 def _each_channel(masks: PlaneMethod, field: MaskField) -> NDArray[np.bool_]:
     """Mask a field; which kind of cells a field of one channel shows is not known."""
-    channels = range(2) if len(field.image) == 2 else [None]
+    channels = CELLS if len(field.image) == len(CELLS) else [None]
     each = zip(field.image, field.diameters_px, channels, strict=True)
     return np.stack([masks(plane, diameter, channel) for plane, diameter, channel in each])
 

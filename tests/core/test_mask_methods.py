@@ -53,10 +53,10 @@ def blank(dtype: Any, level: int, number: int = 1) -> np.ndarray:
     return np.full((number, SIZE, SIZE, 2), level, dtype)
 
 
-def bright_is_cell(plane: np.ndarray, diameter_px: float, channel: int | None) -> np.ndarray:
+def bright_is_cell(plane: np.ndarray, diameter_px: float, channel: str | None) -> np.ndarray:
     """Stands for a network: a pixel that stands out by 300 grey values is cell."""
     assert diameter_px > 0
-    assert channel in (0, 1)
+    assert channel in ("dc", "tcell")
     return plane > np.median(plane) + 300
 
 
@@ -227,16 +227,16 @@ class TestSegment:
         assert found.labels[1, 21, 61] == 0
 
     def test_a_network_sees_the_raw_field_and_the_cells_diameter(self, image: np.ndarray) -> None:
-        given: list[tuple[float, int | None]] = []
+        given: list[tuple[float, str | None]] = []
 
-        def network(plane: np.ndarray, diameter_px: float, channel: int | None) -> np.ndarray:
+        def network(plane: np.ndarray, diameter_px: float, channel: str | None) -> np.ndarray:
             given.append((diameter_px, channel))
             assert plane.shape == (100, 120)
             assert plane.min() < 255
             return bright_is_cell(plane, diameter_px, channel)
 
         found = segment(image, MaskSettings(NETWORK, pixel_size_um=1.0), network)
-        assert given == [(14.0, 0), (11.3, 1)]
+        assert given == [(14.0, "dc"), (11.3, "tcell")]
         assert found.pixels == 100 * 120
         # The disc of 9 pixels at the rim is cut in half: less than a sieve of 40 pixels.
         assert found.labels.max(axis=(1, 2)).tolist() == [1, 4]

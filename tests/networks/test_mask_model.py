@@ -113,6 +113,23 @@ class TestStored:
         assert StoredMasks(tmp_path / "copy").fingerprint != copy.fingerprint
 
 
+class TestThresholds:
+    KINDS = CARD.changed(thresholds={"dc": 0.2, "tcell": 0.55})
+
+    def test_each_kind_of_cell_has_its_own(self, masks: MaskNetwork) -> None:
+        low, usual, high = (
+            MaskNetwork(masks.network, self.KINDS)(plane(), DIAMETER, name)
+            for name in ("dc", "nuclei", "tcell")
+        )
+        assert low.sum() > usual.sum() > high.sum() > 0
+        np.testing.assert_array_equal(usual, masks(plane(), DIAMETER, "dc"))
+
+    def test_they_tell_networks_apart(self, masks: MaskNetwork, tmp_path: Path) -> None:
+        saved = MaskNetwork(masks.network, self.KINDS).save(tmp_path / "kinds")
+        other = MaskNetwork(masks.network, CARD).save(tmp_path / "plain")
+        assert StoredMasks(saved).fingerprint != StoredMasks(other).fingerprint
+
+
 class TestDamaged:
     @pytest.mark.parametrize(
         ("name", "content"),

@@ -93,6 +93,14 @@ class TestFindCells:
         assert np.count_nonzero(found & true) > 0.85 * np.count_nonzero(found | true)
 
 
+class TestBestThreshold:
+    def test_it_lies_where_the_truth_does(self) -> None:
+        bright, all_ = noisy() > 600, np.ones(noisy().shape, bool)
+        for mask, best in ((bright, 0.3), (all_, 0.05)):
+            found = unet.best_threshold(Judge(), [noisy()], [mask], [DIAMETER_PX])
+            assert found == pytest.approx(best)
+
+
 class TestBatches:
     def test_every_example_comes_once_an_epoch(self) -> None:
         planes = np.arange(5, dtype=np.float32)[:, None, None] * np.ones((1, 16, 16), np.float32)
