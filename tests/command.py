@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import sys
 from dataclasses import dataclass
 
@@ -31,6 +32,12 @@ def ck19ml(*arguments: object) -> Ended:
         with pytest.raises(SystemExit) as left:
             cli.main()
     return Ended(int(left.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    """Run a command with --json, whose object this returns; its errors are raised."""
+    cli.app([*arguments, "--json"], standalone_mode=False)
+    return dict(json.loads(capsys.readouterr().out.splitlines()[-1]))
 
 
 def in_one_line(ended: Ended, *says: str) -> None:

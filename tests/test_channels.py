@@ -1,6 +1,6 @@
 """One stained channel beside brightfield, from a plate folder to a champion and its scores."""
 
-import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from ck19ml import cli
 from ck19ml.errors import PlateError
 from ck19ml.networks.card import Card
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import registry
+from tests.command import told
 from tests.plates.made_plates import grey, write_image
 
 pytestmark = pytest.mark.slow
@@ -50,11 +50,7 @@ def laboratory(tmp_path: Path) -> Path:
 
 def test_from_files_to_scores(laboratory, workplace, monkeypatch, capsys):
     monkeypatch.chdir(laboratory)
-
-    def run(*arguments: str) -> dict[str, object]:
-        cli.app([*arguments, "--json"], standalone_mode=False)
-        return dict(json.loads(capsys.readouterr().out.splitlines()[-1]))
-
+    run = partial(told, capsys)
     tuned = run("tune", "-c", "tune.yaml")
     assert tuned["test/well_accuracy"] == 1.0
     assert not [name for name in tuned if "overlap" in name]
@@ -74,7 +70,7 @@ def test_from_files_to_scores(laboratory, workplace, monkeypatch, capsys):
     assert Card.model_validate(served.card.model_dump(mode="json")) == served.card
 
     # A plate of other channels is not scored by it.
-    told = {"channels": {"dc": "BF", "tcell": "GFP"}}
-    (laboratory / "P" / "plate.yaml").write_text(yaml.safe_dump(told))
+    known = {"channels": {"dc": "BF", "tcell": "GFP"}}
+    (laboratory / "P" / "plate.yaml").write_text(yaml.safe_dump(known))
     with pytest.raises(PlateError, match="but the model was trained on light, green"):
         run("predict", champion, "P", "--out", "more.csv")

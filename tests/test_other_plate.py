@@ -1,6 +1,6 @@
 """A plate of another laboratory, from its files to scores: 96 wells, 8-bit stacks, own names."""
 
-import json
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -10,8 +10,8 @@ import pytest
 import tifffile
 import yaml
 
-from ck19ml import cli
 from ck19ml.plates.dataset.store import open_dataset
+from tests.command import told
 
 SIDE = 270
 TREATMENTS = ("vehicle", "blocker", "trigger")
@@ -71,11 +71,7 @@ def laboratory(tmp_path_factory) -> Path:
 
 def test_from_files_to_scores(laboratory, workplace, monkeypatch, capsys):
     monkeypatch.chdir(laboratory)
-
-    def run(*arguments: str) -> dict[str, object]:
-        cli.app([*arguments, "--json"], standalone_mode=False)
-        return dict(json.loads(capsys.readouterr().out.splitlines()[-1]))
-
+    run = partial(told, capsys)
     run("prepare", "P7", "P7.zarr", "--patch-size", "128")
     dataset = open_dataset(Path("P7.zarr"))
     assert dataset.read(np.arange(2)).shape == (2, 128, 128, 2)

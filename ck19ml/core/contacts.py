@@ -79,7 +79,7 @@ def measure_cells(
         are not there.
     """
     parts = []
-    for name, channel in zip(panel.stained, panel.places, strict=True):
+    for name, channel in panel.placed:
         paired = panel.pair and name in CELLS
         other = labels[1 - channel] if paired else np.zeros_like(labels[channel])
         reach = max(contact_um / pixel_um, 1.0)

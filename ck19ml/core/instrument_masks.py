@@ -144,10 +144,7 @@ def label_field(
         See `label_cells`.
     """
     return np.stack(
-        [
-            label_cells(image[..., place], kinds.of(name), pixel_um)
-            for place, name in zip(panel.places, panel.stained, strict=True)
-        ]
+        [label_cells(image[..., place], kinds.of(name), pixel_um) for name, place in panel.placed]
     )
 
 

@@ -279,7 +279,7 @@ def _label_by(
             f"the mask method '{NETWORK}' needs a network; give --mask-model, or choose another"
         )
     labels = []
-    for channel, name in zip(settings.panel.places, settings.panel.stained, strict=True):
+    for name, channel in settings.panel.placed:
         kind = settings.cells.of(name)
         diameter_px = kind.diameter_um / settings.pixel_size_um
         mask = network(np.ascontiguousarray(image[..., channel]), diameter_px, name)
@@ -298,7 +298,7 @@ def segment_by(
     panel = settings.panel
     found = np.zeros((len(panel.stained), height, width), bool)
     labels = np.zeros(found.shape, np.int32)
-    for channel, (place, name) in enumerate(zip(panel.places, panel.stained, strict=True)):
+    for channel, (name, place) in enumerate(panel.placed):
         level = settings.levels[place]
         patches = np.asarray(raise_background(cut(image[..., place], size), level))
         part = patch_method(patches[..., None], level)[..., 0]

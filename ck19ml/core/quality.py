@@ -119,7 +119,7 @@ def misplaced_level(
     """
     lines = []
     for plate, own in fields.groupby("plate", sort=True):
-        for name, place in zip(panel.stained, panel.places, strict=True):
+        for name, place in panel.placed:
             ground = float(own[f"background_{name}"].median())
             better = level_of(ground, float(own[f"noise_{name}"].median()))
             level = levels[place]
@@ -348,14 +348,13 @@ def flags(
     beyond = {"faulty": fields["faulty_share"] > thresholds.faulty}
     for name in panel.names:
         beyond[f"saturated_{name}"] = fields[f"saturated_{name}"] > thresholds.saturated
+        if name in panel.stained:
+            limit = thresholds.background * maximum
+            beyond[f"background_{name}"] = fields[f"background_{name}"] > limit
         focused = fields[f"focus_{name}"]
-        if name not in panel.stained:
-            beyond[f"focus_{name}"] = focused < thresholds.focus * focused.median()
-            continue
-        beyond[f"background_{name}"] = (
-            fields[f"background_{name}"] > thresholds.background * maximum
-        )
         beyond[f"focus_{name}"] = focused < thresholds.focus * focused.median()
+        if name not in panel.stained:
+            continue
         cells_found = fields[f"cells_{name}"]
         beyond[f"cells_{name}"] = cells_found < thresholds.cells * cells_found.median()
         beyond[f"many_{name}"] = cells_found > MANY * max(float(cells_found.median()), FEW)

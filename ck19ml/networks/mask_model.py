@@ -151,7 +151,7 @@ class StoredMasks:
     def fingerprint(self) -> str:
         """SHA-256 of the network's file, and of its thresholds where it has any."""
         mark = hashlib.sha256((self.folder / WEIGHTS).read_bytes())
-        thresholds = self.loaded.card.thresholds
+        thresholds = read_card(MaskCard, self.folder).thresholds
         if thresholds:
             mark.update(str(sorted(thresholds.items())).encode())
         return mark.hexdigest()

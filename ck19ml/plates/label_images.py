@@ -71,7 +71,7 @@ def find_labels(plate: Plate, folder: Path) -> LabelImages:
     for field in plate.fields:
         wrong = [
             _problem(field, field.files[place][0], channel, each[field], folder)
-            for channel, place, each in zip(panel.stained, panel.places, found, strict=True)
+            for (channel, place), each in zip(panel.placed, found, strict=True)
             if len(each[field]) != 1
         ]
         problems += wrong

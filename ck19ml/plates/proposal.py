@@ -117,7 +117,7 @@ def _background(folder: Path, text: str) -> str:
         return f"# background: not estimated, {' '.join(str(error).split())[:120]}"
     if not any(found):
         return "# background: not estimated, no field can be read with the lines above"
-    each = {n: found[place] for n, place in zip(panel.stained, panel.places, strict=True)}
+    each = {n: found[place] for n, place in panel.placed}
     return (
         f"background: {_flow(each)}  # estimated from the images' ground and noise; "
         "cells must be brighter"

@@ -76,10 +76,7 @@ def prepare(plates: Plates, target: Path, config: PrepareConfig) -> Dataset:
         say(f"note: {sentence}")
     panel = dataset.panel
     for plate, found in dataset.info.get(ESTIMATED, {}).items():
-        each = [
-            f"{found[place]} ({panel.label(name)})"
-            for name, place in zip(panel.stained, panel.places, strict=True)
-        ]
+        each = [f"{found[place]} ({panel.label(name)})" for name, place in panel.placed]
         say(f"{plate}: estimated background {' and '.join(each)}")
     levels = panel.levels(dataset.parameters["background"])
     noted = implausible(dataset.fields, panel) + misplaced_level(dataset.fields, levels, panel)

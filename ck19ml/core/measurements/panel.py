@@ -47,6 +47,11 @@ class Panel:
         """Indices of the stained channels."""
         return tuple(self.names.index(name) for name in self.stained)
 
+    @property
+    def placed(self) -> tuple[tuple[str, int], ...]:
+        """Name and index of each stained channel."""
+        return tuple(zip(self.stained, self.places, strict=True))
+
     def levels(self, background: int | Mapping[str, int]) -> tuple[int, ...]:
         """Return the level that each channel's grey values are raised to; 0 without a stain.
 

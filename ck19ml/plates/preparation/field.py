@@ -207,7 +207,7 @@ def _write(
         columns |= vars(overlap.score(each[..., :2])) | contacts.by_patch(cells, *task.shape, size)
     columns |= {
         f"{name}_area_px": overlap.areas(each[..., place])
-        for name, place in zip(panel.stained, panel.places, strict=True)
+        for name, place in panel.placed
         if f"{name}_area_px" not in columns
     }
     measured = quality.measure(

@@ -160,7 +160,7 @@ def levels_of(description: PlateDescription) -> tuple[int, ...]:
 def background_of(description: PlateDescription) -> int | dict[str, int]:
     """Return the background of a plate: one number if the stained channels share it."""
     panel, levels = description.panel, levels_of(description)
-    each = {n: levels[place] for n, place in zip(panel.stained, panel.places, strict=True)}
+    each = {n: levels[place] for n, place in panel.placed}
     return each if len(set(each.values())) > 1 else next(iter(each.values()))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from ck19ml.networks.closed_form.head import head_logits
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.hashes import hash_patches
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.truth import plate_folders
 from ck19ml.plates.folder import Field, Plate, find_plate, read_field
 
 LEAST = 1e-30
@@ -140,9 +140,8 @@ def _require_explainable(card: Card, dataset: Dataset) -> None:
 def _plates(dataset: Dataset) -> list[Plate]:
     """Open the plates that a dataset was made from, where they stood or beside the dataset."""
     found = []
-    for source in str(dataset.info["source"]).split(", "):
-        places = (Path(source), dataset.path.parent / Path(source).name)
-        folder = next((place for place in places if place.is_dir()), None)
+    sources = str(dataset.info["source"]).split(", ")
+    for source, folder in zip(sources, plate_folders(dataset), strict=True):
         if folder is None:
             raise PlateError(
                 f"the images that {dataset.path} was made from are not in {source}; explanations "
