@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,6 +25,13 @@ from ck19ml.files.yaml_text import read_yaml
 from ck19ml.tracking import sqlite_store
 
 TIMEOUT_S = 5.0
+
+RESTART_S = 30.0
+"""Seconds that a server may take to come back while a study runs."""
+
+LOOK_S = 0.5
+"""Seconds between two looks for it."""
+
 KIND_TAG = "mlflow.experimentKind"
 KIND = "custom_model_development"
 """Tag without which MLflow 3 opens an experiment in its view for language models."""
@@ -111,10 +119,16 @@ def location() -> str:
 
 
 def use(uri: str) -> None:
-    """Track at this URI from now on: a worker uses the command's store."""
+    """Track at this URI from now on: a worker uses the command's store.
+
+    The command has reached the server, which may be restarting: it is waited for up to `RESTART_S`.
+    """
     if uri != mlflow.get_tracking_uri():
         mlflow.set_tracking_uri(uri)
         client.cache_clear()
+    started = time.monotonic()
+    while not answers() and time.monotonic() - started < RESTART_S:
+        time.sleep(LOOK_S)
 
 
 @contextmanager

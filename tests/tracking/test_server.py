@@ -1,7 +1,11 @@
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from ck19ml.errors import TrackingError
@@ -56,6 +60,43 @@ def test_a_server_that_does_not_answer_is_said_within_ten_seconds(
         silent.listen()
         port = silent.getsockname()[1]
         assert "no MLflow server answers" in refused(monkeypatch, f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port at which nothing answers, for a worker that looks there often."""
+    monkeypatch.setattr(server, "LOOK_S", 0.05)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.get_tracking_uri())  # put back at the end
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    yield port
+    mlflow.set_tracking_uri(None)
+    forget_tracking_client()
+
+
+def test_a_worker_waits_for_a_server_that_restarts(port: int) -> None:
+    back = threading.Event()
+
+    def restart() -> None:
+        time.sleep(0.5)
+        with HTTPServer(("127.0.0.1", port), SimpleHTTPRequestHandler) as http:
+            back.set()
+            http.handle_request()
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    server.use(f"http://127.0.0.1:{port}")
+    assert back.is_set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_worker_does_not_wait_for_ever(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "RESTART_S", 0.1)
+    server.use(f"http://127.0.0.1:{port}")
+    with pytest.raises(TrackingError, match="no MLflow server answers"):
+        server.client()
 
 
 def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
