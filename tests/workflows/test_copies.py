@@ -87,3 +87,6 @@ def test_the_case_of_files_saved_twice(
     scores = pd.read_csv(out)
     assert set(scores.loc[~scores["seen"], "well"]) == test
     assert f"trained or tuned on {36 - len(test)} of 36 wells" in said
+    assert "24 of 36 wells" in said
+    assert f"on {len(test) // 3} wells that the model has not seen" in said
+    assert "sha256" not in scores

@@ -35,6 +35,9 @@ from ck19ml.workflows.steps.layouts import layout_places, plate_layout
 CLOSE = 0.25
 """Share by which an estimated background may differ from that of the model's training data."""
 
+SHOWN = 10
+"""Copied wells that are named."""
+
 UNCHECKED = "the plate's likeness to the training plates was not checked:"
 
 
@@ -66,9 +69,10 @@ def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Ou
         scores, agreement = against_layout(wells, each, scorer.card)
         metrics = Evaluation(scores, {}, each, wells).metrics("test")
         shifted, drift = drift_of(scorer.card, wells, each, seen)
-        write_csv(wells, out)
         lines = [f"{out}: scores of {len(wells)} wells of {plate.name} by {uri}"]
-        lines += [seen_line(wells["seen"].to_numpy(bool)), drift, *agreement]
+        lines += [*copies_line(wells), seen_line(wells["seen"].to_numpy(bool)), drift, *agreement]
+        wells = wells.drop(columns="sha256")
+        write_csv(wells, out)
         if patches is not None:
             write_csv(each, patches)
             lines.append(f"{patches}: scores of {len(each)} patches")
@@ -116,7 +120,8 @@ def against_layout(
     Parameters
     ----------
     wells, patches : DataFrame
-        The answers; wells with the layout's ``layout_stimulation`` where there is one.
+        The answers; wells with the layout's ``layout_stimulation`` where there is one, and with
+        the sha256 of their pixels: copies of a well count once.
 
     Returns
     -------
@@ -126,7 +131,7 @@ def against_layout(
     lines : list of str
         How to say them.
     """
-    rng, fresh = np.random.default_rng(card.seed), wells[~wells["seen"]]
+    rng, fresh = np.random.default_rng(card.seed), distinct(wells[~wells["seen"]])
     if card.kind == "classifier" and "layout_stimulation" in wells:
         names = card.stimulations
         known = fresh["layout_stimulation"].isin(names) & fresh["stimulation"].notna()
@@ -143,7 +148,7 @@ def against_layout(
         return {f"well_{key}": score for key, score in found.items()}, [line]
     if card.kind != "regressor":
         return {}, []
-    usable = patches[~patches["faulty"]].merge(fresh[WELL], on=WELL)
+    usable = patches[~patches["faulty"]].merge(fresh[[*WELL, "sha256"]], on=WELL)
     if usable.empty:
         return {}, []
     table, _ = with_units(usable, card.unit)
@@ -155,10 +160,31 @@ def against_layout(
     ]
 
 
+def distinct(wells: pd.DataFrame) -> pd.DataFrame:
+    """Leave out wells that have the pixels (sha256) and the label of one before them."""
+    keys = [name for name in ("sha256", "layout_stimulation") if name in wells]
+    return wells.drop_duplicates(keys)
+
+
+def copies_line(wells: pd.DataFrame) -> list[str]:
+    """Say how many usable wells have the same pixels (sha256) as one before them, if any."""
+    usable = wells[wells["faulty_share"] < 1]
+    again = usable[usable["sha256"].duplicated()]
+    if again.empty:
+        return []
+    return [
+        f"{len(again)} of {len(wells)} wells ({', '.join(again['well'][:SHOWN])}"
+        f"{', ...' * (len(again) > SHOWN)}) have the same pixels as another and count once"
+    ]
+
+
 def _score(
     scorer: Scorer, plate: Plate
 ) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float64], str]:
-    """Return a row a well, a row a patch, the patches' `appearance`, and a hash of all patches."""
+    """Return a row a well, a row a patch, the patches' `appearance`, and a hash of all patches.
+
+    Wells have the sha256 of their pixels.
+    """
     from ck19ml.core.chance import measures
 
     fields: list[pd.DataFrame] = []
@@ -189,8 +215,9 @@ def _score(
     rows = []
     for (name, well), group in patches.groupby(["plate", "well"], sort=True):
         summary = scorer.summary(every[group.index], group["faulty"].to_numpy(bool))
-        known = pixels.loc[(name, well)] in scorer.card.seen
-        row = {"plate": name, "well": well, "seen": known, **summary}
+        mark = pixels.loc[(name, well)]
+        row = {"plate": name, "well": well, "seen": mark in scorer.card.seen, "sha256": mark}
+        row |= summary
         if "overlap" in group:
             row["overlap"] = group.loc[~group["faulty"], "overlap"].mean()
         rows.append(row)
@@ -205,7 +232,8 @@ def drift_of(
     Parameters
     ----------
     wells : DataFrame
-        A row a well, with ``layout_stimulation`` and ``control`` where the plate has a layout.
+        A row a well, with the sha256 of its pixels, and with ``layout_stimulation`` and ``control``
+        where the plate has a layout.
     patches : DataFrame
         A row a patch: plate, well, faulty.
     each : ndarray, (n, measures)
@@ -225,7 +253,7 @@ def drift_of(
             {},
             "drift was not checked: the model knows too few vehicle wells of its training plates",
         )
-    vehicle = wells.loc[wells["control"] == "vehicle", [*WELL, "layout_stimulation"]]
+    vehicle = distinct(wells[wells["control"] == "vehicle"])[[*WELL, "layout_stimulation"]]
     rows = patches.reset_index().merge(vehicle, on=WELL)
     rows = rows[~rows["faulty"].to_numpy(bool)]
     found = None
