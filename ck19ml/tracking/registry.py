@@ -1,11 +1,13 @@
 """Model registry: log a model with its preprocessing, load it, and name the champion."""
 
+import json
 import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import keras
 import mlflow
@@ -217,6 +219,19 @@ def open_model(uri: str) -> tuple[Scorer, str | None]:
         data = _fetch(uri, Path(place), LOADERS, "train one with 'ck19ml tune'")
         noted = next(folder for folder in data.parents if (folder / MLMODEL_FILE_NAME).is_file())
         return load_scorer(data), Model.load(noted).model_id
+
+
+def config_of(model: str | None) -> dict[str, Any]:
+    """Return the config of the run that logged a model, by MLflow's id of it; {} if not known."""
+    if model is None:
+        return {}
+    try:
+        run = client().get_logged_model(model).source_run_id
+    except mlflow.MlflowException as error:
+        if not says_absent(error):
+            raise
+        return {}
+    return dict(json.loads(Run(str(run)).text("config.json") or "{}"))
 
 
 def fetch_masks(uri: str, place: Path) -> StoredMasks:

@@ -15,19 +15,21 @@ from mlflow.artifacts import download_artifacts
 from ck19ml.config import ClassifierConfig, SplitConfig
 from ck19ml.errors import ConfigError
 from ck19ml.networks import architectures
-from ck19ml.networks.settings import AutoencoderSettings, ClosedFormHead, Source
+from ck19ml.networks.settings import AutoencoderSettings, ClosedFormHead, FitSettings, Source
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate, read_field
 from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import read_layout
 from ck19ml.plates.simulation import simulate_plate
-from ck19ml.tracking import registry
+from ck19ml.tracking import registry, runs
 from ck19ml.workflows import cross_validation
 from ck19ml.workflows.classifier import classifier_command
 from ck19ml.workflows.cross_validation import folds_command
 from ck19ml.workflows.screening.score import patch_scores, score_meaning
 from ck19ml.workflows.steps.predict import predict_plate
+from ck19ml.workflows.steps.split import split_dataset
 from tests.conftest import tracking_store
+from tests.made_models import untrained_autoencoder
 from tests.plates.prepared import prepare_dataset
 
 pytestmark = pytest.mark.slow
@@ -180,7 +182,7 @@ def test_too_many_folds_are_refused_before_the_first(
     assert "fold 1" not in capsys.readouterr().err
 
 
-def test_folds_log_the_encoder_that_they_train(
+def test_folds_train_autoencoders_with_the_settings_of_the_one_named(
     place: Path, tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -192,12 +194,24 @@ def test_folds_log_the_encoder_that_they_train(
         return born, None
 
     monkeypatch.setattr(cross_validation, "fit_autoencoder", fit)
-    named = {"encoder": "models:/ck19-autoencoder@champion", "split": SplitConfig(folds=2)}
+    settings = AutoencoderSettings(fit=FitSettings(epochs=7, batch_size=9, learning_rate=0.003))
+    scorer = untrained_autoencoder(split_dataset(tiny_dataset, SplitConfig()))
+    with runs.start("autoencoder", "autoencoder", settings.model_dump(mode="json")) as run:
+        registry.log_model(run, scorer, "folds-autoencoder", {}, "")
+    uri = registry.model_uri(run)
+    named = {"encoder": uri, "split": SplitConfig(folds=2)}
     found = folds_command(config_of(tiny_dataset, "encoder", **named))
     logged = mlflow.get_run(found.data["run"]).data.params
-    assert logged["encoder"] == "an autoencoder of each fold"
-    assert [str(each.fit.epochs) for each in trained] == 2 * [logged["autoencoder_fit.epochs"]]
-    assert "champion has seen wells of every fold" in capsys.readouterr().err
+    assert logged["encoder"] == f"an autoencoder of each fold, with the settings of {uri}"
+    assert trained == [settings, settings]
+    assert logged["autoencoder.fit.epochs"] == "7"
+    told = f"{uri} has seen wells of every fold; each fold trains one with its settings (compact, 7"
+    assert told in capsys.readouterr().err
+    with runs.start("autoencoder", "autoencoder", {}) as bare:
+        registry.log_model(bare, scorer, "folds-autoencoder", {}, "")
+    named["encoder"] = registry.model_uri(bare)
+    with pytest.raises(ConfigError, match="one whose run in the store holds none; name one made"):
+        folds_command(config_of(tiny_dataset, "encoder", **named))
 
 
 def test_wells_of_a_fold_are_answered_by_a_model_of_the_others(

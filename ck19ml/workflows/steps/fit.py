@@ -127,14 +127,34 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
     ConfigError
         If the encoder does not suit the patches, or has seen a test well of this split.
     """
-    size = split.dataset.parameters["patch_size"]
     if config.encoder is None:
         seed_everything(config.seed)
-        channels = len(split.dataset.panel.names)
+        size, channels = split.dataset.parameters["patch_size"], len(split.dataset.panel.names)
         return architectures.build_encoder(config.architecture, size, channels)
+    uri, scorer, _ = named_encoder(config, split)
+    leaked = scorer.card.seen & set(split.hashes("test"))
+    if leaked:
+        raise ConfigError(
+            f"encoder: {uri} has seen {len(leaked)} of the {len(split.hashes('test'))} "
+            "test wells; use the split it was trained with"
+        )
+    return scorer.encoder
+
+
+def named_encoder(
+    config: ClassifierConfig | RegressorConfig, split: Split
+) -> tuple[str, Scorer, str | None]:
+    """Load the model whose encoder a config names; returns its URI, and MLflow's id of it, too.
+
+    Raises
+    ------
+    ConfigError
+        If the encoder does not suit the patches.
+    """
+    size = split.dataset.parameters["patch_size"]
     wanted = dataset_assay(split.dataset) | classes_of(split.classes)
-    uri = champion_for(config.encoder, wanted | {"masked": str(config.masked).lower()})
-    scorer = registry.load_model(uri)
+    uri = champion_for(str(config.encoder), wanted | {"masked": str(config.masked).lower()})
+    scorer, model = registry.open_model(uri)
     known = scorer.card
     if not scorer.has_encoder:
         raise ConfigError(
@@ -146,13 +166,7 @@ def find_encoder(config: ClassifierConfig | RegressorConfig, split: Split) -> An
             f"{known.patch_size} pixels, and not {'masked ' if config.masked else ''}patches of "
             f"{size}; train an autoencoder on this dataset{', masked' * config.masked}"
         )
-    leaked = known.seen & set(split.hashes("test"))
-    if leaked:
-        raise ConfigError(
-            f"encoder: {uri} has seen {len(leaked)} of the {len(split.hashes('test'))} "
-            "test wells; use the split it was trained with"
-        )
-    return scorer.encoder
+    return uri, scorer, model
 
 
 def part_of(
