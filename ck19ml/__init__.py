@@ -1,7 +1,9 @@
 """Experiments on two-channel fluorescence plates of T cells and dendritic cells.
 
-The names in ``__all__`` are the public interface. Each function loads what it uses when it is
-called, and each class when it is first asked for.
+The names in ``__all__`` are the public interface; all others are private and may change. Each
+function loads what it uses when it is called, each class when it is first asked for, and MLflow is
+loaded only for a model from its registry. The examples follow each other, in a folder that has a
+trained model in ``model``.
 """
 
 from collections.abc import Sequence

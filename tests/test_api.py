@@ -2,19 +2,22 @@
 
 import inspect
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
 
 import ck19ml
 from ck19ml.config import SplitConfig
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.plates.folder import find_plate
 from ck19ml.workflows.steps.split import split_dataset
-from docs import api_pages
 from tests.made_models import untrained_classifier
 from tests.places import ROOT
 
@@ -68,12 +71,23 @@ def test_importing_it_loads_nothing() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_the_reference_has_each_public_name() -> None:
-    page = api_pages.page()
-    assert [name for name in PUBLIC if f"## `{name}`" not in page] == []
-    assert "simulate(folder: str | Path, *, layout: str = 'ck19', overwrite: bool" in page
-    assert "- `wells`: Names of the wells that have images, sorted." in page
-    assert "- `strict` (bool): Whether files" in page
+def test_the_reference_has_each_public_name(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "python.md"
+    page.parent.mkdir()
+    shutil.copy(ROOT / "docs" / "reference" / "python.md", page)
+    build(
+        load_config(
+            str(ROOT / "mkdocs.yml"), docs_dir=str(page.parent), site_dir=str(tmp_path / "site"),
+            nav=["python.md"], hooks=[], extra_css=[],
+        )
+    )  # fmt: skip
+    html = (tmp_path / "site" / "python" / "index.html").read_text(encoding="utf-8")
+    assert [name for name in PUBLIC if f'<h2 id="ck19ml.{name}"' not in html] == []
+    assert 'id="ck19ml.Plate.wells"' in html
+    text = " ".join(re.sub(r"<[^>]+>", "", html).split())
+    assert "simulate( folder: str | Path" in text
+    assert "Names of the wells that have images, sorted." in text
+    assert "Whether files that are wrong, such as a channel" in text
 
 
 def test_a_dataset_shows_itself(tiny_dataset: Dataset) -> None:

@@ -38,6 +38,9 @@ PARTS = ("dataset.json", "patches.parquet", *(f"{name}/zarr.json" for name in AR
 class Dataset:
     """A prepared dataset, opened for reading.
 
+    Overlaps, contacts and ``instrument.csv`` are there where the panel has DCs and T cells; without
+    them the tables hold ``NAME_area_px`` and the quality of each channel.
+
     Attributes
     ----------
     path : Path
@@ -55,9 +58,6 @@ class Dataset:
         the field is doubtful, or "".
     info : dict
         The content of ``dataset.json``: source, parameters, software version, hashes.
-
-    Overlaps, contacts and ``instrument.csv`` are there where the panel has DCs and T cells; without
-    them the tables hold ``NAME_area_px`` and the quality of each channel.
     """
 
     path: Path
