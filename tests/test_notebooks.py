@@ -9,6 +9,7 @@ import jupytext
 import nbformat
 import pytest
 
+from docs import notebook_pages
 from tests.places import ROOT
 
 NAMES = ("plate_to_champion", "look_at_a_well")
@@ -30,6 +31,17 @@ def test_pairs_are_in_sync_and_without_outputs(name: str) -> None:
     assert shown[0] == shown[1], f"jupytext --sync notebooks/{name}.py puts them in sync"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.source for cell in code if cell.outputs or cell.execution_count] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_a_page_of_the_site(name: str) -> None:
+    script = FOLDER / f"{name}.py"
+    page = notebook_pages.page(script)
+    assert f"notebooks/{name}.md" in (ROOT / "mkdocs.yml").read_text()
+    assert page.startswith("# ")
+    assert page.count("```python\n") == script.read_text().count("\n# %%\n")
+    assert ".ipynb" not in page
+    assert {other for other in NAMES if f"({other}.md)" in page} == {*NAMES} - {name}
 
 
 @pytest.mark.slow
