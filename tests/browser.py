@@ -1,17 +1,31 @@
-"""A headless Chromium that waits for what it is told to look at or to click."""
+"""A headless Chromium that waits for what it is told to look at, and the UI that it looks at."""
 
 import shutil
+import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.places import ROOT
+from tests.ports import free_port
 
 SCREENSHOTS = ROOT / "screenshots"
 """Kept after the tests; git ignores them."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+NEEDS_BROWSER = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="needs chromium and chromedriver (apt-get install chromium chromium-driver)",
+)
 PATIENCE_S = 240
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -85,3 +99,43 @@ class Page:
         path = SCREENSHOTS / f"{name}.png"
         self.driver.save_screenshot(str(path))
         return path
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running UI: where it is, and the address of the runs that it printed."""
+
+    base: str
+    runs: str
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Served]:
+    """Run `ck19ml ui` on the SQLite store of a folder."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ck19ml", "ui", "--port", str(port)],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    base = f"http://127.0.0.1:{port}"
+    try:
+        assert process.stdout is not None
+        first, second = process.stdout.readline(), process.stdout.readline()
+        assert f"MLflow UI on {base} (store: sqlite" in first
+        _wait_for(base, process)
+        yield Served(base, second.removeprefix("runs: ").strip())
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _wait_for(address: str, process: subprocess.Popen[str]) -> None:
+    ends = time.monotonic() + PATIENCE_S
+    while time.monotonic() < ends:
+        assert process.poll() is None, "the UI ended before it answered"
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310
+                return
+        except (OSError, urllib.error.URLError):
+            time.sleep(1)
+    raise AssertionError(f"no answer from {address} within {PATIENCE_S} s")

@@ -3,13 +3,8 @@
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +12,8 @@ import pytest
 
 from ck19ml import plots
 from ck19ml.plots.interactive import interactive_map, thumbnails
-from tests.browser import CHROMIUM, DRIVER, PATIENCE_S, Page
+from tests.browser import NEEDS_BROWSER, PATIENCE_S, Page, Served, serve
 from tests.conftest import tracking_store
-from tests.ports import free_port
 
 RUNS = {
     "classifier frozen": (64, False, 0.600),
@@ -30,21 +24,7 @@ RUNS = {
 
 BEST = "classifier fine-tuned"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None or DRIVER is None,
-        reason="needs chromium and chromedriver (apt-get install chromium chromium-driver)",
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running UI: what it printed and where it is."""
-
-    base: str
-    runs: str
+pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
 
 def make_runs() -> None:
@@ -97,36 +77,12 @@ def one_patch() -> str:
     return interactive_map([[0.0, 0.0]], table, thumbnails(patch))
 
 
-def wait_for(address: str, process: Any) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while time.monotonic() < ends:
-        assert process.poll() is None, "the UI ended before it answered"
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310
-                return
-        except (OSError, urllib.error.URLError):
-            time.sleep(1)
-    raise AssertionError(f"no answer from {address} within {PATIENCE_S} s")
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with tracking_store(tmp_path_factory.mktemp("ui")) as folder:
         make_runs()
-        port = free_port()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ck19ml", "ui", "--port", str(port)],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        try:
-            assert process.stdout is not None
-            first, second = process.stdout.readline(), process.stdout.readline()
-            assert f"MLflow UI on http://127.0.0.1:{port} (store: sqlite" in first
-            wait_for(f"http://127.0.0.1:{port}", process)
-            yield Served(f"http://127.0.0.1:{port}", second.removeprefix("runs: ").strip())
-        finally:
-            process.terminate()
-            process.communicate(timeout=60)
+        with serve(folder) as found:
+            yield found
 
 
 @pytest.fixture(scope="module")
