@@ -120,3 +120,27 @@ def test_the_models_page_is_a_matrix_of_models_and_plates(
         for columns, known in zip(names, scores, strict=True):
             shown = [float(row[column]) for column in columns]
             assert shown == pytest.approx([known[name] for name in SHOWN])
+
+
+def test_the_champion_s_page_says_its_verdict_its_scores_and_its_tags(
+    page: Page, served: Served, made: Scores
+) -> None:
+    uri, (known, _) = next(iter(made.models.values()))
+    name, version = uri.removeprefix("models:/").split("/")
+    page.driver.set_window_size(1600, 1400)
+    page.open(f"{served.base}/#/models/{name}/versions/{version}")
+    table = page.find("//table[.//th[normalize-space(.)='score']]")
+    page.until(lambda: "champion" in page.text, "the alias")
+    page.picture("mlflow-champion")
+    rows = [row.text for row in table.find_elements("xpath", ".//tbody/tr")]
+    for label, key in (("well accuracy", "well_accuracy"), ("patch accuracy", "accuracy")):
+        value, low, high = (known[f"test/{key}{end}"] for end in ("", "_low", "_high"))
+        assert f"{label} {value:.3f} [{low:.3f}, {high:.3f}]" in rows
+    for said in (
+        f"Well accuracy {known['test/well_accuracy']:.3f} against ", "of the best baseline",
+        "Look first at the figures scores.png and confusion.png.",
+        "Gate: champion, there was no champion.",
+        "recipe\ngeneral measurements; linear discriminant analysis", "gate\npromoted",
+        f"dataset\n{made.datasets[0].content_hash}",
+    ):  # fmt: skip
+        page.until(lambda said=said: said in page.text, said)

@@ -25,7 +25,7 @@ from ck19ml.errors import TrackingError
 from ck19ml.networks.mask_model import SHIPPED, MaskNetwork, StoredMasks
 from ck19ml.networks.scorer import Scorer, load_scorer
 from ck19ml.networks.settings import SHIPPED_MODEL
-from ck19ml.tracking.runs import Run
+from ck19ml.tracking.runs import Run, tabled
 from ck19ml.tracking.server import client, says_absent
 
 LOADERS = (Scorer.__module__, "ck19ml.scoring")
@@ -115,7 +115,7 @@ def log_model(
         run.file(weights, "weights")
     _log_network(scorer, pins)
     registered = mlflow.register_model(logged.model_uri, name, tags=tags)
-    client().update_model_version(name, registered.version, description)
+    client().update_model_version(name, registered.version, tabled(description))
     return Version(name, str(registered.version), run, tags, logged.model_id)
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import tempfile
 import time
 import warnings
@@ -36,6 +37,8 @@ FINGERPRINT = "ck19ml.fingerprint"
 KIND = "ck19ml.kind"
 METRICS_A_BATCH = 1000
 """MLflow's limit for one call."""
+HEAD = "\n| score | value |\n| --- | --- |\n"
+"""Head of a table in a description."""
 
 
 class Scored(Protocol):
@@ -135,7 +138,7 @@ class Run:
 
     def describe(self, markdown: str) -> None:
         """Set the description that the UI shows on the run's page."""
-        self.tags({"mlflow.note.content": markdown})
+        self.tags({"mlflow.note.content": tabled(markdown)})
 
     def figure(self, name: str, figure: Figure) -> None:
         """Save a figure: ``figures/NAME.png``, and ``vector/NAME.svg`` where it is asked for."""
@@ -318,6 +321,26 @@ def open_run(identifier: str) -> Run | None:
             raise
         return None
     return Run(identifier) if run.info.lifecycle_stage == "active" else None
+
+
+def tabled(markdown: str) -> str:
+    r"""Turn lists of ``- name: value`` into tables, which are easier to read on MLflow's pages.
+
+    Examples
+    --------
+    >>> print(tabled("Scores:\n- accuracy: 0.9"))
+    Scores:
+    <BLANKLINE>
+    | score | value |
+    | --- | --- |
+    | accuracy | 0.9 |
+    <BLANKLINE>
+    """
+    return re.sub(
+        r"(?m)(?:^- .+?: .+\n?)+",
+        lambda found: HEAD + re.sub(r"- (.+?): (.+)", r"| \1 | \2 |", found[0]) + "\n",
+        markdown,
+    )
 
 
 def _finite(key: str, value: float) -> float:

@@ -161,7 +161,7 @@ def test_the_registry_says_what_a_model_is_made_of(
     ]
     for version in versions:  # verdict, key figures, pictures, and what the gate decided
         assert version.description.startswith("Well accuracy "), version.description
-        for text in ("of the best baseline", "- patch accuracy: ", "Look first at", "Gate: "):
+        for text in ("of the best baseline", "| patch accuracy | ", "Look first at", "Gate: "):
             assert text in version.description
     assert [version.tags["recipe"] for version in versions] == [
         "general measurements; linear discriminant analysis",

@@ -68,7 +68,7 @@ def evaluated(dataset: Path) -> Run:
         figure = Figure()
         figure.subplots().plot([0, 1])
         run.figure("scores", figure)
-        run.describe(f"Well accuracy: better by 10 points [4, 16].\n{EVIL}")
+        run.describe(f"Well accuracy: better by 10 points [4, 16].\n- overlap MSE: 0.01\n{EVIL}")
     return run
 
 
@@ -84,7 +84,8 @@ def test_the_page_says_what_was_run_on_what(evaluated: Run, dataset: Path) -> No
     page = report(evaluated.id)
     for said in (
         "evaluate classifier", evaluated.id, MODEL, "content hash 0123456789abcdef", str(dataset),
-        "data/plate", "2211", "FINISHED", "Well accuracy: better by 10 points [4, 16].",
+        "data/plate", "2211", "FINISHED", "Well accuracy: better by 10 points [4, 16].\n- ",
+        "- overlap MSE: 0.01\n",
     ):  # fmt: skip
         assert said in page, said
     assert re.search(r"<th>git commit</th><td>([0-9a-f]{40}|not recorded)</td>", page)

@@ -1,6 +1,7 @@
 """Gather what the page about a run shows."""
 
 import json
+import re
 from base64 import b64encode
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -11,7 +12,7 @@ import pandas as pd
 from ck19ml import __version__
 from ck19ml.files.csv_text import read_csv
 from ck19ml.tracking.run_records import Record, model_uris, newest_finished, read_record
-from ck19ml.tracking.runs import Run
+from ck19ml.tracking.runs import HEAD, Run
 from ck19ml.tracking.server import lost_in_one_line
 from ck19ml.workflows.reporting.captions import caption, in_order
 from ck19ml.workflows.reporting.caveats import caveats, dataset_info
@@ -76,8 +77,10 @@ def _with_scores(record: Record) -> Record:
 
 
 def _plain(markdown: str) -> str:
-    """Remove Markdown that plain text cannot show: bold, and empty lines."""
-    return "\n".join(line for line in markdown.replace("**", "").splitlines() if line.strip())
+    """Remove Markdown that plain text cannot show: bold, tables, and empty lines."""
+    rows = markdown.replace("**", "").replace(HEAD, "")
+    listed = re.sub(r"(?m)^\| (.+) \| (.+) \|$", r"- \1: \2", rows)
+    return "\n".join(line for line in listed.splitlines() if line.strip())
 
 
 def _duration(seconds: float) -> str:
