@@ -52,6 +52,12 @@ class Page:
         self.driver.get("about:blank")
         self.driver.get(address)
 
+    def view(self, width: int, height: int) -> None:
+        """Give the page itself, without the window's frame, a size in pixels."""
+        self.driver.set_window_size(width, height)
+        inner = self.driver.execute_script("return [innerWidth, innerHeight]")
+        self.driver.set_window_size(2 * width - inner[0], 2 * height - inner[1])
+
     def all(self, path: str) -> list[Any]:
         return list(self.driver.find_elements("xpath", path))
 
