@@ -18,12 +18,12 @@ SLOW = (
 
 USED = {
     "--help": set(),
-    "simulate plate --wells 3 --size 256": {"pandas", "scipy.stats"},
+    "simulate plate --wells 3 --size 256": {"pandas"},
     "layout plate": {"pandas"},
-    "layout plate --figure plate.png": {"pandas", "scipy.stats", "matplotlib.figure"},
+    "layout plate --figure plate.png": {"pandas", "matplotlib.figure"},
     "export plate plate.ome.zarr": {"pandas", "zarr", "ome_zarr", "distributed"},
     "prepare plate plate.zarr": {
-        "pandas", "scipy.stats", "zarr", "matplotlib.figure", "mlflow", "sqlalchemy", "fastapi",
+        "pandas", "zarr", "matplotlib.figure", "mlflow", "sqlalchemy", "fastapi",
     },
     "check plate.zarr": {"pandas", "zarr"},
 }  # fmt: skip

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ck19ml.core.screening.dose_response import logistic
 from ck19ml.plots import style
 
 
@@ -99,6 +98,8 @@ def _curve(
     if not np.isfinite(fit["ic50_um"]):
         return
     x = np.geomspace(doses.min(), doses.max(), 100)
+    from ck19ml.core.screening.dose_response import logistic  # loads scipy.stats
+
     share = logistic(x, np.log10(fit["ic50_um"]), fit["hill"])
     y = fit["without"] + (fit["saturated"] - fit["without"]) * share
     axes.plot(

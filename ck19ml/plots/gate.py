@@ -1,19 +1,22 @@
 """Figure of how a model compares with the champion, well by well."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ck19ml.core.scores.intervals import Score
 from ck19ml.plots import style
+
+if TYPE_CHECKING:  # it loads scipy.stats, which most figures do without
+    from ck19ml.core.scores.intervals import Score
 
 
 @style.styled
 def paired_losses(
     champion: Sequence[float],
     challenger: Sequence[float],
-    difference: Score,
+    difference: "Score",
     *,
     label: str,
     verdict: str,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from ck19ml.core.settings import Frozen
 
@@ -147,7 +147,7 @@ def shift(known: Vehicles, values: Floats, stimulation: Sequence[str]) -> Shift 
     degrees = known.degrees + names.size - len(counts)
     sd = np.sqrt((known.degrees + within) / degrees)
     share = 1 / names.size + sum((counts[n] / names.size) ** 2 / known.wells[n] for n in counts)
-    half = stats.t.ppf(1 - 0.025 / z.shape[1], degrees) * sd * np.sqrt(share)
+    half = stdtrit(degrees, 1 - 0.025 / z.shape[1]) * sd * np.sqrt(share)
     mean = z.mean(axis=0)
     # The measure that is surely furthest away, not the one whose value happens to be.
     worst = int(np.argmax(np.abs(mean) - half))
