@@ -32,7 +32,8 @@ class Patches:
 
     Attributes
     ----------
-    raw : ndarray, (n, size, size, channels), unsigned integers, raised to the background
+    raw : ndarray, (n, size, size, channels), unsigned integers
+        Raised to the background, unless the network sees unraised pixels.
     masks : ndarray, (n, size, size, channels), bool, optional
         If given, everything outside the masks is exactly 0.
     measurements : ndarray, (n, measures), optional

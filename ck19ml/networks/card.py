@@ -114,6 +114,8 @@ class Card(BaseCard):
         What the mask methods ``instrument`` and ``unet`` take the cells and pixels for.
     masked : bool
         Whether everything outside the masks was set to 0.
+    raised : bool
+        Whether the network sees pixels that are raised to the background.
     interaction_threshold : float
         Overlap at or above which cells count as interacting.
     interaction_call : float, optional
@@ -161,6 +163,7 @@ class Card(BaseCard):
     cells: CellKinds = CellKinds()
     pixel_size_um: float = Field(default=1.34, gt=0)
     target: Target = "overlap"
+    raised: bool = True
     interaction_call: float | None = None
     vehicles: Vehicles | None = None
     # Cards of earlier versions have {} for none.

@@ -21,10 +21,12 @@ from ck19ml.errors import PlateError
 from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import Patches
 from ck19ml.networks.card import FAULTY, Card, read_card, require_outputs
+from ck19ml.networks.closed_form.head import head_logits
 from ck19ml.networks.mask_model import MaskNetwork, load_mask_network
 from ck19ml.networks.settings import WITH_ENCODER
 from ck19ml.networks.training import PREDICT_BATCH, predict, predict_features
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.dataset.unraised import unraised
 from ck19ml.plates.preparation.settings import NETWORK_FOLDER
 from ck19ml.plates.requests import requested_fields
 
@@ -142,6 +144,25 @@ class Scorer:
         temperature = known.temperature if well is None else known.well_temperature
         return tempered(found, temperature).astype(np.float32)
 
+    def evidence(
+        self, features: NDArray[np.floating], well: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """Return the logarithms of a closed-form head's answers for wells, up to a constant each.
+
+        Of the head itself: its probabilities are rounded to certainty, and then all are alike.
+
+        Parameters
+        ----------
+        features, well
+            See `answers`.
+
+        Returns
+        -------
+        ndarray, (wells, classes)
+        """
+        pooled = pool_wells(features.astype(np.float64), well)
+        return head_logits(self.network, pooled) / self.card.well_temperature
+
     def outputs(self, patches: Patches) -> NDArray[np.float32]:
         """Return what `summary` combines, (n, outputs): features, or predictions of patches."""
         seen = self.card.kind == "autoencoder" or self.card.closed_form
@@ -177,7 +198,8 @@ class Scorer:
         if self.card.source != "encoder":
             columns = seen(self.card.source, self.card.panel)
             measured = dataset.measurements.to_numpy(np.float32)[np.ix_(rows, columns)]
-        return Patches(dataset.read(rows), masks, measured)
+        pixels = dataset if self.card.raised else unraised(dataset)
+        return Patches(pixels.read(rows), masks, measured)
 
     def masks(self, image: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
         """Mask a raw field, (height, width, channels), as the training data's.
@@ -215,7 +237,7 @@ class Scorer:
         """
         card = self.card
         patches = cut(image, card.patch_size)
-        raw = np.asarray(raise_background(patches, card.levels))
+        raw = np.asarray(raise_background(patches, card.levels) if card.raised else patches)
         if not card.masked and card.source == "encoder":
             return Patches(raw)
         found = self.masks(image) if masks is None else masks

@@ -1,19 +1,22 @@
 """Train a regressor of the overlap in a tracked run."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ck19ml.config import RegressorConfig
 from ck19ml.core.scores.interaction import SLIDES_THRESHOLD, best_call
-from ck19ml.errors import ConfigError
+from ck19ml.errors import ConfigError, PlateError
 from ck19ml.networks.evaluation import evaluate
 from ck19ml.networks.heads import train_regressor
 from ck19ml.networks.scorer import Scorer, mask_network_of
 from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.plates.dataset.truth import OF_MASKS, with_truth
+from ck19ml.plates.dataset.unraised import unraised
 from ck19ml.tracking import runs
 from ck19ml.workflows.outcome import Outcome
+from ck19ml.workflows.progress import say
 from ck19ml.workflows.steps.finish import Trained, card, outcome
 from ck19ml.workflows.steps.fit import (
     find_encoder,
@@ -59,10 +62,12 @@ def _train(config: RegressorConfig, split: Split, encoder: Any) -> Trained:
     kind += "" if config.target == "overlap" else f", {config.target}"
     kind += f", learns the {config.learn}"
     with runs.start(f"regressor {kind}", "regressor", config.model_dump(mode="json")) as run:
+        pixels = split if config.has_encoder else _unraised(split)
         train, held_out = (
-            part_of(split, role, config, labels=False) for role in ("train", "validation")
+            part_of(pixels, role, config, labels=False) for role in ("train", "validation")
         )
-        kept = training_checkpoint("regressor", config, split, encoder)
+        what = "regressor" if pixels is split else "regressor on unraised pixels"
+        kept = training_checkpoint(what, config, split, encoder)
         network, result = fit_with_bar(
             train_regressor,
             "regressor",
@@ -80,13 +85,25 @@ def _train(config: RegressorConfig, split: Split, encoder: Any) -> Trained:
             seed=config.seed,
             threshold=_threshold(config),
             target=config.target,
-        )
+        ).changed(raised=pixels is split)
         scorer = with_call(Scorer(network, known, mask_network_of(split.dataset)), split, config)
         trained = finish_supervised(
             run, scorer, split, result, epochs=config.fit.epochs, seed=config.seed
         )
         kept.remove()
         return trained
+
+
+def _unraised(split: Split) -> Split:
+    """Return the split with patches that are not raised to the background, if there are any.
+
+    Raised pixels have lost the rims of cells. An encoder was trained on raised ones.
+    """
+    try:
+        return replace(split, dataset=unraised(split.dataset))
+    except PlateError as error:
+        say(f"note: the regressor sees pixels that are raised to the background: {error}")
+        return split
 
 
 def with_call(scorer: Scorer, split: Split, config: RegressorConfig) -> Scorer:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow.artifacts import download_artifacts
@@ -11,9 +12,11 @@ from ck19ml.config import RegressorConfig
 from ck19ml.core.scores.interaction import THRESHOLDS
 from ck19ml.networks.settings import FitSettings
 from ck19ml.plates.dataset.store import Dataset
+from ck19ml.plates.folder import find_plate, read_field
 from ck19ml.tracking import registry
 from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.regressor import regressor_command
+from ck19ml.workflows.steps.predict import predict_plate
 from tests.conftest import tracking_store
 
 pytestmark = pytest.mark.slow
@@ -47,6 +50,29 @@ def test_the_call_comes_from_the_validation_wells_and_travels_with_the_model(
     card = registry.load_model(outcome.data["model"]).card
     assert card.interaction_threshold == 0.2
     assert card.interaction_call == outcome.data["test/interaction_call"]
+
+
+def test_it_sees_unraised_pixels_of_fields_and_of_datasets(
+    outcome: Outcome, tiny_dataset: Dataset
+) -> None:
+    scorer = registry.load_model(outcome.data["model"])
+    assert not scorer.card.raised
+    plate = find_plate(Path(tiny_dataset.info["source"]))
+    of_field = scorer.cut(read_field(plate.fields[0], plate.description))
+    assert of_field.raw.min() < 255
+    assert (
+        scorer.faulty(of_field).tolist() == tiny_dataset.table["faulty"][: len(of_field)].tolist()
+    )
+    read = scorer.read(tiny_dataset, np.arange(len(of_field)))
+    np.testing.assert_array_equal(read.raw, of_field.raw)
+
+
+def test_a_plate_is_scored_from_raw_images_and_its_seen_wells_are_known(
+    outcome: Outcome, tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    plate = find_plate(Path(tiny_dataset.info["source"]))
+    told = predict_plate(outcome.data["model"], plate, tmp_path / "wells.csv", None)
+    assert 0 < told.data["seen"] < told.data["wells"]
 
 
 def test_the_run_holds_the_curve_and_no_map_of_features(outcome: Outcome) -> None:

@@ -3,11 +3,13 @@
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ck19ml.core.patches import raise_background
 from ck19ml.core.scores.classification import answer_scores, index_of
 from ck19ml.core.scores.drift import appearance, of_wells, shift
 from ck19ml.core.scores.intervals import Score
@@ -199,8 +201,9 @@ def _score(
             masks = scorer.masks(image)
             cut = scorer.cut(image, masks)
             outputs.append(scorer.outputs(cut))
-            seen.append(appearance(cut.raw, masks))
-            marks.append((field.plate, field.well, hash_patches(cut.raw.astype(dtype, copy=False))))
+            raised: Any = raise_background(cut.raw, scorer.card.levels)
+            seen.append(appearance(raised, masks))
+            marks.append((field.plate, field.well, hash_patches(raised.astype(dtype, copy=False))))
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
                                   "patch": range(len(cut)),
                                   "faulty": scorer.faulty(cut)})  # fmt: skip
