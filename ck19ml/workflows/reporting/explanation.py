@@ -12,14 +12,12 @@ from scipy.special import logsumexp
 
 from ck19ml import plots
 from ck19ml.core import mask_methods
-from ck19ml.core.closed_form.wells import pool_wells
 from ck19ml.core.contacts import measure_cells
 from ck19ml.core.patches import crowded, cut, raise_background
 from ck19ml.core.simulation.occlusion import removals, without
 from ck19ml.core.wells import WELL
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.networks.card import Card
-from ck19ml.networks.closed_form.head import head_logits
 from ck19ml.networks.scorer import Scorer
 from ck19ml.plates.dataset.hashes import hash_patches
 from ck19ml.plates.dataset.store import Dataset
@@ -231,6 +229,4 @@ def _evidence(scorer: Scorer, outputs: NDArray[np.floating]) -> NDArray[np.float
     well = np.zeros(len(outputs), np.intp)
     if not scorer.card.closed_form:
         return np.asarray(np.log(np.maximum(scorer.combined(outputs, well)[0], LEAST)))
-    # Of the head itself: its probabilities are rounded to certainty, and then nothing changes.
-    pooled = pool_wells(outputs.astype(np.float64), well)
-    return np.asarray(head_logits(scorer.network, pooled)[0] / scorer.card.well_temperature)
+    return np.asarray(scorer.evidence(outputs, well)[0])

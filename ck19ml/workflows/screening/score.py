@@ -141,23 +141,20 @@ def patch_scores(
     PlateError
         If the dataset's patches are not like the model's.
     """
-    require_fitting(dataset, scorer.card)
+    card = scorer.card
+    require_fitting(dataset, card)
     rows = dataset.usable()
     scores = np.full(len(dataset.table), np.nan)
     answer = scorer.outputs if meaning.of_wells else scorer.predict_patches
     outputs = in_portions(answer, partial(scorer.read, dataset), rows, progress)
+    if card.kind == "regressor":
+        scores[rows] = outputs[:, 0]
+        return scores
     if meaning.of_wells:
         well = well_index(dataset.table.iloc[rows])
-        outputs = scorer.combined(outputs, well)[well]
-    scores[rows] = _scores(outputs, scorer.card, meaning)
-    return scores
-
-
-def _scores(
-    outputs: NDArray[np.floating], card: Card, meaning: ScoreMeaning
-) -> NDArray[np.float64]:
-    if card.kind == "regressor":
-        return outputs[:, 0].astype(np.float64)
-    logs = np.log(np.clip(outputs.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
+        logs = scorer.evidence(outputs, well)[well]
+    else:
+        logs = np.log(np.clip(outputs.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
     target, reference = (card.classes.index(n) for n in (meaning.target, meaning.reference))
-    return np.asarray(logs[:, target] - logs[:, reference])
+    scores[rows] = logs[:, target] - logs[:, reference]
+    return scores
