@@ -40,7 +40,7 @@ CLOSE = 0.25
 SHOWN = 10
 """Copied wells that are named."""
 
-UNCHECKED = "the plate's likeness to the training plates was not checked:"
+UNCHECKED = "drift was not checked:"
 
 
 def predict_plate(uri: str, plate: Plate, out: Path, patches: Path | None) -> Outcome:
@@ -254,7 +254,7 @@ def drift_of(
     if card.vehicles is None:
         return (
             {},
-            "drift was not checked: the model knows too few vehicle wells of its training plates",
+            f"{UNCHECKED} the model knows too few vehicle wells of its training plates",
         )
     vehicle = distinct(wells[wells["control"] == "vehicle"])[[*WELL, "layout_stimulation"]]
     rows = patches.reset_index().merge(vehicle, on=WELL)
