@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core.scores.intervals import Score
+from ck19ml.core.screening.replicates import CONDITION, replicate_precision
 from ck19ml.errors import PlateError
 from ck19ml.files.names import safe_name
 from ck19ml.networks.card import Card
@@ -17,6 +18,7 @@ from ck19ml.workflows.screening.hits import hit_table, hits_without_vehicle_rows
 from ck19ml.workflows.screening.other_masks import mask_table, sees_masks, with_holding
 from ck19ml.workflows.screening.score import ScoreMeaning, logistic_scores, patch_scores
 from ck19ml.workflows.screening.tables import (
+    VEHICLE,
     control_table,
     dose_table,
     measures_in,
@@ -48,6 +50,9 @@ class Screen:
     judged : list of Judgement
     masks : DataFrame
         Where the list was repeated under other masks: see `other_masks.mask_table`.
+    replicates : DataFrame
+        See `core.screening.replicates.replicate_precision`; of the score, where copairs is
+        installed.
     """
 
     wells: pd.DataFrame
@@ -63,6 +68,7 @@ class Screen:
     truth: Truth | None
     judged: list[Judgement]
     masks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    replicates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         hits = self.hits["score_hit"].sum() if len(self.hits) else 0
@@ -137,6 +143,12 @@ def analyse(
     """Go from wells to controls, compounds, dose curves and position effects."""
     wells = with_residuals(wells)
     hits = hit_table(wells, fdr, meaning.reference, least_ssmd)
+    vehicle = (wells["kind"] == VEHICLE).to_numpy(bool)
+    score = wells[["score"]].to_numpy(np.float64)
+    replicates = replicate_precision(wells, vehicle, score, "euclidean")
+    if len(hits) and len(replicates):
+        named = replicates[[*CONDITION, "map"]].rename(columns={"map": "replicate_map"})
+        hits = hits.merge(named, "left", CONDITION)
     doses = dose_table(wells)
     judged = []
     if truth is not None:
@@ -159,6 +171,7 @@ def analyse(
         without=hits_without_vehicle_rows(wells, fdr, meaning.reference, least_ssmd),
         truth=truth,
         judged=judged,
+        replicates=replicates,
     )
 
 
@@ -178,6 +191,8 @@ def screen_metrics(screen: Screen) -> dict[str, float]:
         found[f"hits_{measure}"] = float(screen.hits[f"{measure}_hit"].sum())
     if len(screen.hits):
         found["hits_clean"] = float((screen.hits["score_hit"] & ~screen.hits["toxic"]).sum())
+    for name, own in screen.replicates.groupby("stimulation") if len(screen.replicates) else ():
+        found[f"replicate_map_{name}"] = float(own["map"].mean())
     scores: dict[str, Score] = {}
     for judgement in screen.judged:
         scores |= judgement.scores

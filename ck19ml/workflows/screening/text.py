@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ck19ml.core.screening.replicates import replicate_line
 from ck19ml.plates.dataset.store import Dataset
 from ck19ml.workflows.screening.analysis import Screen
 from ck19ml.workflows.screening.hits import replicate_agreement
@@ -107,6 +108,7 @@ def _vehicle_lines(screen: Screen) -> list[str]:
             "replicates, correlation of the score and share of compounds whose wells agree better "
             f"than 95 % of other pairs: {each}"
         )
+    lines += replicate_line(screen.replicates)
     if screen.without:
         each = ", ".join(f"{count} without row {name}" for name, count in screen.without.items())
         total = int(screen.hits["score_hit"].sum())

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ck19ml.core.screening.replicates import replicate_line, replicate_precision
 from ck19ml.errors import ConfigError, PlateError
 from ck19ml.files.writing import replacing
 from ck19ml.networks.evaluation import require_fitting
@@ -69,13 +70,14 @@ def write_profiles(
     if not len(rows):
         raise PlateError(f"all patches in {dataset.path} are faulty; prepare other wells")
     table = _metadata(dataset, scorer.card.seen)
+    agreement: list[str] = []
     if patches:
         written = _write_patches(scorer, dataset, rows, table, out)
     else:
         profiles = normalised(well_profiles(scorer, dataset, rows, table), normalise)
         with replacing(out) as made:
             profiles.to_parquet(made, index=False)
-        written = len(profiles)
+        written, agreement = len(profiles), reproducibility(profiles)
     wells = dataset.table[["plate", "well"]]
     lost = len(wells.drop_duplicates()) - len(wells.iloc[rows].drop_duplicates())
     what = "patches" if patches else "wells"
@@ -83,7 +85,8 @@ def write_profiles(
     if lost:
         lines.append(f"{lost} wells without a usable patch are left out")
     return Outcome(
-        lines, {"out": str(out), "model": uri, what: written, "features": count, "left_out": lost}
+        lines + agreement,
+        {"out": str(out), "model": uri, what: written, "features": count, "left_out": lost},
     )
 
 
@@ -179,6 +182,14 @@ def normalised(profiles: pd.DataFrame, method: str) -> pd.DataFrame:
         how = "standardize" if method == "vehicle" else method
         found.append(normalize(wells, samples="Metadata_Control == 'vehicle'", method=how))
     return pd.concat(found).sort_values(NORMALISED_IN["spherize"] + ["Metadata_Well"])
+
+
+def reproducibility(profiles: pd.DataFrame) -> list[str]:
+    """Report the mean average precision of replicates by the cosine of profiles of wells."""
+    wells = profiles.rename(columns={name: column for column, name in COLUMNS.items()})
+    values = wells.filter(regex="^Cells_").to_numpy(np.float64)
+    vehicle = (wells["control"] == "vehicle").to_numpy(bool)
+    return replicate_line(replicate_precision(wells, vehicle, values, "cosine"))
 
 
 def _write_patches(

@@ -34,6 +34,16 @@ def test_a_screen_that_sees_more_than_the_overlap_says_so() -> None:
     assert screen.hits.loc[screen.hits["known_inhibitor"], "compound"].isin(INHIBITORS).all()
 
 
+def test_replicates_of_an_inhibitor_find_each_other() -> None:
+    pytest.importorskip("copairs")
+    screen = analyse(made_wells("ck19"), MEANING, 0.05, 0.0, None, seed=1)
+    own = screen.hits[screen.hits["compound"].isin(INHIBITORS)]
+    assert (own.loc[own["stimulation"] == "ConA", "replicate_map"] == 1).all()
+    metrics = screen_metrics(screen)
+    assert 0.3 < metrics["screen/replicate_map_Unstimulated"] < 0.55  # by chance 0.37
+    assert any(line.startswith("replicates, mean average") for line in screen_lines(screen))
+
+
 def test_a_screen_that_adds_nothing_says_so_too() -> None:
     wells = made_wells("ck19")
     swapped = wells.assign(score=wells["overlap"], overlap=wells["score"])

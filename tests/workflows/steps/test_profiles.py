@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ck19ml.errors import ConfigError, PlateError
-from ck19ml.workflows.steps.profiles import normalised
+from ck19ml.workflows.steps.profiles import normalised, reproducibility
 from ck19ml.workflows.tables import features_command
 
 FEATURES = ["Cells_Encoder_0001", "Cells_Encoder_0002"]
@@ -59,3 +59,16 @@ def test_profiles_of_patches_are_not_normalised(tmp_path) -> None:
     with pytest.raises(ConfigError, match="leave out --patches"):
         features_command("m", tmp_path, tmp_path / "x.parquet", patches=True,
                          normalise="vehicle", overwrite=False)  # fmt: skip
+
+
+def test_replicates_that_resemble_each_other_are_found(profiles: pd.DataFrame) -> None:
+    pytest.importorskip("copairs")
+    treated = (profiles["Metadata_Control"] == "").to_numpy()
+    profiles["Metadata_Compound"] = np.where(treated, "a", "")
+    profiles["Metadata_Concentration_uM"] = np.where(treated, 10.0, np.nan)
+    profiles.loc[treated, FEATURES] = [-3.0, 50.0]
+    # Of four wells a compound and four vehicle wells: a well has three replicates among seven.
+    assert reproducibility(profiles) == [
+        "replicates, mean average precision among vehicle wells (by chance): ConA 1.00 (0.58), "
+        "OVA 1.00 (0.58)"
+    ]
