@@ -12,11 +12,16 @@ from ck19ml.core.instrument_masks import label_field
 from ck19ml.core.measurements.panel import PAIR
 from ck19ml.core.wells import ROW_NAMES, column, plate_format, row_letter
 from ck19ml.errors import PlateError
+from ck19ml.files.csv_text import to_csv
 from ck19ml.files.reading import read_json
 from ck19ml.files.writing import making, restore
 from ck19ml.plates.description import PlateDescription
 from ck19ml.plates.folder import Field, Plate, read_field
+from ck19ml.plates.layouts.zarr_plate import CONDITIONS
 from ck19ml.plates.metadata.ome_zarr import KEY
+
+TABLE = "conditions"
+"""Name of the plate's table."""
 
 SMALLEST_LEVEL = 256
 """Largest side of the coarsest level of a pyramid, pixels."""
@@ -37,8 +42,9 @@ def export_plate(
     """Write the fields of a plate with their pyramids as OME-Zarr 0.5 in the HCS layout [1]_.
 
     Each field is an image (channel, y, x) of the plate's own grey values, with its channels' names,
-    their colours, and the pixel size. A well of the layout carries its row as
-    attributes under ``ck19ml``.
+    their colours, and the pixel size. A well of the layout carries its row as attributes
+    under ``ck19ml``, and the plate the table ``conditions`` [2]_, by which
+    napari-ome-zarr-navigator filters wells.
 
     Parameters
     ----------
@@ -61,6 +67,7 @@ def export_plate(
     References
     ----------
     .. [1] https://ngff.openmicroscopy.org/0.5
+    .. [2] https://biovisioncenter.github.io/ngio/stable/table_specs/table_types/condition_table
     """
     _require_one_plate(plate)
     with making(target) as new:
@@ -124,6 +131,8 @@ def _write(
         name=plate.name,
     )
     root.attrs[KEY] = _described(plate)
+    if layout is not None:
+        _write_conditions(root, folder, layout[layout["well"].isin(fields)])
     done = 0
     for well, own in fields.items():
         group = root.require_group(_well_path(well))
@@ -160,6 +169,18 @@ def _label(group: Any, well: str, layout: pd.DataFrame | None) -> None:
     for row in layout[layout["well"] == well].to_dict("records"):
         known = {str(key): value for key, value in row.items() if not pd.isna(value)}
         group.attrs[KEY] = known
+
+
+def _write_conditions(root: Any, folder: Path, layout: pd.DataFrame) -> None:
+    """Write what the wells received as a table that names them as their folders are named."""
+    tables = root.create_group("tables", attributes={"tables": [TABLE]})
+    tables.create_group(
+        TABLE, attributes={"type": CONDITIONS, "table_version": "1", "backend": "csv"}
+    )
+    wells = layout.drop(columns="well")
+    wells.insert(0, "row", [row_letter(well) for well in layout["well"]])
+    wells.insert(1, "column", [column(well) for well in layout["well"]])
+    (folder / "tables" / TABLE / "table.csv").write_text(to_csv(wells), encoding="utf-8")
 
 
 def _write_field(plate: Plate, field: Field, group: Any, labels: bool) -> None:

@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow.dataset
 import pytest
 import tifffile
 import zarr
@@ -11,6 +13,7 @@ from ome_zarr.reader import Reader
 from ck19ml.errors import PlateError
 from ck19ml.plates.export import export_plate
 from ck19ml.plates.folder import Plate, find_plate, read_field
+from ck19ml.plates.layouts.zarr_plate import zarr_layout
 from tests.plates.made_plates import grey, labels, write_image
 
 WELLS = ("B02", "B11", "C03")
@@ -73,6 +76,41 @@ def test_wells_carry_their_rows_of_the_layout(plate: Plate, tmp_path: Path) -> N
     attributes = zarr.open_group(target, mode="r")["B/2"].attrs
     assert attributes["ck19ml"]["well"] == "B02"
     assert "stimulation" in attributes["ck19ml"]
+
+
+def navigator_wells(folder: Path, column: str, value: str) -> list[str]:
+    """Filter wells as napari-ome-zarr-navigator 0.4 does, through ngio's table format.
+
+    Source: `condition_filter.py` and `well_utils.py` there; `_tables_container.py` and
+    `_py_arrow_backends.py` in ngio 0.5.
+    """
+    plate = zarr.open_group(folder, mode="r")
+    names = [
+        name for name in plate["tables"].attrs["tables"]
+        if plate[f"tables/{name}"].attrs["type"] == "condition_table"
+    ]  # fmt: skip
+    (name,) = names
+    assert plate[f"tables/{name}"].attrs["backend"] == "csv"
+    place = folder / "tables" / name / "table.csv"
+    table = pyarrow.dataset.dataset(place, format="csv").to_table().to_pandas()
+    table = table.rename(columns={"column": "col"})
+    chosen = table[table[column] == value]
+    pairs = {(row, int(number)) for row, number in zip(chosen["row"], chosen["col"], strict=True)}
+    paths = [well["path"] for well in plate.attrs["ome"]["plate"]["wells"]]
+    split = [path.split("/") for path in paths]
+    return [f"{row}{number}" for row, number in split if (row, int(number)) in pairs]
+
+
+def test_a_viewer_filters_wells_by_their_conditions(plate: Plate, tmp_path: Path) -> None:
+    layout = labels((*WELLS, "D07")).assign(compound=["DMSO", "36", "DMSO", "36"])
+    target = export_plate(plate, tmp_path / "p.ome.zarr", layout=layout)
+    assert navigator_wells(target, "compound", "DMSO") == ["B2", "C3"]
+    for stimulation, own in layout[:3].groupby("stimulation"):
+        wells = [f"{well[0]}{int(well[1:])}" for well in own["well"]]
+        assert navigator_wells(target, "stimulation", str(stimulation)) == wells
+    held = zarr_layout(target, None, ["CK01"])
+    assert held is not None
+    pd.testing.assert_frame_equal(held.layout, layout[:3], check_like=True)
 
 
 def test_nothing_is_overwritten_unasked(plate: Plate, tmp_path: Path) -> None:

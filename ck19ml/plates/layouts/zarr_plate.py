@@ -38,10 +38,12 @@ def zarr_layout(
         wells = attributes_of(folder)["plate"]["wells"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    if held := _of_labels(folder, wells):  # those of a plate whose table is read by viewers only
+        return held
     for place in sorted((folder / "tables").glob("*")):
         if _is_condition_table(place):
             return layout_of_table(_table(place), columns, plates)
-    return _of_labels(folder, wells)
+    return None
 
 
 def _is_condition_table(place: Path) -> bool:
