@@ -247,10 +247,8 @@ def load_model(model: str | Path) -> "Scorer":
     >>> model
     Scorer(classifier of Unstimulated, OVA, ConA; an encoder; trained softmax head)
     """
-    from ck19ml.files.quiet import quiet
     from ck19ml.networks.card import CARD
 
-    quiet()
     if (Path(model) / CARD).is_file():
         from ck19ml.networks.scorer import load_scorer
 

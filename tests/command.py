@@ -3,12 +3,16 @@
 import contextlib
 import io
 import json
+import re
 import sys
 from dataclasses import dataclass
 
 import pytest
 
 from ck19ml import cli
+
+START_LINES = re.compile("cuda|onednn|absl|tensorflow|cpu_feature_guard", re.IGNORECASE)
+"""What TensorFlow says of itself, of CUDA and of the processor while it starts."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import yaml
 
 from ck19ml import tuning
 from ck19ml.plates.dataset.store import open_dataset
+from tests.command import START_LINES
 from tests.faults.postgres import ENCODED, PASSWORD, binaries, serve
 from tests.places import ROOT
 
@@ -70,6 +71,7 @@ def test_a_tuning_killed_in_the_middle_ends_whole(tmp_path: Path) -> None:
     assert "running" not in after.values()
     assert {n: after[n] for n in before} == before, "a finished trial is still there"
     assert "runs of dead processes as KILLED: tune plate" in log
+    assert [line for line in log.splitlines() if START_LINES.search(line)] == []
     assert open_dataset(tmp_path / "plate.zarr").content_hash == dataset
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")

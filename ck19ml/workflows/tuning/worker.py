@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from ck19ml.config import TuneConfig
 from ck19ml.config.tune import WHEN
 from ck19ml.errors import Ck19Error
-from ck19ml.files.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,6 @@ def work(task: Task, go_on: Callable[[], bool] = lambda: True) -> int:
 
 def main(work: Callable[[Task], int] = work) -> int:
     """Run the task given on standard input; see the module."""
-    quiet()
     # A shell script that starts `tune` in the background makes it and its workers ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     task = Task(**json.loads(sys.stdin.readline()))
