@@ -50,17 +50,22 @@ def requested_fields(
             "row a field"
         )
     for row, files in enumerate(zip(*(sent[name] for name in panel.names), strict=True), start=1):
-        images = [
-            _image(content, f"row {row}, column {name}", bit_depth)
-            for name, content in zip(panel.names, files, strict=True)
-        ]
-        if len({image.shape for image in images}) > 1:
-            raise PlateError(
-                f"row {row}: the images must have one size, found "
-                f"{' and '.join(str(image.shape) for image in images)}; send the channels of one "
-                "field"
-            )
-        yield from _checked(np.stack(images, axis=-1)[None], patch_size, bit_depth, panel)
+        yield from _checked(
+            _field(files, row, bit_depth, panel)[None], patch_size, bit_depth, panel
+        )
+
+
+def _field(files: tuple[Any, ...], row: int, bit_depth: int, panel: Panel) -> NDArray[np.generic]:
+    images = [
+        _image(content, f"row {row}, column {name}", bit_depth)
+        for name, content in zip(panel.names, files, strict=True)
+    ]
+    if len({image.shape for image in images}) > 1:
+        raise PlateError(
+            f"row {row}: the images must have one size, found "
+            f"{' and '.join(str(image.shape) for image in images)}; send the channels of one field"
+        )
+    return np.stack(images, axis=-1)
 
 
 def _image(content: Any, place: str, bit_depth: int) -> NDArray[np.generic]:
@@ -107,7 +112,7 @@ def _checked(
             "camera values"
         )
     found: NDArray[np.unsignedinteger]
-    found = fields.astype(np.uint8 if bit_depth <= 8 else np.uint16)
+    found = fields.astype(np.uint8 if bit_depth <= 8 else np.uint16, copy=False)
     if fields.dtype.kind == "f" and (found != fields).any():
         raise PlateError("grey values must be whole numbers, found fractions; pass camera values")
     return found
