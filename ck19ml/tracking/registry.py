@@ -18,7 +18,6 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import Model, ModelSignature
 from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
-from numpy.typing import NDArray
 
 import ck19ml
 from ck19ml.errors import TrackingError
@@ -95,7 +94,7 @@ def log_model(
     """
     backend = keras.backend.backend()
     pins = [f"{package}=={version(package)}" for package in (*REQUIREMENTS, backend)]
-    signature, example = _interface(scorer)
+    interface = _interface(scorer)
     with tempfile.TemporaryDirectory() as folder:
         data = scorer.save(Path(folder) / "scorer")
         logged = mlflow.pyfunc.log_model(
@@ -103,12 +102,8 @@ def log_model(
             loader_module=type(scorer).__module__,
             data_path=str(data),
             code_paths=[str(Path(ck19ml.__file__).parent)],
-            signature=signature,
-            input_example=example,
             pip_requirements=pins,
-            metadata=INPUT | {"channels": list(scorer.card.channels)}
-            if isinstance(scorer, Scorer)
-            else None,
+            **interface,
         )
         weights = Path(folder) / "network.weights.h5"
         scorer.network.save_weights(weights)
@@ -119,20 +114,22 @@ def log_model(
     return Version(name, str(registered.version), run, tags, logged.model_id)
 
 
-def _interface(
-    scorer: Scorer | MaskNetwork,
-) -> tuple[ModelSignature, NDArray[np.uint16] | pd.DataFrame]:
-    """Return the signature and the input example of a model."""
+def _interface(scorer: Scorer | MaskNetwork) -> dict[str, Any]:
+    """Return the signature, the input example and the metadata of a model, as MLflow names them."""
     if isinstance(scorer, MaskNetwork):
         fields = Schema([TensorSpec(np.dtype(np.uint16), (-1, -1, -1, 2))])
-        return ModelSignature(inputs=fields), np.zeros((1, EXAMPLE, EXAMPLE, 2), np.uint16)
+        example = np.zeros((1, EXAMPLE, EXAMPLE, 2), np.uint16)
+        return {"signature": ModelSignature(inputs=fields), "input_example": example}
     size, bits = scorer.card.patch_size, scorer.card.bit_depth
     image = png_encode(np.zeros((size, size), np.uint8 if bits <= 8 else np.uint16))
     # MLflow holds any input to the input of a signature, which is either an array or columns, and
     # this model takes both: it checks its input itself, and `INPUT` says what it is.
-    return ModelSignature(outputs=_columns(scorer)), pd.DataFrame(
-        {name: [image] for name in scorer.card.channels}
-    )
+    names = list(scorer.card.channels)
+    return {
+        "signature": ModelSignature(outputs=_columns(scorer)),
+        "input_example": pd.DataFrame({name: [image] for name in names}),
+        "metadata": INPUT | {"channels": names},
+    }
 
 
 def _columns(scorer: Scorer) -> Schema:
