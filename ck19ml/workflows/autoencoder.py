@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from ck19ml.config import AutoencoderConfig
-from ck19ml.files.fingerprint import fingerprint
 from ck19ml.networks import architectures
 from ck19ml.networks.architectures import Network
 from ck19ml.networks.batches import Batches, load_patches
@@ -18,10 +17,10 @@ from ck19ml.plates.dataset.store import open_dataset
 from ck19ml.tracking import runs
 from ck19ml.tracking.runs import Run
 from ck19ml.workflows.outcome import Outcome
-from ck19ml.workflows.progress import bar, say
+from ck19ml.workflows.progress import bar
 from ck19ml.workflows.steps.figures import learning_figure, reconstruction_figure
 from ck19ml.workflows.steps.finish import Trained, card, finish, log_fit
-from ck19ml.workflows.steps.resume import checkpoint_of, repair_runs
+from ck19ml.workflows.steps.resume import checkpoint_of, find_autoencoder, repair_runs
 from ck19ml.workflows.steps.split import Split, split_dataset
 
 
@@ -44,12 +43,8 @@ def autoencoder_step(config: AutoencoderSettings, split: Split, seed: int) -> tu
     reused : bool
         Whether the run existed before.
     """
-    settings = config.model_dump(mode="json", include=set(AutoencoderSettings.model_fields))
-    mark = fingerprint("autoencoder", settings, seed, split.dataset.content_hash, split.classes,
-                       split.fingerprints(), int(split.held_out.sum()))  # fmt: skip
-    found = runs.find_finished(mark, "autoencoder")
+    mark, found = find_autoencoder(config, split, seed)
     if found is not None:
-        say(f"autoencoder: already trained by run {found.id}")
         return found, True
     name = f"autoencoder {config.architecture}{' masked' if config.masked else ''}"
     with runs.start(

@@ -20,7 +20,7 @@ from ck19ml.workflows.outcome import Outcome
 from ck19ml.workflows.prepare import find_plates, prepare_step, prepared
 from ck19ml.workflows.progress import bar, say
 from ck19ml.workflows.reporting.scores import key_figures
-from ck19ml.workflows.steps.resume import repair_runs
+from ck19ml.workflows.steps.resume import find_autoencoder, repair_runs
 from ck19ml.workflows.steps.split import Split, split_dataset
 from ck19ml.workflows.tuning.selection import chosen
 from ck19ml.workflows.tuning.study import (
@@ -107,12 +107,14 @@ def _study(config: TuneConfig, dataset: Dataset, place: str | Path) -> Iterator[
 
 
 def _tune(config: TuneConfig, dataset: Dataset, study: Study, at: Runs, places: Places) -> Outcome:
-    from ck19ml.workflows.autoencoder import autoencoder_step
-
     say(repair(study, at.parent))
     split = split_dataset(dataset, config.split, config.classes, fewest=2)
     with study.alone("encoder"):  # who comes second finds it trained
-        encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
+        _, encoder_run = find_autoencoder(config.autoencoder, split, config.seed)
+        if encoder_run is None:  # only then is Keras loaded
+            from ck19ml.workflows.autoencoder import autoencoder_step
+
+            encoder_run, _ = autoencoder_step(config.autoencoder, split, config.seed)
     at.own.tags({"ck19ml.study": study.name, "ck19ml.study_run": at.parent.id,
                  "ck19ml.autoencoder_run": encoder_run.id})  # fmt: skip
     if at.parent != at.own:

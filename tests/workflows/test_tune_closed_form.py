@@ -1,6 +1,9 @@
 """A tuning that starts from the default, and whose champion is computed in one go."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from ck19ml.workflows.classifier import classifier_command
 from ck19ml.workflows.tune import tune_command
 from ck19ml.workflows.tuning.selection import LOSSES
 from tests.conftest import tracking_store
+from tests.places import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +44,7 @@ def told(tiny_plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
         text = parent.text("champion.yaml")
         assert text is not None
         (folder / "champion.yaml").write_text(text)
+        (folder / "tune.json").write_text(config.model_dump_json())
         again = classifier_command(load_config(ClassifierConfig, folder / "champion.yaml", [])).data
         client = MlflowClient()
         query = f"tags.`mlflow.parentRunId` = '{parent.id}' and tags.`ck19ml.kind` = 'trial'"
@@ -74,6 +79,25 @@ def test_its_config_makes_the_same_model_again(told: Any) -> None:
     for name, value in data.items():
         if name.startswith("test/well"):
             assert again[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_with_nothing_to_do_keras_is_not_loaded(told: Any) -> None:
+    data, _, _, folder = told
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from ck19ml.config import TuneConfig\n"
+        "from ck19ml.workflows.tune import tune_command\n"
+        "config = TuneConfig.model_validate_json(Path('tune.json').read_text())\n"
+        "data = tune_command(config, None).data\n"
+        "print(data['added'], data['model'], 'keras' in sys.modules)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split("\n")[-2] == f"0 {data['model']} False"
 
 
 def test_trials_are_kept_with_the_losses_that_chose_among_them(told: Any) -> None:
