@@ -9,8 +9,8 @@ from benchmarks import table
 from tests.places import REFERENCE
 
 NO_ROWS = {"table", "limits", "client", "malformed", "simulated_fields", "overlap_rivals"}
-NO_ROWS |= {"encoders", "ui_pictures"}
-"""The table itself, what benchmarks share, and scripts that draw or need a dataset."""
+NO_ROWS |= {"encoders", "scale", "ui_pictures"}
+"""The table itself, what benchmarks share, and scripts that draw or need a dataset or servers."""
 NO_LIMIT = {"tuning_speed"}
 """Its trials differ in what they train: no count of operations stands for all."""
 
