@@ -137,6 +137,7 @@ def test_the_parent_shows_the_result(project):
     assert expected <= figures
     assert champion.run_id in {r.info.run_id for r in of_kind(all_runs(project), "tune")}
     assert parent.data.metrics["trials/done"] == 8
+    assert "Look first at the figures " in parent.data.tags["mlflow.note.content"]
 
 
 CHAMPION = "models:/ck19-classifier@champion"

@@ -230,7 +230,8 @@ def _publish(study: Study, at: Runs, result: dict[str, Any]) -> None:
         target.tags({"ck19ml.model": result["model"], "ck19ml.best_trial": str(result["trial"]),
                      "ck19ml.choice": result["why"]})  # fmt: skip
         target.tags(best)
-        target.describe(result["description"])
+        look = result.get("look", "") if target.id == result["run"] else ""
+        target.describe(f"{result['description']}\n\n{look}".rstrip())
 
 
 def _rename(at: Runs, dataset: Dataset, study: Study, trials: int) -> None:

@@ -109,9 +109,9 @@ def _vehicle_lines(screen: Screen) -> list[str]:
             f"than 95 % of other pairs: {each}"
         )
     lines += replicate_line(screen.replicates)
-    if screen.without:
+    total = int(screen.hits["score_hit"].sum())
+    if screen.without and total + sum(screen.without.values()):
         each = ", ".join(f"{count} without row {name}" for name, count in screen.without.items())
-        total = int(screen.hits["score_hit"].sum())
         lines.append(f"hits depend on the vehicle wells: {total} with all, {each}")
     return lines
 

@@ -17,6 +17,7 @@ from ck19ml.tracking import registry
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Trial
 from ck19ml.workflows.progress import say
+from ck19ml.workflows.reporting.captions import first_look
 from ck19ml.workflows.steps.closed_form import fit_closed_form
 from ck19ml.workflows.steps.finish import card
 from ck19ml.workflows.steps.fit import finish_supervised
@@ -38,8 +39,8 @@ def refit(
     Returns
     -------
     dict
-        run, model (URI), promoted, description, metrics, and the config that trains this model
-        again (``champion``, YAML); JSON-like.
+        run, model (URI), promoted, description, look (at its figures), metrics, and the config that
+        trains this model again (``champion``, YAML); JSON-like.
     """
     say(f"champion: refitting trial {best.number} on all wells but the test wells")
     started = time.monotonic()
@@ -83,6 +84,7 @@ def refit(
         "model": trained.version.uri,
         "promoted": trained.promoted,
         "description": trained.description,
+        "look": first_look(trained.figures),
         "metrics": evaluations["train"].metrics("train") | evaluations["test"].metrics("test"),
         "champion": as_yaml(again, evaluations["test"], seconds),
     }
