@@ -55,10 +55,11 @@ WHEN: dict[str, tuple[str, tuple[Any, ...]]] = {
 
 FIRST: dict[str, Drawn] = {
     "head": "lda",
-    "source": "measurements",
+    "source": "cells",
     "class_weights": False,
 }
-"""Nothing in it is tuned, and where wells are few little is better."""
+"""Nothing in it is tuned, and where wells are few little is better. What is measured between the
+cells follows the camera's noise: `cells` holds on plates of another camera (docs/classifier.md)."""
 
 
 class SpaceConfig(Frozen):
@@ -70,7 +71,8 @@ class SpaceConfig(Frozen):
         ``lda`` and ``logistic`` are computed on wells, see `ClosedFormHead`; ``softmax`` is trained
         on patches.
     source
-        What a computed head sees: general measurements, an encoder's pooled features, or both.
+        What a computed head sees: general measurements, those of the cells alone, an encoder's
+        pooled features, or both.
     encoder
         The encoder that it sees: the autoencoder's, or one with random weights.
     strength
@@ -86,7 +88,7 @@ class SpaceConfig(Frozen):
     """
 
     head: Heads = ["lda", "logistic", "softmax"]
-    source: Sources = ["measurements", "encoder", "both"]
+    source: Sources = ["measurements", "cells", "encoder", "both"]
     encoder: Encoders = ["autoencoder", "untrained"]
     strength: ChoicesOrRange = Range(low=1e-3, high=0.3, log=True)
     class_weights: Choices = [False, True]

@@ -57,7 +57,7 @@ def test_the_first_trial_is_the_default_and_the_others_have_only_what_is_theirs(
     assert trials[0].params == {name: str(value) for name, value in FIRST.items()}
     for trial in trials:
         assert ("strength" in trial.params) == (trial.params["head"] == "logistic")
-        assert ("encoder" in trial.params) == (trial.params["source"] != "measurements")
+        assert ("encoder" in trial.params) == (trial.params["source"] in ("encoder", "both"))
         assert not {"units", "fine_tune", "learning_rate"} & set(trial.params)
         assert {"validation/well_log_loss", "validation/well_accuracy"} <= set(trial.metrics)
 

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from ck19ml.config import TuneConfig
+from ck19ml.config.tune import FIRST
 from ck19ml.errors import Ck19Error, TrialFailed
-from ck19ml.networks.settings import ClassifierSettings, ClosedFormHead
+from ck19ml.networks.settings import ClassifierSettings
 from ck19ml.tracking import trial_runs
 from ck19ml.tracking.runs import Run
 from ck19ml.tuning import Parameters, Report
@@ -23,9 +24,6 @@ from ck19ml.workflows.tuning.inner_folds import (
 
 EXHAUSTED = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
 """Names that the backends of Keras give to a lack of memory."""
-
-REFERENCE = ClassifierSettings(source="measurements", head=ClosedFormHead(kind="lda"))
-"""The default: other trials' losses are seen beside its losses on the same wells."""
 
 
 @dataclass
@@ -58,8 +56,8 @@ class Trials:
 
     @cached_property
     def reference(self) -> Scored:
-        """The default's losses."""
-        return score_closed_form(self.material, REFERENCE)
+        """The default's losses; other trials' losses are seen beside them on the same wells."""
+        return score_closed_form(self.material, settings_of(self.config, dict(FIRST)))
 
     def objective(
         self, number: int, parameters: Parameters, report: Report

@@ -4,9 +4,9 @@ from ck19ml.networks.settings import ClosedFormHead
 from ck19ml.workflows.tuning.candidates import is_untrained, settings_of
 
 
-def test_the_default_is_a_discriminant_analysis_of_measurements() -> None:
+def test_the_default_is_a_discriminant_analysis_of_cells() -> None:
     settings = settings_of(TuneConfig(), dict(FIRST))
-    assert (settings.source, settings.head) == ("measurements", ClosedFormHead(kind="lda"))
+    assert (settings.source, settings.head) == ("cells", ClosedFormHead(kind="lda"))
     assert not settings.has_encoder
 
 
