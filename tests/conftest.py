@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,9 @@ from ck19ml.plates.layouts.builtin import builtin_layout
 from ck19ml.plates.layouts.reading import choose_wells, read_layout
 from ck19ml.plates.simulation import simulate_plate
 from tests.plates.prepared import prepare_dataset
+
+if TYPE_CHECKING:
+    from tests.browser import Page
 
 # How long an example takes says something about the machine's other work only.
 settings.register_profile("project", deadline=None)
@@ -57,6 +61,18 @@ def tracking_store(folder: Path) -> Iterator[Path]:
         forget_tracking_client()
         yield folder
         forget_tracking_client()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Page"]:
+    """A browser for all tests of a file."""
+    from tests.browser import Page
+
+    shown = Page(tmp_path_factory.mktemp("profile"))
+    try:
+        yield shown
+    finally:
+        shown.driver.quit()
 
 
 @pytest.fixture

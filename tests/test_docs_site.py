@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,14 +40,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    shown = Page(tmp_path_factory.mktemp("profile"))
-    try:
-        shown.view(WIDTH, HEIGHT)
-        yield shown
-    finally:
-        shown.driver.quit()
+@pytest.fixture(autouse=True)
+def _view(page: Page) -> None:
+    page.view(WIDTH, HEIGHT)
 
 
 def test_the_home_page_shows_what_goes_in_and_what_comes_out(page: Page, site: Path) -> None:

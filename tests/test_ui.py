@@ -85,13 +85,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield found
 
 
-@pytest.fixture(scope="module")
-def page(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    shown = Page(tmp_path_factory.mktemp("profile"))
-    yield shown
-    shown.driver.quit()
-
-
 def listed(page: Page) -> list[str]:
     """Names of the runs from top to bottom."""
     links = [link for link in page.all("//a[contains(@href,'/runs/')]") if link.text in RUNS]

@@ -75,13 +75,6 @@ def served(made: Scores) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def page(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    shown = Page(tmp_path_factory.mktemp("profile"))
-    yield shown
-    shown.driver.quit()
-
-
 def logged_models() -> dict[str, str]:
     """Ids of the models that take fields, by their runs."""
     found = mlflow.search_logged_models(experiment_ids=["0"], output_format="list")

@@ -96,6 +96,17 @@ def count_points(
     return np.bincount(row[inside] * columns + column[inside], minlength=rows * columns)
 
 
+def stored_dtype(bit_depth: int) -> type[np.uint8] | type[np.uint16]:
+    """Return the type in which grey values of a camera are stored.
+
+    Examples
+    --------
+    >>> stored_dtype(12)
+    <class 'numpy.uint16'>
+    """
+    return np.uint8 if bit_depth <= 8 else np.uint16
+
+
 def raise_background(
     patches: NDArray[np.generic], background: int | tuple[int, ...] = BACKGROUND
 ) -> NDArray[np.generic]:

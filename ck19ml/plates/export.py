@@ -10,6 +10,7 @@ import pandas as pd
 
 from ck19ml.core.instrument_masks import label_field
 from ck19ml.core.measurements.panel import PAIR
+from ck19ml.core.patches import stored_dtype
 from ck19ml.core.wells import ROW_NAMES, column, plate_format, row_letter
 from ck19ml.errors import PlateError
 from ck19ml.files.csv_text import to_csv
@@ -190,7 +191,7 @@ def _write_field(plate: Plate, field: Field, group: Any, labels: bool) -> None:
 
     description = plate.description
     image = np.moveaxis(read_field(field, description), -1, 0)
-    dtype = np.uint8 if description.bit_depth <= 8 else np.uint16
+    dtype = stored_dtype(description.bit_depth)
     image = np.ascontiguousarray(image, dtype=dtype)
     levels = max(0, int(np.ceil(np.log2(max(image.shape[1:]) / SMALLEST_LEVEL))))
     factors = [2**level for level in range(1, levels + 1)]

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from ck19ml.core.patches import stored_dtype
 from ck19ml.errors import Ck19Error, PlateError
 from ck19ml.files.reading import require_file
 from ck19ml.plates.description import PlateDescription
@@ -324,7 +325,7 @@ def _damaged(path: Path, error: Exception) -> ImageError:
 
 
 def _check_dtype(path: Path, found: np.dtype[np.generic], bit_depth: int) -> None:
-    expected = np.dtype(np.uint8 if bit_depth <= 8 else np.uint16)
+    expected = np.dtype(stored_dtype(bit_depth))
     native = found.newbyteorder("=")
     if native == expected:
         return

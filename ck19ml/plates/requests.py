@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ck19ml.core.measurements.panel import PAIR, Panel
+from ck19ml.core.patches import stored_dtype
 from ck19ml.errors import PlateError
 from ck19ml.plates.formats.encoded import decode
 
@@ -112,7 +113,7 @@ def _checked(
             "camera values"
         )
     found: NDArray[np.unsignedinteger]
-    found = fields.astype(np.uint8 if bit_depth <= 8 else np.uint16, copy=False)
+    found = fields.astype(stored_dtype(bit_depth), copy=False)
     if fields.dtype.kind == "f" and (found != fields).any():
         raise PlateError("grey values must be whole numbers, found fractions; pass camera values")
     return found

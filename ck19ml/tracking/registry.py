@@ -20,6 +20,7 @@ from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 import ck19ml
+from ck19ml.core.patches import stored_dtype
 from ck19ml.errors import TrackingError
 from ck19ml.networks.mask_model import SHIPPED, MaskNetwork, StoredMasks
 from ck19ml.networks.scorer import Scorer, load_scorer
@@ -121,7 +122,7 @@ def _interface(scorer: Scorer | MaskNetwork) -> dict[str, Any]:
         example = np.zeros((1, EXAMPLE, EXAMPLE, 2), np.uint16)
         return {"signature": ModelSignature(inputs=fields), "input_example": example}
     size, bits = scorer.card.patch_size, scorer.card.bit_depth
-    image = png_encode(np.zeros((size, size), np.uint8 if bits <= 8 else np.uint16))
+    image = png_encode(np.zeros((size, size), stored_dtype(bits)))
     # MLflow holds any input to the input of a signature, which is either an array or columns, and
     # this model takes both: it checks its input itself, and `INPUT` says what it is.
     names = list(scorer.card.channels)

@@ -12,6 +12,7 @@ from ck19ml.errors import TrackingError
 from ck19ml.tracking import runs, server
 from tests.badinput.spoiling import without_override
 from tests.conftest import forget_tracking_client
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -43,9 +44,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, uri: str) -> str:
 
 
 def test_a_server_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = refused(monkeypatch, f"http://user:secret@127.0.0.1:{port}")
     assert f"no MLflow server answers at http://127.0.0.1:{port}" in text
     assert "secret" not in text
@@ -67,10 +66,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A port at which nothing answers, for a worker that looks there often."""
     monkeypatch.setattr(server, "LOOK_S", 0.05)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.get_tracking_uri())  # put back at the end
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    yield port
+    yield free_port()
     mlflow.set_tracking_uri(None)
     forget_tracking_client()
 

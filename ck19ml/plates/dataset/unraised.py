@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ck19ml.core.patches import cut, raise_background
+from ck19ml.core.patches import cut, raise_background, stored_dtype
 from ck19ml.errors import PlateError
 from ck19ml.plates.dataset.hashes import hash_patches
 from ck19ml.plates.dataset.store import Dataset
@@ -40,7 +40,7 @@ class Unraised(Dataset):
             each, description = _images(self)[key]
             patches = np.asarray(cut(read_field(each, description), size))
             levels = self.panel.levels(self.parameters["background"])
-            stored = np.uint8 if description.bit_depth <= 8 else np.uint16  # as `prepare` has it
+            stored = stored_dtype(description.bit_depth)
             if hash_patches(raise_background(patches, levels).astype(stored)) != hashes[key]:
                 raise PlateError(
                     f"{each.first} is not the image that {self.path} was made from; prepare the "

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from ck19ml.core import chance, contacts, illumination, mask_methods, overlap, quality
 from ck19ml.core.measurements.panel import Panel
 from ck19ml.core.measurements.table import measure
-from ck19ml.core.patches import cut, grid_shape, is_faulty, origins, raise_background
+from ck19ml.core.patches import (
+    cut,
+    grid_shape,
+    is_faulty,
+    origins,
+    raise_background,
+    stored_dtype,
+)
 from ck19ml.plates.dataset.arrays import write_field
 from ck19ml.plates.dataset.hashes import hash_masks, hash_patches
 from ck19ml.plates.description import PlateDescription
@@ -186,7 +193,7 @@ def _write(
         raise_background(part, level) for part, level in zip(seen, levels, strict=True)
     ]
     parts = [cut(mask, size) for mask in found.masks]
-    dtype = np.uint8 if task.description.bit_depth <= 8 else np.uint16
+    dtype = stored_dtype(task.description.bit_depth)
     patches = interleave([part.astype(dtype, copy=False) for part in apart])
     masks = interleave([part.view(np.uint8) for part in parts]).view(np.bool_)
     faulty = np.any(

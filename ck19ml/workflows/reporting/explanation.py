@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from ck19ml import plots
 from ck19ml.core import mask_methods
 from ck19ml.core.contacts import measure_cells
-from ck19ml.core.patches import crowded, cut, raise_background
+from ck19ml.core.patches import crowded, cut, raise_background, stored_dtype
 from ck19ml.core.simulation.occlusion import removals, without
 from ck19ml.core.wells import WELL
 from ck19ml.errors import ConfigError, PlateError
@@ -168,7 +168,7 @@ def _images(dataset: Dataset, card: Card, plates: list[Plate], well: dict[str, A
             )
         plate, field = files[row.field]
         image = read_field(field, plate.description)
-        image = image.astype(np.uint8 if card.bit_depth <= 8 else np.uint16, copy=False)
+        image = image.astype(stored_dtype(card.bit_depth), copy=False)
         raised: Any = raise_background(cut(image, card.patch_size), levels)
         if hash_patches(raised) != row.sha256:
             raise PlateError(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ck19ml.core.patches import raise_background
+from ck19ml.core.patches import raise_background, stored_dtype
 from ck19ml.core.scores.classification import answer_scores, index_of
 from ck19ml.core.scores.drift import appearance, of_wells, shift
 from ck19ml.core.scores.intervals import Score
@@ -193,7 +193,8 @@ def _score(
     outputs: list[NDArray[np.float32]] = []
     seen: list[NDArray[np.float64]] = []
     marks: list[tuple[str, str, str]] = []
-    dtype = np.uint8 if scorer.card.bit_depth <= 8 else np.uint16  # as a dataset stores patches
+    card = scorer.card
+    dtype = stored_dtype(card.bit_depth)
     with bar(f"scoring {plate.name}") as progress:
         for done, field in enumerate(plate.fields, start=1):
             image = read_field(field, plate.description)
@@ -201,7 +202,7 @@ def _score(
             masks = scorer.masks(image)
             cut = scorer.cut(image, masks)
             outputs.append(scorer.outputs(cut))
-            raised: Any = raise_background(cut.raw, scorer.card.levels)
+            raised: Any = cut.raw if card.raised else raise_background(cut.raw, card.levels)
             seen.append(appearance(raised, masks))
             marks.append((field.plate, field.well, hash_patches(raised.astype(dtype, copy=False))))
             table = pd.DataFrame({"plate": field.plate, "well": field.well, "field": field.field,
